@@ -1,0 +1,131 @@
+"""What is loaded (`PairConfig`) and how one request is sampled (`SamplingParams`): frozen, keyword-only, checked on creation.
+
+Knows nothing of tensors, models or text. A bad value raises `ConfigError` with the argument, what is allowed, and what was given.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, TypeVar
+
+from baco.errors import ConfigError, check_keywords
+
+Configured = TypeVar("Configured")
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+MAX_LOGPROBS = 20
+MIN_TEMPERATURE = 0.01
+"""The smallest temperature above 0. Below it, logits divided by it leave float32's exact range; 0 itself is greedy (our own choice)."""
+
+
+def strict_keywords(cls: type[Configured]) -> type[Configured]:
+    """Make a dataclass name the nearest keyword when it is given one that it does not have."""
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    initialise: Callable[..., None] = cls.__init__
+
+    @wraps(initialise)
+    def checked(self: Configured, *args: Any, **keywords: Any) -> None:
+        check_keywords(cls.__name__, keywords, names)
+        initialise(self, *args, **keywords)
+
+    cls.__init__ = checked  # type: ignore[assignment, method-assign]
+    return cls
+
+
+def require(condition: bool, argument: str, allowed: str, given: object) -> None:
+    """Raise `ConfigError` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(f"`{argument}` must be {allowed}, but is {given!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite int or float, and not a bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_integer(value: object) -> bool:
+    """Whether `value` is an int, and not a bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@strict_keywords
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairConfig:
+    """Which two models to load, and how."""
+
+    base: str
+    """Folder or hub id of the base model."""
+    aligned: str
+    """Folder or hub id of the aligned model."""
+    device: str = "auto"
+    """"auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps"."""
+    dtype: str = "auto"
+    """"auto", "float32", "bfloat16" or "float16"."""
+
+    def __post_init__(self) -> None:
+        for argument in ("base", "aligned"):
+            value = getattr(self, argument)
+            require(isinstance(value, str) and bool(value.strip()), argument, "a folder or a hub id", value)
+        kind = self.device.split(":")[0] if isinstance(self.device, str) else self.device
+        require(kind in DEVICES, "device", f"one of {', '.join(DEVICES)} (or cuda:<index>)", self.device)
+        require(self.dtype in DTYPES, "dtype", f"one of {', '.join(DTYPES)}", self.dtype)
+
+
+@strict_keywords
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingParams:
+    """How one request is sampled.
+
+    Raises:
+        ConfigError: a value is out of its range.
+        UnknownKeywordError: a keyword does not exist.
+    """
+
+    n: int = 1
+    """Answers per prompt, all from one prefill."""
+    max_tokens: int = 256
+    """Longest answer, in tokens. An answer also ends where the context window does, with finish_reason "length"."""
+    temperature: float = 1.0
+    """0 is greedy, else at least 0.01."""
+    top_p: float = 1.0
+    """Nucleus: the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off."""
+    top_k: int = 0
+    """Only the k most likely tokens. 0 is off."""
+    min_p: float = 0.0
+    """Only tokens at least min_p times as likely as the most likely one. In [0, 1], 0 is off."""
+    repetition_penalty: float = 1.0
+    """Divides the positive (multiplies the negative) logits of tokens already in the model's context (CTRL, arXiv 1909.05858). 1 is off."""
+    stop: Sequence[str] = ()
+    """Texts that end the answer; they may span tokens and are trimmed. A single string is taken as one."""
+    seed: int | None = None
+    """Same seed, same answers. None draws one, and the result names it."""
+    logprobs: int | None = None
+    """None: off. 0: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
+    deadline: float | None = None
+    """Seconds from submission after which the answer ends as it stands, with finish_reason "cancelled"."""
+
+    def __post_init__(self) -> None:
+        require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)
+        require(is_integer(self.max_tokens) and self.max_tokens >= 1, "max_tokens", "an integer of at least 1", self.max_tokens)
+        warm = is_number(self.temperature) and (self.temperature == 0 or self.temperature >= MIN_TEMPERATURE)
+        require(warm, "temperature", f"0 (greedy) or a number of at least {MIN_TEMPERATURE}", self.temperature)
+        require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", "a number in (0, 1]", self.top_p)
+        require(is_integer(self.top_k) and self.top_k >= 0, "top_k", "an integer of at least 0 (0 is off)", self.top_k)
+        require(is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", "a number in [0, 1]", self.min_p)
+        penalty = self.repetition_penalty
+        require(is_number(penalty) and penalty > 0, "repetition_penalty", "a number above 0 (1 is off)", penalty)
+        self._check_stop()
+        seeded = self.seed is None or (is_integer(self.seed) and 0 <= self.seed < 2**63)
+        require(seeded, "seed", "None or an integer in [0, 2**63)", self.seed)
+        listed = self.logprobs is None or (is_integer(self.logprobs) and 0 <= self.logprobs <= MAX_LOGPROBS)
+        require(listed, "logprobs", f"None or an integer in [0, {MAX_LOGPROBS}]", self.logprobs)
+        timed = self.deadline is None or (is_number(self.deadline) and self.deadline > 0)
+        require(timed, "deadline", "None or a number of seconds above 0", self.deadline)
+
+    def _check_stop(self) -> None:
+        stop = (self.stop,) if isinstance(self.stop, str) else self.stop
+        texts = isinstance(stop, Sequence) and all(isinstance(text, str) and text for text in stop)
+        require(texts, "stop", "a text or a list of texts, none of them empty", self.stop)
+        object.__setattr__(self, "stop", tuple(stop))

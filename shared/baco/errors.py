@@ -1,0 +1,89 @@
+"""The errors that `baco` raises on purpose, each with a message that says what to do.
+
+BacoError
+├── ConfigError (ValueError)          a setting that is out of range, unknown or contradictory
+│   └── UnknownKeywordError (TypeError)  a keyword that does not exist, with the nearest that does
+├── PairError                         a pair that cannot be loaded
+│   ├── ModelNotFoundError            a model folder or hub id that is not there
+│   └── VocabularyError               two models whose token ids mean different strings
+├── PromptError (ValueError)          a prompt that cannot be decoded
+│   ├── ChatTemplateError             a tokenizer without a chat template, or one that refuses the messages
+│   └── ContextOverflowError          prompt and answer do not fit into the context window
+└── MissingExtraError (ImportError)   an optional dependency is not installed
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BacoError(Exception):
+    """Base class of every error that `baco` raises on purpose."""
+
+
+class ConfigError(BacoError, ValueError):
+    """A setting is out of range, unknown or contradicts another one."""
+
+
+class UnknownKeywordError(ConfigError, TypeError):
+    """A keyword argument does not exist."""
+
+
+class PairError(BacoError):
+    """A pair of models cannot be loaded."""
+
+
+class ModelNotFoundError(PairError):
+    """A model folder, hub id or preset does not exist."""
+
+
+class VocabularyError(PairError):
+    """The two models of a pair read the same token id as different strings."""
+
+
+class PromptError(BacoError, ValueError):
+    """A prompt cannot be decoded."""
+
+
+class ChatTemplateError(PromptError):
+    """The aligned model's tokenizer has no chat template, or its template refuses the messages."""
+
+
+class ContextOverflowError(PromptError):
+    """The prompt, or the prompt with its answer, is longer than the context window.
+
+    Attributes:
+        model: whose prompt is too long, "base" or "aligned".
+        prompt_tokens: length of that prompt.
+        max_model_len: the window, prompt and answer together, in tokens.
+    """
+
+    def __init__(self, *, model: str, prompt_tokens: int, max_model_len: int) -> None:
+        self.model = model
+        self.prompt_tokens = prompt_tokens
+        self.max_model_len = max_model_len
+        super().__init__(
+            f"the {model} model's prompt has {prompt_tokens} tokens, but its context window holds {max_model_len} "
+            f"(prompt and at least one new token); shorten the prompt by {prompt_tokens - max_model_len + 1} tokens "
+            "or raise Engine(max_model_len=…) if the models allow it"
+        )
+
+
+class MissingExtraError(BacoError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"`{module}` is not installed; run: pip install 'baco[{extra}]'")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which of `choices` is nearest to `name`, as the tail of an error message ("" when none is near)."""
+    matches = get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def check_keywords(what: str, given: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise `UnknownKeywordError` for the first keyword in `given` that is not in `allowed`."""
+    choices = sorted(allowed)
+    for name in given:
+        if name not in choices:
+            raise UnknownKeywordError(f"{what} has no keyword {name!r}{nearest(name, choices)} (it takes: {', '.join(choices)})")

@@ -1,0 +1,159 @@
+"""What comes back: candidates, stream events and counts. Data only; lies under everything but `errors`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+Model = Literal["base", "aligned"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopLogprob:
+    """One alternative at a position."""
+
+    token_id: int
+    text: str
+    logprob: float
+    """Natural logarithm of the owner's raw probability (temperature 1, before penalties and truncation)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenLogprob:
+    """The log-probability of one chosen token, under the model that chose it."""
+
+    token_id: int
+    text: str
+    logprob: float
+    """Natural logarithm of the owner's raw probability (temperature 1, before penalties and truncation)."""
+    from_base: bool
+    top: tuple[TopLogprob, ...]
+    """The owner's most likely tokens, best first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """One generated token, its owner, and the text that became readable with it.
+
+    The texts of an answer's tokens, joined, are the answer. A token inside a character of several tokens has the text "".
+    """
+
+    token_id: int
+    text: str
+    from_base: bool
+    logprob: TokenLogprob | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Token counts of one request, over all of its candidates."""
+
+    prompt_tokens: int
+    """Length of the aligned model's prompt, or of the base's where only the base ran."""
+    completion_tokens: int
+    base_tokens: int
+    aligned_tokens: int
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passes:
+    """Forward passes that one request took part in, the prefill among them."""
+
+    base: int
+    aligned: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One answer."""
+
+    index: int
+    tokens: tuple[Token, ...]
+    finish_reason: FinishReason
+
+    @property
+    def text(self) -> str:
+        """The answer, without its stop text and without special tokens."""
+        return "".join(token.text for token in self.tokens)
+
+    @property
+    def token_ids(self) -> list[int]:
+        """Every generated token, the one that ended the answer included."""
+        return [token.token_id for token in self.tokens]
+
+    @property
+    def from_base(self) -> list[bool]:
+        """For each token: whether the base model wrote it."""
+        return [token.from_base for token in self.tokens]
+
+    @property
+    def logprobs(self) -> list[TokenLogprob] | None:
+        """For each token: its log-probability, when the request asked for it."""
+        values = [token.logprob for token in self.tokens if token.logprob is not None]
+        return values if values else None
+
+    @property
+    def base_share(self) -> float:
+        """Share of tokens that the base model wrote, 0 to 1."""
+        return sum(self.from_base) / len(self.tokens) if self.tokens else 0.0
+
+    def spans(self) -> Iterator[tuple[str, bool]]:
+        """Yield the answer as (text, from_base) runs of one owner."""
+        visible = (token for token in self.tokens if token.text)
+        for from_base, run in groupby(visible, key=lambda token: token.from_base):
+            yield "".join(token.text for token in run), from_base
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationResult:
+    """All answers to one prompt, with what they cost."""
+
+    candidates: tuple[Candidate, ...]
+    prompt_token_ids: dict[Model, list[int]]
+    """The prompt of each model that ran."""
+    usage: Usage
+    passes: Passes
+    seed: int
+    """The seed that reproduces these answers."""
+    router: str
+    threshold: float | None
+    """The router's threshold in force, also where it came from `diversity`."""
+
+    @property
+    def text(self) -> str:
+        """The first answer."""
+        return self.candidates[0].text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamEvent:
+    """Newly readable tokens of one candidate."""
+
+    index: int
+    """Which candidate."""
+    tokens: tuple[Token, ...]
+    finish_reason: FinishReason | None = None
+    """Set on the candidate's last event."""
+    result: GenerationResult | None = None
+    """Set on the request's last event."""
+
+    @property
+    def text(self) -> str:
+        """The new text."""
+        return "".join(token.text for token in self.tokens)
+
+    @property
+    def token_ids(self) -> list[int]:
+        """The new tokens."""
+        return [token.token_id for token in self.tokens]
+
+    @property
+    def from_base(self) -> list[bool]:
+        """For each new token: whether the base model wrote it."""
+        return [token.from_base for token in self.tokens]
