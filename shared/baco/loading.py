@@ -1,0 +1,135 @@
+"""From a folder or hub id to a model and a tokenizer on a device. Knows transformers; knows nothing of pairs.
+
+A folder never touches the hub. Nothing is loaded at import.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from baco.errors import ConfigError, ModelNotFoundError, PairError
+
+SMALL_HIDDEN_SIZE = 512
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn "auto" into CUDA, then MPS, then CPU; check that a named device is there.
+
+    Raises:
+        ConfigError: the named device is not available.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return torch.device(next(kind for kind, present in available.items() if present))
+    if not available[device.split(":")[0]]:
+        present = ", ".join(kind for kind, here in available.items() if here)
+        raise ConfigError(f"`device` is {device!r}, but torch finds only: {present}; use device='auto' or install a torch build for it")
+    return torch.device(device)
+
+
+def resolve_dtype(dtype: str, device: torch.device, hidden_size: int) -> torch.dtype:
+    """Turn "auto" into the fastest exact-enough type (our own choice).
+
+    CUDA: bfloat16 where the hardware has it, else float16. MPS: float16. CPU: bfloat16 where it has the instructions and the model is
+    too large for the caches (hidden size of at least 512), else float32.
+    """
+    if dtype != "auto":
+        chosen: torch.dtype = getattr(torch, dtype)
+        return chosen
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast and hidden_size >= SMALL_HIDDEN_SIZE else torch.float32
+
+
+def locate(source: str) -> tuple[str, bool]:
+    """Tell a folder from a hub id: return what transformers should load, and whether it is local.
+
+    Raises:
+        ModelNotFoundError: it reads as a path, but there is no such folder, or the folder holds no model.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelNotFoundError(f"the folder {source!r} has no config.json, so it is not a transformers model folder")
+        return str(path), True
+    if source.startswith((".", "~", os.sep)) or source.count("/") != 1 or path.exists():
+        raise ModelNotFoundError(
+            f"there is no model folder {source!r}; give a folder made by save_pretrained, a hub id like 'org/name', or a preset"
+        )
+    return source, False
+
+
+def load_config(source: str) -> Any:
+    """Read a model's configuration, before any weight is read."""
+    name, local = locate(source)
+    with _explained(source):
+        return AutoConfig.from_pretrained(name, local_files_only=local)
+
+
+def load_model(source: str, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
+    """Load a causal language model for inference."""
+    name, local = locate(source)
+    with _explained(source), _quiet():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
+    model.to(device)  # type: ignore[arg-type]
+    model.eval().requires_grad_(False)
+    return model
+
+
+def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+    """Load a tokenizer of the `tokenizers` library.
+
+    Raises:
+        PairError: the model has only a tokenizer in Python.
+    """
+    name, local = locate(source)
+    with _explained(source):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=local)
+    if not hasattr(tokenizer, "backend_tokenizer"):
+        raise PairError(f"the tokenizer of {source!r} has no tokenizer.json; convert it once with AutoTokenizer and save_pretrained")
+    return tokenizer
+
+
+def embedding_rows(model: PreTrainedModel) -> int:
+    """Number of token ids that a model can read."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, torch.Tensor)
+    return weight.shape[0]
+
+
+def logit_columns(model: PreTrainedModel) -> int:
+    """Number of token ids that a model can score."""
+    columns: int = model.get_output_embeddings().weight.shape[0]
+    return columns
+
+
+@contextmanager
+def _explained(source: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ModelNotFoundError(
+            f"cannot load {source!r}: {error}\n(a hub model needs network access once, and `hf auth login` if it is gated; a folder needs "
+            "config.json, model.safetensors and tokenizer.json)"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide the bar over the weights of a model that loads in no time."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,187 @@
+"""`ModelPair`: a base and an aligned model with one vocabulary, loaded once per process.
+
+Knows models and tokenizers; knows nothing of prompts, routing or decoding.
+"""
+
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from baco.config import PairConfig, require
+from baco.errors import ConfigError, ModelNotFoundError
+from baco.lexicon import Lexicon
+from baco.loading import load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
+from baco.presets import EMBEDDED, PRESETS, get_preset
+from baco.results import Model
+from baco.vocabulary import check_vocabularies
+
+_registry: dict[PairConfig, "ModelPair"] = {}
+_registry_lock = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelPair:
+    """Two causal language models of one family and their tokenizers. Use `from_pretrained` or `from_models`."""
+
+    name: str
+    base: PreTrainedModel
+    aligned: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    """The aligned model's tokenizer, with the chat template."""
+    base_tokenizer: PreTrainedTokenizerBase
+    config: PairConfig | None = None
+    """What was loaded, or None for models that came from memory."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pair: str | None = None,
+        *,
+        base: str | None = None,
+        aligned: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        quantization: None = None,
+    ) -> "ModelPair":
+        """Load a pair, or return it if this process holds it already.
+
+        Args:
+            pair: a preset (see `baco.presets`), "base|aligned" with two folders or hub ids, or None.
+            base: folder or hub id of the base model; give both or neither.
+            aligned: folder or hub id of the aligned model. With no argument at all, the embedded pair is loaded.
+            device: "auto" (CUDA, then MPS, then CPU) or a device.
+            dtype: "auto", "float32", "bfloat16" or "float16".
+            quantization: only None in this version.
+
+        Raises:
+            ConfigError: arguments that contradict each other or are out of range.
+            ModelNotFoundError: a folder, hub id or preset that is not there.
+            VocabularyError: the two models do not share a vocabulary.
+        """
+        if quantization is not None:
+            raise ConfigError(f"`quantization` must be None in this version, but is {quantization!r}; dtype='bfloat16' halves the memory")
+        name, config = resolve(pair, base, aligned)
+        config = replace(config, device=str(resolve_device(replace(config, device=device).device)), dtype=dtype)
+        with _registry_lock:
+            if config not in _registry:
+                _registry[config] = cls._load(name, config)
+            return _registry[config]
+
+    @classmethod
+    def from_models(
+        cls,
+        base: PreTrainedModel,
+        aligned: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        base_tokenizer: PreTrainedTokenizerBase | None = None,
+        *,
+        name: str = "in-memory",
+    ) -> "ModelPair":
+        """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's."""
+        base_tokenizer = base_tokenizer or tokenizer
+        check_vocabularies(base_tokenizer, tokenizer)
+        require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
+        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer)
+
+    @classmethod
+    def _load(cls, name: str, config: PairConfig) -> "ModelPair":
+        # Cheap checks first: both must be there and fit together before any weight is read.
+        configs = [load_config(source) for source in (config.base, config.aligned)]
+        base_tokenizer, tokenizer = load_tokenizer(config.base), load_tokenizer(config.aligned)
+        check_vocabularies(base_tokenizer, tokenizer)
+        device = torch.device(config.device)
+        dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
+        base, aligned = (load_model(source, device, dtype) for source in (config.base, config.aligned))
+        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, config=config)
+
+    def unload(self) -> None:
+        """Forget the pair, so that its memory is freed once nothing else holds it."""
+        with _registry_lock:
+            for config in [config for config, pair in _registry.items() if pair is self]:
+                del _registry[config]
+
+    def model(self, which: Model) -> PreTrainedModel:
+        """The base or the aligned model."""
+        return self.base if which == "base" else self.aligned
+
+    @property
+    def device(self) -> torch.device:
+        """Where both models are."""
+        return self.aligned.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The aligned model's number type."""
+        return self.aligned.dtype
+
+    @cached_property
+    def vocab_size(self) -> int:
+        """Number of token ids that either model can score, V."""
+        return max(logit_columns(model) for model in (self.base, self.aligned))
+
+    @cached_property
+    def context_window(self) -> int:
+        """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
+        return min(_context_window(model) for model in (self.base, self.aligned))
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """Token classes over the vocabulary, on the models' device."""
+        ends = self.end_ids("base") | self.end_ids("aligned")
+        return Lexicon.build(self.tokenizer, self.vocab_size, ends).to(self.device)
+
+    def end_ids(self, which: Model) -> set[int]:
+        """Ids that end an answer of this model: its generation config's, else its tokenizer's."""
+        model, tokenizer = self.model(which), self.base_tokenizer if which == "base" else self.tokenizer
+        generation: Any = model.generation_config
+        ids = generation.eos_token_id if generation is not None else None
+        if ids is None:
+            ids = tokenizer.eos_token_id
+        return set() if ids is None else {ids} if isinstance(ids, int) else set(ids)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that the weights take: "base", "aligned", and "total" with shared tensors counted once."""
+        sizes = {which: _tensor_bytes(self.model(which)) for which in ("base", "aligned")}
+        merged = sizes["base"] | sizes["aligned"]
+        return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
+
+
+def resolve(pair: str | None, base: str | None, aligned: str | None) -> tuple[str, PairConfig]:
+    """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration."""
+    if pair is not None and (base is not None or aligned is not None):
+        raise ConfigError("give a pair by name, or `base` and `aligned`, not both")
+    if pair is None and base is None and aligned is None:
+        pair = EMBEDDED
+    if pair is not None and "|" in pair:
+        base, _, aligned = pair.partition("|")
+    elif pair == EMBEDDED:
+        folder = files("baco") / "pairs" / EMBEDDED
+        return EMBEDDED, PairConfig(base=str(folder / "base"), aligned=str(folder / "aligned"))
+    elif pair is not None:
+        preset = get_preset(pair)
+        return preset.name, PairConfig(base=preset.base, aligned=preset.aligned)
+    if base is None or aligned is None:
+        raise ConfigError("a pair needs both `base` and `aligned`: two folders or hub ids of one model family")
+    for source in (base, aligned):
+        _check_not_preset(source)
+        locate(source)
+    return f"{base}|{aligned}", PairConfig(base=base, aligned=aligned)
+
+
+def _check_not_preset(source: str) -> None:
+    if source in PRESETS:
+        raise ModelNotFoundError(f"{source!r} is a preset, which names two models: use ModelPair.from_pretrained({source!r})")
+
+
+def _context_window(model: PreTrainedModel) -> int:
+    config = model.config.get_text_config()
+    return int(config.max_position_embeddings)
+
+
+def _tensor_bytes(model: PreTrainedModel) -> dict[int, int]:
+    return {t.data_ptr(): t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())}
