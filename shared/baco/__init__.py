@@ -1,0 +1,84 @@
+"""Base-aligned model collaboration: varied answers that stay good, from a base model and its aligned counterpart, in one pass.
+
+>>> from baco import Engine, ModelPair, Router, SamplingParams
+>>> engine = Engine(ModelPair.from_pretrained())
+>>> result = engine.generate("Name a pet rabbit.", SamplingParams(n=3, max_tokens=24, seed=7), Router("p-punc", threshold=0.4))
+>>> len(result.candidates)
+3
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from baco.config import PairConfig, SamplingParams
+    from baco.engine import Engine
+    from baco.errors import (
+        BacoError,
+        ChatTemplateError,
+        ConfigError,
+        ContextOverflowError,
+        MissingExtraError,
+        ModelNotFoundError,
+        PairError,
+        PromptError,
+        UnknownKeywordError,
+        VocabularyError,
+    )
+    from baco.pair import ModelPair
+    from baco.results import Candidate, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
+    from baco.routers import Router, register_router, router_names
+
+__version__ = version("baco")
+
+__all__ = [
+    "BacoError",
+    "Candidate",
+    "ChatTemplateError",
+    "ConfigError",
+    "ContextOverflowError",
+    "Engine",
+    "GenerationResult",
+    "MissingExtraError",
+    "ModelNotFoundError",
+    "ModelPair",
+    "PairConfig",
+    "PairError",
+    "Passes",
+    "PromptError",
+    "Router",
+    "SamplingParams",
+    "StreamEvent",
+    "Token",
+    "TokenLogprob",
+    "TopLogprob",
+    "UnknownKeywordError",
+    "Usage",
+    "VocabularyError",
+    "__version__",
+    "register_router",
+    "router_names",
+]
+
+# Importing torch takes seconds: a name's module is imported when the name is first used, so that `baco --help` need not wait for it.
+_MODULES = {
+    "baco.config": ("PairConfig", "SamplingParams"),
+    "baco.engine": ("Engine",),
+    "baco.pair": ("ModelPair",),
+    "baco.results": ("Candidate", "GenerationResult", "Passes", "StreamEvent", "Token", "TokenLogprob", "TopLogprob", "Usage"),
+    "baco.routers": ("Router", "register_router", "router_names"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'baco' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "baco.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

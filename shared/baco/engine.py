@@ -1,0 +1,182 @@
+"""`Engine`: what a user holds. Checks and resolves requests, and hands them to the decode loop."""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, load_map, map_key, measure_map, save_map
+from baco.config import SamplingParams, is_integer, require
+from baco.errors import ConfigError
+from baco.pair import ModelPair
+from baco.prompts import Message, build_prompt
+from baco.requests import Request, run
+from baco.results import GenerationResult, Model, StreamEvent
+from baco.routers import Router
+
+Messages = str | Sequence[Message]
+
+
+class Engine:
+    """Decodes prompts with a pair of models.
+
+    Args:
+        pair: the models.
+        max_batch_size: rows (prompts times n) that are decoded together.
+        max_model_len: longest prompt and answer together, in tokens; None takes the smaller of the models' windows.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+
+    def __init__(self, pair: ModelPair, *, max_batch_size: int = 32, max_model_len: int | None = None) -> None:
+        require(is_integer(max_batch_size) and max_batch_size >= 1, "max_batch_size", "an integer of at least 1", max_batch_size)
+        window = pair.context_window
+        fits = max_model_len is None or (is_integer(max_model_len) and 2 <= max_model_len <= window)
+        require(fits, "max_model_len", f"None or an integer in [2, {window}], the smaller of the models' windows", max_model_len)
+        self.pair = pair
+        self.max_batch_size = max_batch_size
+        self.max_model_len = max_model_len or window
+
+    def generate(
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+    ) -> GenerationResult:
+        """Decode one prompt to its end.
+
+        Args:
+            messages: a user's text, or messages with "role" and "content".
+            params: how to sample; None takes the defaults.
+            router: who speaks; None takes the default router.
+            base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
+
+        Raises:
+            PromptError: the prompt is empty, malformed or longer than the context window.
+            ConfigError: a setting is out of range.
+        """
+        return self.generate_batch([messages], params, router, base_prompt=base_prompt)[0]
+
+    def generate_batch(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+    ) -> list[GenerationResult]:
+        """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
+        requests = self._requests(batch, params, router, base_prompt)
+        return _collect(requests, run(self.pair, requests, self.max_batch_size))
+
+    def stream(
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+    ) -> Iterator[StreamEvent]:
+        """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
+        requests = self._requests([messages], params, router, base_prompt)
+        return (event for _, event in run(self.pair, requests, self.max_batch_size))
+
+    async def agenerate(
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+    ) -> GenerationResult:
+        """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
+        return (await self.agenerate_batch([messages], params, router, base_prompt=base_prompt))[0]
+
+    async def agenerate_batch(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+    ) -> list[GenerationResult]:
+        """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
+        cancelled = threading.Event()
+
+        def work() -> list[GenerationResult]:
+            requests = self._requests(batch, params, router, base_prompt)
+            return _collect(requests, run(self.pair, requests, self.max_batch_size, cancelled))
+
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            cancelled.set()
+
+    async def astream(
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+    ) -> AsyncIterator[StreamEvent]:
+        """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
+        loop, cancelled = asyncio.get_running_loop(), threading.Event()
+        queue: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
+
+        def work() -> None:
+            try:
+                requests = self._requests([messages], params, router, base_prompt)
+                for _, event in run(self.pair, requests, self.max_batch_size, cancelled):
+                    loop.call_soon_threadsafe(queue.put_nowait, event)
+                loop.call_soon_threadsafe(queue.put_nowait, None)
+            except BaseException as error:
+                loop.call_soon_threadsafe(queue.put_nowait, error)
+
+        worker = loop.run_in_executor(None, work)
+        try:
+            while (item := await queue.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            cancelled.set()
+            await asyncio.shield(worker)
+
+    def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
+        """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
+
+        Raises:
+            ConfigError: the router cannot reach this share of base tokens.
+        """
+        if router.diversity is None:
+            return router
+        key = map_key(router, base_prompt)
+        calibration = load_map(self.pair, key)
+        if calibration is None:
+            title = f"calibrating router {router.name} on {self.pair.name}"
+            calibration = measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+            save_map(self.pair, key, calibration)
+        return router.with_threshold(calibration.threshold(router.diversity, router.name))
+
+    def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
+        """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
+        params = SamplingParams(n=SAMPLES_PER_PROMPT, max_tokens=MAX_TOKENS, seed=0)
+        requests = [
+            request for value in thresholds for request in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)
+        ]
+        results = _collect(requests, run(self.pair, requests, self.max_batch_size))
+        usages = [result.usage for result in results]
+        groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
+        return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
+
+    def _requests(self, batch: Sequence[Messages], params: SamplingParams | None, router: Router | None, base_prompt: str) -> list[Request]:
+        """Check and encode everything, so that nothing is decoded if anything is wrong."""
+        params, router = params or SamplingParams(), router or Router()
+        if isinstance(batch, str) or not batch:
+            raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
+        models: list[Model] = [*(["base"] if router.uses_base else []), *(["aligned"] if router.uses_aligned else [])]  # type: ignore[list-item]
+        prompts = [
+            build_prompt(self.pair, messages, models=models, base_prompt=base_prompt, max_model_len=self.max_model_len)
+            for messages in batch
+        ]
+        router = self.resolve(router, base_prompt)
+        return [
+            Request(
+                prompt=prompt,
+                params=params,
+                router=router,
+                seed=secrets.randbits(63) if params.seed is None else params.seed,
+                max_model_len=self.max_model_len,
+            )
+            for prompt in prompts
+        ]
+
+
+def _collect(requests: Sequence[Request], events: Iterator[tuple[int, StreamEvent]]) -> list[GenerationResult]:
+    """Run to the end and return the results in the order of the requests."""
+    results = {number: event.result for number, event in events if event.result is not None}
+    return [results[number] for number in range(len(requests))]

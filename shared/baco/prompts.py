@@ -1,0 +1,180 @@
+"""From messages to token ids, once for each model. The only place where text becomes ids.
+
+The aligned model reads its chat template. The base model reads a plain transcript by default, as a model without chat training should
+(Nudging does so too; the transcript's form is our own choice):
+
+    <system text>
+
+    User:
+    <content>
+
+    Assistant:
+    <the answer starts here>
+
+Control tokens in the text of messages are encoded as ordinary text in both.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from baco.config import require
+from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, nearest
+from baco.loading import embedding_rows
+from baco.pair import ModelPair
+from baco.results import Model
+
+Message = Mapping[str, Any]
+ROLES = ("system", "user", "assistant", "tool")
+TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+TURN_MARKERS = tuple(f"\n{name}:" for name in TURN_NAMES.values())
+"""Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript."""
+BASE_PROMPTS = ("transcript", "template")
+
+# A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
+_encoding = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """One request's prompt, as each model reads it."""
+
+    token_ids: dict[Model, list[int]]
+    base_stop: tuple[str, ...]
+    """Texts that end the answer when the base model writes them."""
+
+
+def build_prompt(
+    pair: ModelPair, messages: str | Sequence[Message], *, models: Sequence[Model], base_prompt: str = "transcript", max_model_len: int
+) -> Prompt:
+    """Encode one request for the models that will run.
+
+    Args:
+        pair: whose tokenizers to use.
+        messages: a user's text, or messages with "role" and "content".
+        models: which models will read it.
+        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own.
+        max_model_len: tokens that prompt and answer may have together.
+
+    Raises:
+        PromptError: nothing to answer, or a malformed message.
+        ConfigError: `base_prompt` is none of the above.
+        ChatTemplateError: there is no chat template, or it refuses the messages.
+        ContextOverflowError: the prompt leaves no room for an answer.
+    """
+    check_base_prompt(base_prompt)
+    chat = normalise(messages)
+    encoders = {"base": lambda: _encode_base(pair, chat, base_prompt), "aligned": lambda: encode_chat(pair.tokenizer, chat)}
+    with _encoding:
+        token_ids: dict[Model, list[int]] = {which: encoders[which]() for which in models}
+    for which, ids in token_ids.items():
+        if len(ids) >= max_model_len:
+            raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
+    return Prompt(token_ids=token_ids, base_stop=TURN_MARKERS if base_prompt == "transcript" else ())
+
+
+def check_base_prompt(base_prompt: str) -> None:
+    """Raise `ConfigError` unless `base_prompt` is a known form or a Jinja template."""
+    if base_prompt not in BASE_PROMPTS and "{{" not in base_prompt and "{%" not in base_prompt:
+        hint = nearest(base_prompt, BASE_PROMPTS)
+        forms = "'transcript', 'template' or a Jinja template with {{ messages }}"
+        raise ConfigError(f"`base_prompt` must be {forms}, but is {base_prompt!r}{hint}")
+
+
+def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
+    """Turn a text into one user message, and check the form of messages.
+
+    Raises:
+        PromptError: there is no text, or a message lacks a role or a content.
+    """
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    chat = [dict(message) for message in messages]
+    for index, message in enumerate(chat):
+        if message.get("role") not in ROLES:
+            raise PromptError(f"message {index} has the role {message.get('role')!r}; roles are: {', '.join(ROLES)}")
+        if not isinstance(message.get("content"), str):
+            raise PromptError(f"message {index} ({message['role']}) must have a text as its content, but has {message.get('content')!r}")
+    if not any(message["content"].strip() for message in chat):
+        raise PromptError("the prompt is empty; give at least one message with text")
+    return chat
+
+
+def encode_chat(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None = None) -> list[int]:
+    """Encode messages by a chat template, up to where the answer starts.
+
+    A template that refuses the messages as they are (no system role, a late system message, roles that must alternate) gets them with
+    system texts folded into the user's, and neighbours of one role merged.
+
+    Raises:
+        ChatTemplateError: there is no template, or it refuses these too.
+    """
+    if template is None and not tokenizer.chat_template:
+        raise ChatTemplateError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; is this the aligned (instruct) model, and not its base? "
+            "If so, set pair.tokenizer.chat_template"
+        )
+    try:
+        return _apply_template(tokenizer, chat, template)
+    except TemplateError as refusal:
+        folded = fold_messages(chat)
+        try:
+            return _apply_template(tokenizer, folded, template)
+        except TemplateError:
+            raise ChatTemplateError(f"the chat template of {tokenizer.name_or_path!r} refuses these messages: {refusal}") from refusal
+
+
+def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None) -> list[int]:
+    messages: Any = list(chat)
+    ids: Any = tokenizer.apply_chat_template(
+        messages, chat_template=template, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+    )
+    bos = tokenizer.bos_token_id
+    while bos is not None and ids[:2] == [bos, bos]:
+        ids = ids[1:]
+    return list(ids)
+
+
+def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
+    """Fold system messages into the user message after them (or the last one), and merge neighbours of one role."""
+    folded: list[dict[str, Any]] = []
+    for message in chat:
+        plain = dict(message) | {"role": "user"} if message["role"] == "system" else dict(message)
+        if folded and folded[-1]["role"] == plain["role"] and plain["role"] != "tool":
+            folded[-1]["content"] += "\n\n" + plain["content"]
+        else:
+            folded.append(plain)
+    return folded
+
+
+def _encode_base(pair: ModelPair, chat: Sequence[Message], base_prompt: str) -> list[int]:
+    if base_prompt == "transcript":
+        return encode_text(pair.base_tokenizer, transcript(chat))
+    if base_prompt != "template":
+        return encode_chat(pair.base_tokenizer, chat, base_prompt)
+    ids = encode_chat(pair.tokenizer, chat)
+    unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})
+    require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
+    return ids
+
+
+def transcript(chat: Sequence[Message]) -> str:
+    """Write messages as a plain transcript that ends where the assistant's turn begins."""
+    turns = [
+        f"{message['content']}\n\n" if message["role"] == "system" else f"{TURN_NAMES[message['role']]}:\n{message['content']}\n\n"
+        for message in chat
+    ]
+    return "".join(turns) + f"{TURN_NAMES['assistant']}:\n"
+
+
+def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Encode plain text, with the tokenizer's own opening token and without a closing one."""
+    ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
+    special = set(tokenizer.all_special_ids)
+    while ids and ids[-1] in special:
+        ids = ids[:-1]
+    return ids
