@@ -11,7 +11,7 @@ from baco.errors import ConfigError
 from baco.pair import ModelPair
 from baco.prompts import Message, build_prompt
 from baco.requests import Request, run
-from baco.results import GenerationResult, Model, StreamEvent
+from baco.results import GenerationResult, StreamEvent
 from baco.routers import Router
 
 Messages = str | Sequence[Message]
@@ -155,12 +155,14 @@ class Engine:
 
     def _requests(self, batch: Sequence[Messages], params: SamplingParams | None, router: Router | None, base_prompt: str) -> list[Request]:
         """Check and encode everything, so that nothing is decoded if anything is wrong."""
-        params, router = params or SamplingParams(), router or Router()
+        params = SamplingParams() if params is None else params
+        router = Router() if router is None else router
+        require(isinstance(params, SamplingParams), "params", "None or a SamplingParams", params)
+        require(isinstance(router, Router), "router", 'None or a Router, such as Router("p-punc")', router)
         if isinstance(batch, str) or not batch:
             raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
-        models: list[Model] = [*(["base"] if router.uses_base else []), *(["aligned"] if router.uses_aligned else [])]  # type: ignore[list-item]
         prompts = [
-            build_prompt(self.pair, messages, models=models, base_prompt=base_prompt, max_model_len=self.max_model_len)
+            build_prompt(self.pair, messages, models=router.models, base_prompt=base_prompt, max_model_len=self.max_model_len)
             for messages in batch
         ]
         router = self.resolve(router, base_prompt)

@@ -69,8 +69,7 @@ def build_prompt(
     check_base_prompt(base_prompt)
     chat = normalise(messages)
     encoders = {"base": lambda: _encode_base(pair, chat, base_prompt), "aligned": lambda: encode_chat(pair.tokenizer, chat)}
-    with _encoding:
-        token_ids: dict[Model, list[int]] = {which: encoders[which]() for which in models}
+    token_ids: dict[Model, list[int]] = {which: encoders[which]() for which in models}
     for which, ids in token_ids.items():
         if len(ids) >= max_model_len:
             raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
@@ -79,6 +78,7 @@ def build_prompt(
 
 def check_base_prompt(base_prompt: str) -> None:
     """Raise `ConfigError` unless `base_prompt` is a known form or a Jinja template."""
+    require(isinstance(base_prompt, str), "base_prompt", "a text", base_prompt)
     if base_prompt not in BASE_PROMPTS and "{{" not in base_prompt and "{%" not in base_prompt:
         hint = nearest(base_prompt, BASE_PROMPTS)
         forms = "'transcript', 'template' or a Jinja template with {{ messages }}"
@@ -130,9 +130,10 @@ def encode_chat(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], tem
 
 def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None) -> list[int]:
     messages: Any = list(chat)
-    ids: Any = tokenizer.apply_chat_template(
-        messages, chat_template=template, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
-    )
+    with _encoding:
+        ids: Any = tokenizer.apply_chat_template(
+            messages, chat_template=template, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+        )
     bos = tokenizer.bos_token_id
     while bos is not None and ids[:2] == [bos, bos]:
         ids = ids[1:]
@@ -173,7 +174,8 @@ def transcript(chat: Sequence[Message]) -> str:
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode plain text, with the tokenizer's own opening token and without a closing one."""
-    ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
+    with _encoding:
+        ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
     special = set(tokenizer.all_special_ids)
     while ids and ids[-1] in special:
         ids = ids[:-1]

@@ -38,7 +38,7 @@ class RoutingPlan:
             thresholds=torch.tensor(thresholds, dtype=torch.float32, device=device),
             word_boundary=column([router.word_boundary for router in routers]),
             reads_aligned=column([router.probe == "aligned" for router in routers]),
-            masks_special=column([router.uses_aligned for router in routers]),
+            masks_special=column(["aligned" in router.models for router in routers]),
         )
 
     def select(self, rows: Tensor) -> "RoutingPlan":

@@ -72,14 +72,10 @@ class Router:
         return replace(self, threshold=threshold, diversity=None)
 
     @property
-    def uses_base(self) -> bool:
-        """Whether decoding needs the base model at all."""
-        return self.name != "aligned"
-
-    @property
-    def uses_aligned(self) -> bool:
-        """Whether decoding needs the aligned model at all."""
-        return self.name != "base"
+    def models(self) -> tuple[Model, ...]:
+        """The models that decoding needs at all."""
+        alone: dict[str, tuple[Model, ...]] = {"base": ("base",), "aligned": ("aligned",)}
+        return alone.get(self.name, ("base", "aligned"))
 
     @property
     def rule(self) -> Rule:

@@ -1,0 +1,126 @@
+"""Texts of single tokens, as the tokenizer's own decoder writes them; knows the three schemes of marking words, and no answers.
+
+Byte-level BPE (GPT-2, Llama 3, Qwen, OLMo) marks a word by Ġ, SentencePiece (Llama 2, Mistral, Gemma) by ▁, and WordPiece (BERT) marks
+what goes on inside a word by ##. A token is decoded behind the letter "a", so its leading space is kept; alone, most decoders strip it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
+
+from tokenizers import Tokenizer
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import PreTrainedTokenizerBase
+
+from baco.errors import PairError
+
+Scheme = Literal["byte-level", "sentencepiece", "wordpiece"]
+
+ANCHOR = "a"
+SUPPORTED = "byte-level BPE (ByteLevel), SentencePiece (Metaspace, or Replace ▁ with ByteFallback) and WordPiece"
+
+
+class Piece(NamedTuple):
+    """What one token adds to an answer."""
+
+    inside: str
+    """Its text behind another token, U+FFFD where it is part of a character."""
+    opening: str
+    """Its text as the first of an answer, where SentencePiece and WordPiece decoders leave out the leading space."""
+    raw: bytes | None
+    """Its bytes: in byte-level BPE every token's, in SentencePiece those of `<0x00>`…`<0xFF>`; None where it is written as text."""
+
+
+class Surface:
+    """Texts of a tokenizer's tokens. `Surface.of` makes one per tokenizer; tokens that are added later are not seen.
+
+    Raises:
+        PairError: the tokenizer is not a "fast" one, or it marks words in a way that is not supported.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise PairError(f"{type(tokenizer).__name__} is not a fast tokenizer (tokenizer.json); convert it, or choose another pair")
+        steps = list(_steps(backend))
+        self.scheme: Scheme = _scheme(steps)
+        self.skipped = frozenset(index for index, token in backend.get_added_tokens_decoder().items() if token.special)
+        """Ids that `tokenizer.decode(…, skip_special_tokens=True)` leaves out."""
+        self._backend = backend
+        self._has_byte_tokens = any(step["type"] == "ByteFallback" for step in steps)
+        self._pieces: dict[int, Piece | None] = {}
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Surface":
+        """Make the tokenizer's surface, or find the one that was made before."""
+        if tokenizer not in _SURFACES:
+            _SURFACES[tokenizer] = cls(tokenizer)
+        return _SURFACES[tokenizer]
+
+    def text(self, token_id: int) -> str:
+        """Text of one token behind another one: " the" for Ġthe and ▁the; "" for an id that has no token."""
+        token = self._backend.id_to_token(token_id)
+        return "" if token is None else self._decode([ANCHOR, token])[len(ANCHOR) :]
+
+    def piece(self, token_id: int) -> Piece | None:
+        """What one token adds to an answer; None for one that `decode` leaves out: special, or an id without a token."""
+        try:
+            return self._pieces[token_id]
+        except KeyError:
+            piece = self._pieces[token_id] = self._make_piece(token_id)
+            return piece
+
+    def _make_piece(self, token_id: int) -> Piece | None:
+        token = self._backend.id_to_token(token_id)
+        if token is None or token_id in self.skipped:
+            return None
+        return Piece(self.text(token_id), self._decode([token]), self._raw(token))
+
+    def _raw(self, token: str) -> bytes | None:
+        if self.scheme == "byte-level":
+            # A token that was added as plain text, with characters that stand for no byte, is written as it is.
+            known = all(character in _BYTES for character in token)
+            return bytes(_BYTES[character] for character in token) if known else token.encode()
+        is_byte = self._has_byte_tokens and len(token) == 6 and token.startswith("<0x") and token.endswith(">")
+        return bytes([int(token[3:5], 16)]) if is_byte else None
+
+    def _decode(self, tokens: list[str]) -> str:
+        return str(self._backend.decoder.decode(tokens))
+
+
+_SURFACES: WeakKeyDictionary[PreTrainedTokenizerBase, Surface] = WeakKeyDictionary()
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """Map the characters of byte-level BPE to bytes: printable bytes stand for themselves, the others are moved up from U+0100."""
+    alphabet = set(ByteLevel.alphabet())
+    moved = [byte for byte in range(256) if chr(byte) not in alphabet]
+    return {chr(byte): byte for byte in range(256) if byte not in moved} | {chr(256 + rank): byte for rank, byte in enumerate(moved)}
+
+
+_BYTES = _byte_alphabet()
+
+
+def _steps(backend: Tokenizer) -> Iterator[dict[str, Any]]:
+    """Yield the steps of the decoder, each as its serialised form."""
+    if backend.decoder is not None:
+        state = json.loads(backend.decoder.__getstate__())
+        yield from state["decoders"] if state["type"] == "Sequence" else [state]
+
+
+def _scheme(steps: list[dict[str, Any]]) -> Scheme:
+    """Tell from the decoder's steps how the vocabulary marks words."""
+    kinds = {step["type"] for step in steps}
+    if kinds in ({"ByteLevel"}, {"ByteLevel", "Fuse"}):
+        return "byte-level"
+    if kinds == {"WordPiece"}:
+        return "wordpiece"
+    marker = "Metaspace" in kinds or any(step["type"] == "Replace" and step["pattern"] == {"String": "▁"} for step in steps)
+    # Stripping more than the leading space would make a token's text depend on the tokens behind it.
+    strips = [step for step in steps if step["type"] == "Strip"]
+    plain = all(step["content"] == " " and step["start"] <= 1 and step["stop"] == 0 for step in strips)
+    if marker and plain and kinds <= {"Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"}:
+        return "sentencepiece"
+    found = ", ".join(step["type"] for step in steps) or "none"
+    raise PairError(f"the tokenizer's decoder ({found}) marks words in no way that baco knows; supported: {SUPPORTED}")

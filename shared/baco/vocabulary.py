@@ -1,0 +1,62 @@
+"""`check_vocabularies`: do two tokenizers read the same ids as the same strings? Knows tokenizers, and no models.
+
+Both models of a pair continue one row of token ids, so an id must mean the same to both, and a text must become the same ids.
+"""
+
+from transformers import PreTrainedTokenizerBase
+
+from baco.errors import VocabularyError
+
+PROBE = (
+    "The captain's well-known story isn't over: \"Why?\", she asked (twice).\n\n  1. 365 days, 2.50 $ and 10 %\n"
+    "\tdef add(a, b):\n\t    return a + b  # sum\nCafé naïve — “quoted” … 日本語 ありがとう Привет 안녕 🎉🐟"
+)
+"""Whatever tokenizers of one vocabulary may still cut differently: contractions, digits, white space, code, accents, scripts, pictures."""
+SHOWN = 5
+
+
+def check_vocabularies(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenizer: PreTrainedTokenizerBase) -> None:
+    """Make sure that two models can share token ids.
+
+    Ids that only one of them has are fine: the other never sees them. So are ids that are special in both, since instruction tuning often
+    renames a reserved control token (our own choice). `PROBE` must become the same ids, without the tokens added at either end of a text.
+
+    Raises:
+        VocabularyError: an id means different strings, or the probe becomes different ids.
+    """
+    base, aligned = _tokens(base_tokenizer), _tokens(aligned_tokenizer)
+    shared = base.keys() & aligned.keys()
+    control = _special_ids(base_tokenizer) & _special_ids(aligned_tokenizer)
+    differing = sorted(index for index in shared if base[index] != aligned[index] and index not in control)
+    if differing or not shared:
+        examples = "; ".join(f"id {index}: base {base[index]!r}, aligned {aligned[index]!r}" for index in differing[:SHOWN])
+        raise VocabularyError(
+            f"the two tokenizers differ in {len(differing)} of the {len(shared)} ids that both have ({examples}); "
+            "the models share token ids, so choose a base model and its own aligned counterpart"
+        )
+    _check_probe(base_tokenizer, aligned_tokenizer)
+
+
+def _check_probe(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenizer: PreTrainedTokenizerBase) -> None:
+    base = base_tokenizer.encode(PROBE, add_special_tokens=False)
+    aligned = aligned_tokenizer.encode(PROBE, add_special_tokens=False)
+    if base == aligned:
+        return
+    shortest = min(len(base), len(aligned))
+    start = next((place for place in range(shortest) if base[place] != aligned[place]), shortest)
+    cuts = [
+        tokenizer.convert_ids_to_tokens(ids[start : start + SHOWN])
+        for tokenizer, ids in ((base_tokenizer, base), (aligned_tokenizer, aligned))
+    ]
+    raise VocabularyError(
+        f"the two tokenizers have one vocabulary but cut the same text differently: base {cuts[0]}, aligned {cuts[1]} at token {start}; "
+        "the models share token ids, so choose a base model and its own aligned counterpart"
+    )
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    return {index: token for token, index in tokenizer.get_vocab().items()}
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    return {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
