@@ -14,7 +14,8 @@ from transformers import PreTrainedTokenizerBase
 from baco.function_words import FUNCTION_WORDS
 from baco.surface import Surface
 
-PUNCTUATION_CATEGORIES = frozenset({"Cc", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "Zl", "Zp", "Zs"})
+PUNCTUATION_CATEGORIES = frozenset({"Cc", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm"})
+"""Control characters, punctuation and signs; separators (Z*) are whitespace."""
 WORD_JOINERS = frozenset("'’-‐‑")
 """Apostrophes and hyphens: a token that ends in one goes on with its word (don't, well-known)."""
 EMOJI_MODIFIERS = range(0x1F3FB, 0x1F400)

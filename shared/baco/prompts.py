@@ -31,8 +31,9 @@ from baco.results import Model
 Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
 TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
-TURN_MARKERS = tuple(f"\n{name}:" for name in TURN_NAMES.values())
-"""Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript."""
+TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_NAMES.values())
+"""Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
+them where there is one, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
 
 # A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.

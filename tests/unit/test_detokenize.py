@@ -246,6 +246,29 @@ def test_a_stop_text_inside_one_token_cuts_the_token() -> None:
     assert answer.stopped
 
 
+def test_of_two_stop_texts_in_one_token_the_one_that_is_complete_first_wins() -> None:
+    tokenizer = byte_level_bpe()
+    (captain,) = ids_of(tokenizer, ["Ġcaptain"])
+    assert text_of(read(tokenizer, [captain], stop=["captain", "apt"])) == " c"
+    assert text_of(read(tokenizer, [captain], stop=["apt", "captai", "captain"])) == " c"
+    assert text_of(read(tokenizer, [captain], stop=["ain", "captain", "in"])) == " "
+
+
+def test_an_answer_that_opens_with_a_space_as_a_byte_loses_it_as_the_decoder_does() -> None:
+    tokenizer = sentencepiece_like()
+    ids = byte_ids("like Llama 2", " \n  ")
+    assert text_of(read(tokenizer, ids)) == decoded(tokenizer, ids) == "\n  "
+
+
+def test_a_stop_text_that_does_not_count_hides_none_behind_it() -> None:
+    # The newline is held for the first stop text, then spoiled by half a character, so all of the text is looked at again.
+    tokenizer = sentencepiece_like()
+    (a,) = ids_of(tokenizer, "a")
+    newline, half = byte_ids("like Llama 2", "\n")[0], byte_ids("like Llama 2", "日")[0]
+    tokens = read(tokenizer, [a, newline, half, a], [False, False, False, True], stop=["a\n\n"], base_stop=["a"])
+    assert text_of(tokens) == "a\ufffd\ufffd"
+
+
 def test_a_newline_that_is_a_byte_token_stops_at_once() -> None:
     answer = AnswerText(sentencepiece_like(), stop=["\n"])
     answer.push(byte_ids("like Llama 2", "\n")[0], from_base=False)

@@ -82,7 +82,9 @@ def test_word_markers_of_every_scheme_are_read_as_spaces(scheme: str, token: str
     assert classes(token, TOKENIZERS[scheme]()) == expected
 
 
-@pytest.mark.parametrize("text", ["...", " – ", "€", "“", "+=", "`", "\r\n", "\u2028", "\u3000", "。", "、", "^", "|", "$ %"])
+@pytest.mark.parametrize(
+    "text", ["...", " – ", "€", "“", "+=", "`", "\r\n", "\u2028", "\u3000", "。", "、", "^", "|", "$ %", "\x00", "\u00a0"]
+)
 def test_marks_signs_spaces_and_control_characters_are_punctuation(text: str) -> None:
     assert {"punctuation", "starts_word", "ends_word"} == classes(text)
 

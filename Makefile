@@ -1,0 +1,71 @@
+# Everything runs in .venv, in the versions that constraints.txt pins. Needs Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# Packages that pip builds on the way (ours among them) are built with pinned tools as well: older pips read the first, newer the second.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types imports check bench clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-8s  %s\n' "$$target" "$$what"; done
+
+install: $(INSTALLED) ## Create .venv with everything in it (once, and again when pyproject.toml or constraints.txt change)
+
+demo: $(INSTALLED) ## Show base and aligned decoding together, in LangChain and in LlamaIndex
+	@$(BIN)/python examples/demo.py
+
+test: $(INSTALLED) ## Run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## Put style and format right where a machine can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED) ## Check types
+	$(BIN)/mypy
+
+imports: $(INSTALLED) ## Check that imports go one way
+	$(BIN)/lint-imports
+
+check: lint types imports ## Check style, format, types and imports
+
+bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
+	@$(BIN)/python benchmarks/throughput.py
+
+clean: ## Remove .venv and every cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last, so an install that was cut short goes on where it stopped. An environment without a working pip, or of a Python
+# that is too old, is made anew.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'baco needs Python 3.11 or newer, and `$(PYTHON)` is not. Name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	@echo '[1/4] $(VENV): a Python environment of its own'
+	@$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(call pip_install,--upgrade pip)
+	@echo '[2/4] PyTorch, the largest part (minutes on a slow line)'
+	@$(call pip_install,torch)
+	@echo '[3/4] everything else (about 100 packages)'
+	@$(call pip_install,--editable '.[all]' --group dev)
+	@echo '[4/4] installed'
+	@touch $@
+
+# pip, cut down to a line for each download that takes a while. If it fails, its last words are shown and its exit status is kept.
+define pip_install
+{ $(PIP) install --progress-bar off $(1) 2>&1; echo $$? > $(VENV)/.status; } | tee $(VENV)/install.log \
+	| { grep --line-buffered -E 'Downloading .*[MG]B\)|^Installing' || true; } | while read -r line; do printf '      %.100s\n' "$$line"; done; \
+	test "$$(cat $(VENV)/.status)" = 0 || { tail -n 30 $(VENV)/install.log >&2; echo 'Install failed; all of pip says is in $(VENV)/install.log. Run the same command again to go on.' >&2; exit 1; }
+endef

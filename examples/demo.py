@@ -1,0 +1,63 @@
+"""The demo: one pair of models, used through LangChain and through LlamaIndex, each three ways: aligned alone, base alone, and both.
+
+Run: make demo, or python examples/demo.py
+"""
+
+import time
+
+STARTED = time.perf_counter()
+
+from rich.console import Console  # noqa: E402
+
+from baco.terminal import DISTINCT_MEANS, Column, Span, legend, needs_marks, side_by_side  # noqa: E402
+
+PROMPT = "Suggest a gift for my {person}, who likes {interest}."
+DETAILS = {"person": "sister", "interest": "music"}
+WAYS = {"aligned alone": "aligned", "base alone": "base", "BACo": "p-punc"}
+ANSWERS = 6
+MAX_TOKENS = 40
+
+
+def with_langchain(title: str, router: str) -> Column:
+    """Answer one prompt several times: an LCEL chain, whose `batch` is decoded as one batch."""
+    from langchain_core.prompts import ChatPromptTemplate
+
+    from langchain_baco import ChatBaco
+
+    chain = ChatPromptTemplate.from_template(PROMPT) | ChatBaco(router=router, max_tokens=MAX_TOKENS)
+    messages = chain.batch([DETAILS] * ANSWERS)
+    answers: list[list[Span]] = [
+        [(text, owner == "base") for text, owner in message.response_metadata["baco"]["spans"]] for message in messages
+    ]
+    base = sum(message.usage_metadata["output_token_details"]["base"] for message in messages)
+    return Column(title=title, answers=answers, base_share=base / sum(message.usage_metadata["output_tokens"] for message in messages))
+
+
+def main() -> None:
+    """Show both, and what to try next."""
+    console = Console(highlight=False)
+    marked = needs_marks(console)
+    console.print("[bold]baco[/]: a base model and its aligned counterpart answer together, token by token.")
+    console.print("Text", legend(marked=marked), end="\n\n")
+    columns = [with_langchain(title, router) for title, router in WAYS.items()]
+    prompt = PROMPT.format(**DETAILS)
+    console.print(side_by_side(columns, marked=marked, title=f"ChatBaco in a LangChain chain: {prompt}"))
+
+    from llamaindex_query_engine import QUESTION, ask, build_index
+
+    from llamaindex_baco import BacoLLM
+
+    index = build_index()
+    columns = [ask(index, BacoLLM(router=router, max_tokens=MAX_TOKENS), QUESTION, ANSWERS) for router in WAYS.values()]
+    console.print(side_by_side(columns, marked=marked, title=f"BacoLLM in a LlamaIndex query engine: {QUESTION}"))
+    console.print(f"{DISTINCT_MEANS}; base: share of the tokens that the base model wrote.", style="dim")
+    console.print(
+        f"Sampled anew each time, so the numbers change from run to run. {time.perf_counter() - STARTED:.1f} s. "
+        "The models are tiny (3.6 million parameters) and know a miniature world only.",
+        style="dim",
+    )
+    console.print('\nNext: [bold].venv/bin/baco compare "Name a pet rabbit." -n 10[/], or real models: [bold]--pair qwen2.5-0.5b[/]')
+
+
+if __name__ == "__main__":
+    main()

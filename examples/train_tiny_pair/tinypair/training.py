@@ -1,0 +1,104 @@
+"""The training loop: next-token loss, Muon for the matrices and AdamW for the rest, bfloat16 compute."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tinypair.batching import Batch, Encode, batches
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train."""
+
+    steps: int
+    rate: float
+    tokens: int = 2048
+    max_length: int = 512
+    warmup: int = 40
+    hold: float = 0.4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training run reports."""
+
+    loss: float
+    first_loss: float
+    learned_tokens: int
+    seconds: float
+
+
+def prepare(seed: int, threads: int) -> None:
+    """Fix the seed of the weights and the number of threads."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+
+
+def optimizers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+    """Make the optimisers: Muon for the matrices of the layers, AdamW for embeddings and norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def rate_factor(step: int, schedule: Schedule) -> float:
+    """Give the share of the learning rate at a step: a warm-up, a plateau, a linear fall to zero."""
+    if step < schedule.warmup:
+        return (step + 1) / schedule.warmup
+    fall = schedule.steps * (1 - schedule.hold)
+    return min(1.0, (schedule.steps - step) / fall)
+
+
+def next_token_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """Give the weighted mean loss over the tokens of a batch."""
+    hidden = model.model(input_ids=batch.inputs, use_cache=False).last_hidden_state
+    wanted = batch.weights > 0
+    logits = model.lm_head(hidden[wanted])
+    losses = nn.functional.cross_entropy(logits.float(), batch.targets[wanted], reduction="none")
+    weights = batch.weights[wanted]
+    return (losses * weights).sum() / weights.sum()
+
+
+def train(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    encode: Encode,
+    schedule: Schedule,
+    seed: int,
+    label: str,
+) -> Outcome:
+    """Train a model in place on documents drawn from a seed."""
+    started, learned, losses = time.perf_counter(), 0, []
+    steppers = optimizers(model, schedule.rate)
+    stream = batches(encode, tokenizer, schedule.tokens, schedule.max_length, random.Random(seed))
+    model.train()
+    progress = tqdm(range(schedule.steps), desc=label, mininterval=5)
+    for step in progress:
+        batch = next(stream)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = next_token_loss(model, batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for stepper in steppers:
+            for group in stepper.param_groups:
+                group["lr"] = schedule.rate * rate_factor(step, schedule)
+            stepper.step()
+            stepper.zero_grad()
+        losses.append(loss.item())
+        learned += int((batch.weights > 0).sum())
+        progress.set_postfix(loss=f"{sum(losses[-20:]) / len(losses[-20:]):.3f}")
+    model.eval()
+    window = max(1, len(losses) // 20)
+    mean = [sum(part) / len(part) for part in (losses[-window:], losses[:window])]
+    return Outcome(mean[0], mean[1], learned, time.perf_counter() - started)

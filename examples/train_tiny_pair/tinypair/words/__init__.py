@@ -1,0 +1,1 @@
+"""Word lists of the miniature world: plain data, one subject a file."""

@@ -1,0 +1,153 @@
+"""`BacoDecoding`: what LangChain asks of a chat model for one prompt: an answer, a stream, a cached answer, a count of tokens."""
+
+import asyncio
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.globals import get_llm_cache
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+from baco import ConfigError, StreamEvent
+from baco.prompts import build_prompt, encode_text
+from langchain_baco import batching
+from langchain_baco.fields import BacoFields
+from langchain_baco.gathering import Order, place
+from langchain_baco.messages import to_core
+from langchain_baco.outputs import to_chat_result, to_chunk
+from langchain_baco.settings import Settings
+
+UNBOUNDED = 2**63
+"""A context window that any prompt fits into, for counting."""
+
+
+class BacoDecoding(BacoFields):
+    """One prompt at a time, by the engine."""
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        order = Order(messages, self._settings(kwargs, stop))
+        if not place(order):
+            batching.serve([order], isolate=False)
+        return to_chat_result(order.answer.result(), order.settings)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        order = Order(messages, self._settings(kwargs, stop))
+        if not place(order):
+            await batching.aserve([order], isolate=False)
+        return to_chat_result(await asyncio.wrap_future(order.answer), order.settings)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        settings = require_one_answer(self._settings(kwargs, stop))
+        events = settings.engine().stream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt)
+        for event in events:
+            chunk = to_chunk(event, settings)
+            if chunk is not None:
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        settings = require_one_answer(self._settings(kwargs, stop))
+        engine = await asyncio.to_thread(settings.engine)
+        events = engine.astream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt)
+        async with aclosing(cast(AsyncGenerator[StreamEvent, None], events)):
+            async for event in events:
+                chunk = to_chunk(event, settings)
+                if chunk is not None:
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        model = self._past_the_cache(kwargs, stop)
+        return super(BacoDecoding, model)._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        model = self._past_the_cache(kwargs, stop)
+        return await super(BacoDecoding, model)._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    def _past_the_cache(self, kwargs: dict[str, Any], stop: list[str] | None) -> "BacoDecoding":
+        """Return this model, without the global cache where that would turn new samples into one old answer."""
+        if self.cache is not None or get_llm_cache() is None or self._settings(kwargs, stop).is_reproducible:
+            return self
+        warnings.warn(
+            "LangChain's global cache is not used for answers that are sampled without a seed: it would give the first one for ever. "
+            f"{type(self).__name__}(cache=True) uses it all the same, cache=False keeps silent",
+            stacklevel=2,
+        )
+        return self.model_copy(update={"cache": False})
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Encode a text on its own with the pair's tokenizer, without a token that opens or closes a sequence."""
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        tokenizer = self._settings({}).engine().pair.tokenizer
+        ids = encode_text(tokenizer, text)
+        return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
+
+        Raises:
+            ConfigError: tools are given, which this version does not show to the models.
+        """
+        if tools:
+            raise ConfigError(f"`tools` must be None in this version, which shows no tools to the models, but has {len(tools)}")
+        settings = self._settings({})
+        which = settings.router.models[-1]
+        prompt = build_prompt(
+            settings.engine().pair, to_core(messages), models=[which], base_prompt=settings.base_prompt, max_model_len=UNBOUNDED
+        )
+        return len(prompt.token_ids[which])
+
+
+def require_one_answer(settings: Settings) -> Settings:
+    """Return the settings of a call that can hand back only one answer.
+
+    Raises:
+        ConfigError: more are asked for.
+    """
+    if settings.params.n > 1:
+        raise ConfigError(
+            f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {settings.params.n}; use generate()"
+        )
+    return settings

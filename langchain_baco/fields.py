@@ -1,0 +1,105 @@
+"""`BacoFields`: the settings of `ChatBaco` as constructor fields, and how LangChain names, traces and caches them.
+
+Checks settings; decodes nothing and loads nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+
+from baco import __version__
+from langchain_baco.outputs import PROVIDER
+from langchain_baco.settings import HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, check_pair, merge, model_name, plain_names
+
+
+class BacoFields(BaseChatModel):
+    """Every setting of the pair, the router and the sampling."""
+
+    model: str | None = None
+    """The pair: a preset's name, or "base|aligned" with two folders or hub ids. None, without `base` and `aligned`: the embedded pair."""
+    base: str | None = None
+    """Folder or hub id of the base model, with `aligned`, in place of `model`."""
+    aligned: str | None = None
+    """Folder or hub id of the aligned model, with `base`, in place of `model`."""
+    device: str = "auto"
+    """"auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps"."""
+    dtype: str = "auto"
+    """"auto", "float32", "bfloat16" or "float16"."""
+
+    router: str = "p-punc"
+    """Which rule chooses between base and aligned at each token; see `baco.Router`. "aligned" and "base" are one model alone."""
+    threshold: float | None = None
+    """Where the router switches; its range is the router's. None takes the router's default."""
+    diversity: float | None = None
+    """Target share of base tokens, 0 to 1, in place of a threshold. Measured once per pair and router."""
+    probe: Literal["base", "aligned"] = "base"
+    """Whose most likely token the router's content rule reads."""
+    word_boundary: bool = True
+    """Whether the models may take turns only where a new word may start."""
+    base_prompt: str = "transcript"
+    """What the base model reads: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own."""
+
+    n: int = 1
+    """Answers per prompt. More than one is for `generate`, which returns them all."""
+    max_tokens: int = 256
+    """Longest answer, in tokens. Also taken as `max_completion_tokens`."""
+    temperature: float = 1.0
+    """0 is greedy, else at least 0.01."""
+    top_p: float = 1.0
+    """Only the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off."""
+    top_k: int = 0
+    """Only the k most likely tokens. 0 is off."""
+    min_p: float = 0.0
+    """Only tokens at least min_p times as likely as the most likely one. In [0, 1], 0 is off."""
+    repetition_penalty: float = 1.0
+    """Weakens tokens that are in the context already. 1 is off."""
+    stop: str | list[str] | None = None
+    """Texts that end the answer; they are trimmed. Also taken as `stop_sequences`."""
+    seed: int | None = None
+    """Same seed, same answers. None draws one, and the answer's metadata names it."""
+    logprobs: int | None = None
+    """None: off. 0: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
+    timeout: float | None = None
+    """Seconds after which an answer ends as it stands, with finish_reason "cancelled"."""
+    streaming: bool = False
+    """Whether `invoke` decodes as a stream, so that callbacks see each token."""
+
+    def __init__(self, **settings: Any) -> None:
+        fields = plain_names(type(self).__name__, settings, tuple(type(self).model_fields))
+        # Before pydantic: it would wrap our errors, and turn "3" into 3 here but not in a call.
+        values = {name: fields.get(name, type(self).model_fields[name].default) for name in SETTINGS}
+        check(values)
+        check_pair(values)
+        super().__init__(**fields)
+        self._add_version(PROVIDER, __version__)
+
+    def _settings(self, call: Mapping[str, Any], stop: list[str] | None = None) -> Settings:
+        """Settle a call: its keywords over the fields. Fields are read anew, so that a copy or an assignment counts.
+
+        Raises:
+            UnknownKeywordError: a keyword does not exist.
+            ConfigError: a value is out of its range, or two contradict each other.
+        """
+        given = call if stop is None else {**call, "stop": stop}
+        overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *HANDLED_BY_LANGCHAIN))
+        return check(merge(self._identifying_params, overrides))
+
+    @property
+    def _llm_type(self) -> str:
+        return "baco-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        # LangChain would put the call's stop, None for most, in the place of the constructor's, and give both one cache entry.
+        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **kwargs)  # type: ignore[arg-type]
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        pair = merge(self._identifying_params, kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = model_name(pair["model"], pair["base"], pair["aligned"])
+        return params

@@ -1,0 +1,132 @@
+"""`Settings`: what one call of `ChatBaco` asks of the core, out of constructor fields and the call's own keywords.
+
+Knows the core's settings; knows nothing of LangChain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from baco import Engine, ModelPair, Router, SamplingParams
+from baco.config import require
+from baco.errors import check_keywords
+from baco.pair import resolve
+from baco.presets import EMBEDDED
+from baco.prompts import check_base_prompt
+
+PAIR = ("model", "base", "aligned", "device", "dtype")
+ROUTER = ("router", "threshold", "diversity", "probe", "word_boundary")
+SAMPLING = ("n", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
+SETTINGS = (*PAIR, *ROUTER, "base_prompt", *SAMPLING)
+"""Every setting, each a constructor field and a keyword of a call."""
+
+ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens"}
+"""Other names under which LangChain's models know a setting."""
+
+HANDLED_BY_LANGCHAIN = ("stream",)
+"""A keyword that LangChain reads to choose between streaming and not, and then passes on."""
+
+SOURCES = ("model", "base", "aligned")
+"""Settings that name a pair."""
+
+REPLACES = {
+    "router": ("threshold", "diversity"),
+    "threshold": ("diversity",),
+    "diversity": ("threshold",),
+    "model": ("base", "aligned"),
+    "base": ("model",),
+    "aligned": ("model",),
+}
+"""Fields that a keyword of a call puts out of force: threshold and diversity belonged to the router that is replaced, and so on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Settings of one call, checked. Equal settings can be decoded together."""
+
+    model: str | None
+    base: str | None
+    aligned: str | None
+    device: str
+    dtype: str
+    router: Router
+    base_prompt: str
+    params: SamplingParams
+
+    @property
+    def model_name(self) -> str:
+        """The pair's name, as results and traces show it."""
+        return model_name(self.model, self.base, self.aligned)
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether the same prompt gets the same answer again: greedy or seeded, and not cut short by the clock."""
+        return (self.params.temperature == 0 or self.params.seed is not None) and self.params.deadline is None
+
+    def engine(self) -> Engine:
+        """Return an engine on the pair, loading it first if this process has not loaded it yet."""
+        pair = ModelPair.from_pretrained(self.model, base=self.base, aligned=self.aligned, device=self.device, dtype=self.dtype)
+        return Engine(pair)
+
+
+def model_name(model: str | None, base: str | None, aligned: str | None) -> str:
+    """Name a pair: its preset, "base|aligned", or the embedded pair."""
+    if model is None and base is None and aligned is None:
+        return EMBEDDED
+    return model if model is not None else f"{base}|{aligned}"
+
+
+def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
+    """Replace aliases by the settings' own names.
+
+    Raises:
+        UnknownKeywordError: a keyword is neither in `allowed` nor an alias of a setting, or one setting is given under two names.
+    """
+    check_keywords(what, keywords, (*allowed, *ALIASES))
+    for alias, name in ALIASES.items():
+        require(
+            not (alias in keywords and name in keywords), alias, f"left out where `{name}`, the same setting, is given", keywords.get(alias)
+        )
+    return {ALIASES.get(name, name): value for name, value in keywords.items()}
+
+
+def merge(fields: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a call's keywords over the constructor's fields; a field that the call says in another form gives way (see `REPLACES`).
+
+    None is a value like others, but names no pair: there the constructor's stays.
+    """
+    call = {name: value for name, value in call.items() if value is not None or name not in SOURCES}
+    replaced = {other for name, others in REPLACES.items() if call.get(name) is not None for other in others}
+    return {**fields, **dict.fromkeys(replaced), **call}
+
+
+def check_pair(values: Mapping[str, Any]) -> None:
+    """Check that there is such a pair, without reading it. Looks at folders, so it is not for an event loop.
+
+    Raises:
+        ConfigError: settings contradict each other, or device or dtype is none of those allowed.
+        ModelNotFoundError: there is no such preset or folder.
+    """
+    _, pair = resolve(values["model"], values["base"], values["aligned"])
+    replace(pair, device=values["device"], dtype=values["dtype"])
+
+
+def check(values: Mapping[str, Any]) -> Settings:
+    """Turn the values of all settings into `Settings`. The pair itself is checked when it is loaded.
+
+    Raises:
+        ConfigError: a value is out of its range, or two contradict each other.
+    """
+    for name in (*SOURCES, "router", "base_prompt"):
+        optional = name in SOURCES
+        valid = isinstance(values[name], str) or (optional and values[name] is None)
+        require(valid, name, "a text or None" if optional else "a text", values[name])
+    check_base_prompt(values["base_prompt"])
+    sampling = {name: values[name] for name in SAMPLING if name != "timeout"}
+    sampling["stop"] = () if values["stop"] is None else values["stop"]
+    return Settings(
+        **{name: values[name] for name in PAIR},
+        router=Router(values["router"], **{name: values[name] for name in ROUTER[1:]}),
+        base_prompt=values["base_prompt"],
+        params=SamplingParams(**sampling, deadline=values["timeout"]),
+    )

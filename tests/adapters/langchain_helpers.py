@@ -1,0 +1,100 @@
+"""What the tests of the LangChain adapter share: a model on a tiny random pair, its forward passes, and its runs as callbacks see them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+
+from baco import ModelPair
+from langchain_baco import ChatBaco
+
+PROMPT = "Tell me of a rabbit."
+PROMPTS = [
+    "Name a fish.",
+    PROMPT,
+    "Who are you and what do you do all day?",
+    "A",
+    "Where is the sea? Say it in a word.",
+    "Yes",
+    "Go on",
+    "Eat",
+]
+
+
+class Passes:
+    """Counts forward passes of the two models, and can hold the decoding at one of the base's."""
+
+    def __init__(self) -> None:
+        self.counts = {"base": 0, "aligned": 0}
+        self.hold_at: int | None = None
+        self.reached = threading.Event()
+        self.released = threading.Event()
+
+    def note(self, which: str) -> None:
+        self.counts[which] += 1
+        if which == "base" and self.counts["base"] == self.hold_at:
+            self.reached.set()
+            assert self.released.wait(timeout=60)
+
+
+@contextmanager
+def counted_passes(model: ChatBaco) -> Iterator[Passes]:
+    """Count the passes of a model's pair within the block."""
+    pair = ModelPair.from_pretrained(base=model.base, aligned=model.aligned, device=model.device, dtype=model.dtype)
+    passes = Passes()
+    hooks = [
+        pair.base.register_forward_pre_hook(lambda *_: passes.note("base")),
+        pair.aligned.register_forward_pre_hook(lambda *_: passes.note("aligned")),
+    ]
+    try:
+        yield passes
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def telling_seed(model: ChatBaco, prompt: str = PROMPT) -> int:
+    """Find a seed whose answer is long and written by both models, so that what a test changes or cuts off is there to be seen."""
+    for seed in range(500):
+        usage = model.invoke(prompt, seed=seed).usage_metadata
+        assert usage is not None
+        if usage["output_tokens"] >= 20 and usage["output_token_details"]["base"] >= 3:  # type: ignore[typeddict-item]
+            return seed
+    raise AssertionError("no seed gives such an answer")
+
+
+def essence(message: BaseMessage) -> dict[str, Any]:
+    """All of an answer but the id of its run."""
+    assert isinstance(message, AIMessage)
+    return {"text": message.text, "usage": message.usage_metadata, **message.response_metadata}
+
+
+class Runs(BaseCallbackHandler):
+    """Records the events of each run, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, UUID]] = []
+        self.names: dict[UUID, Any] = {}
+        self.starts: list[dict[str, Any]] = []
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self.events.append(("start", run_id))
+        self.names[run_id] = kwargs.get("name")
+        self.starts.append(kwargs)
+
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self.events.append(("token", run_id))
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self.events.append(("end", run_id))
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        self.events.append(("error", run_id))
+
+    def outcomes(self) -> dict[str, list[str]]:
+        """For each run, by its name: its events without the tokens."""
+        return {name: [event for event, of in self.events if of == run_id and event != "token"] for run_id, name in self.names.items()}

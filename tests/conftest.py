@@ -1,0 +1,65 @@
+"""What all tests share: tiny pairs on disk, loaded once, and a machine that the tests leave alone."""
+
+import os
+
+# Before transformers is imported: no test may reach a hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from baco import Engine, ModelPair
+from tests.oracle import Oracle
+from tests.pairs import make_pair_folders
+
+# The models here are so small that a second thread costs more than it brings.
+torch.set_num_threads(1)
+
+PairFolders = Callable[[str], tuple[Path, Path]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the package measures out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def pair_folders(tmp_path_factory: pytest.TempPathFactory) -> PairFolders:
+    """The folders (base, aligned) of an architecture's tiny pair, by name."""
+    return cache(lambda arch: make_pair_folders(tmp_path_factory.mktemp("pairs"), arch))
+
+
+@pytest.fixture(scope="session")
+def get_pair(pair_folders: PairFolders) -> Callable[[str], ModelPair]:
+    """The tiny pair of an architecture, loaded in float32, by name."""
+
+    def load(arch: str) -> ModelPair:
+        base, aligned = pair_folders(arch)
+        return ModelPair.from_pretrained(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def get_engine(get_pair: Callable[[str], ModelPair]) -> Callable[[str], Engine]:
+    """An engine over the tiny pair of an architecture, by name."""
+    return cache(lambda arch: Engine(get_pair(arch)))
+
+
+@pytest.fixture(scope="session")
+def get_oracle(pair_folders: PairFolders) -> Callable[[str], Oracle]:
+    """The reference decoder of an architecture's tiny pair, by name."""
+    return cache(lambda arch: Oracle(*pair_folders(arch)))
+
+
+@pytest.fixture(scope="session")
+def engine(get_engine: Callable[[str], Engine]) -> Engine:
+    """An engine over a tiny Llama pair, for tests to which the architecture does not matter."""
+    return get_engine("llama")

@@ -1,0 +1,38 @@
+"""Code in the documentation runs, and its commands and links exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "examples/train_tiny_pair/README.md", "benchmarks/README.md"]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", blocks("README.md", "python"))
+def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    assert len(capsys.readouterr().out.strip()) > 20
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_to_files_lead_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+    missing = [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()]
+    assert not missing
+
+
+def test_make_targets_named_in_the_readme_exist() -> None:
+    named = set(re.findall(r"make ([a-z]+)", "\n".join(blocks("README.md", "console"))))
+    defined = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named and named <= defined
+
+
+def test_every_module_of_the_core_has_its_room_in_the_architecture() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    modules = {path.name for path in (ROOT / "shared/baco").glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {name for name in modules if f"`{name}`" not in text} == set()
