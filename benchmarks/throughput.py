@@ -64,6 +64,7 @@ def main() -> None:
     """Measure everything and report it."""
     arguments = _arguments()
     console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
     facts = conditions(arguments.device)
     for name, value in facts.items():
         console.print(f"[bold]{name}[/]: {value}", soft_wrap=True)
@@ -72,7 +73,7 @@ def main() -> None:
     )
     measurements: list[Measurement] = []
     for of_pair in _measure_all(arguments.quick, arguments.device):
-        console.print(_table(of_pair), width=TABLE_WIDTH)
+        console.print(_table(of_pair))
         measurements += of_pair
     line = json.dumps({"benchmark": "throughput", "conditions": facts, "results": [_as_json(m) for m in measurements]})
     if arguments.output is not None:

@@ -4,12 +4,14 @@ Run: make demo, or python examples/demo.py
 """
 
 import time
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+
+from baco.terminal import DISTINCT_MEANS, Column, legend, needs_marks, side_by_side
 
 STARTED = time.perf_counter()
-
-from rich.console import Console  # noqa: E402
-
-from baco.terminal import DISTINCT_MEANS, Column, Span, legend, needs_marks, side_by_side  # noqa: E402
 
 PROMPT = "Suggest a gift for my {person}, who likes {interest}."
 DETAILS = {"person": "sister", "interest": "music"}
@@ -26,11 +28,10 @@ def with_langchain(title: str, router: str) -> Column:
 
     chain = ChatPromptTemplate.from_template(PROMPT) | ChatBaco(router=router, max_tokens=MAX_TOKENS)
     messages = chain.batch([DETAILS] * ANSWERS)
-    answers: list[list[Span]] = [
-        [(text, owner == "base") for text, owner in message.response_metadata["baco"]["spans"]] for message in messages
-    ]
-    base = sum(message.usage_metadata["output_token_details"]["base"] for message in messages)
-    return Column(title=title, answers=answers, base_share=base / sum(message.usage_metadata["output_tokens"] for message in messages))
+    answers = [[(text, owner == "base") for text, owner in message.response_metadata["baco"]["spans"]] for message in messages]
+    usages: list[Any] = [message.usage_metadata for message in messages]
+    base = sum(usage["output_token_details"]["base"] for usage in usages)
+    return Column(title=title, answers=answers, base_share=base / sum(usage["output_tokens"] for usage in usages))
 
 
 def main() -> None:
@@ -39,23 +40,28 @@ def main() -> None:
     marked = needs_marks(console)
     console.print("[bold]baco[/]: a base model and its aligned counterpart answer together, token by token.")
     console.print("Text", legend(marked=marked), end="\n\n")
+
+    import torch
+
+    torch.set_num_threads(1)  # for models this small, sharing the work between cores costs more than it saves
     columns = [with_langchain(title, router) for title, router in WAYS.items()]
     prompt = PROMPT.format(**DETAILS)
     console.print(side_by_side(columns, marked=marked, title=f"ChatBaco in a LangChain chain: {prompt}"))
 
+    from llamaindex_baco import BacoLLM
     from llamaindex_query_engine import QUESTION, ask, build_index
 
-    from llamaindex_baco import BacoLLM
-
     index = build_index()
-    columns = [ask(index, BacoLLM(router=router, max_tokens=MAX_TOKENS), QUESTION, ANSWERS) for router in WAYS.values()]
+    columns = [
+        replace(ask(index, BacoLLM(router=router, max_tokens=MAX_TOKENS), QUESTION, ANSWERS), title=title) for title, router in WAYS.items()
+    ]
     console.print(side_by_side(columns, marked=marked, title=f"BacoLLM in a LlamaIndex query engine: {QUESTION}"))
-    console.print(f"{DISTINCT_MEANS}; base: share of the tokens that the base model wrote.", style="dim")
     console.print(
-        f"Sampled anew each time, so the numbers change from run to run. {time.perf_counter() - STARTED:.1f} s. "
-        "The models are tiny (3.6 million parameters) and know a miniature world only.",
+        f"{DISTINCT_MEANS}. It says nothing of how good they are: read them.\nbase: share of the tokens that the base model wrote.",
         style="dim",
     )
+    console.print("Sampled anew each time, by two tiny models that know a miniature world only.", style="dim", end=" ")
+    console.print(f"{time.perf_counter() - STARTED:.1f} seconds in all.", style="dim")
     console.print('\nNext: [bold].venv/bin/baco compare "Name a pet rabbit." -n 10[/], or real models: [bold]--pair qwen2.5-0.5b[/]')
 
 

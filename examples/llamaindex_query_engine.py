@@ -6,11 +6,11 @@ Run: python examples/llamaindex_query_engine.py
 from collections.abc import Iterable
 
 from llama_index.core import Document, VectorStoreIndex
-from offline_embedding import OfflineEmbedding
 from rich.console import Console
 
 from baco.terminal import Column, legend, needs_marks, side_by_side
 from llamaindex_baco import BacoLLM, capture_responses
+from offline_embedding import OfflineEmbedding
 
 TEXTS = (
     "Velmora is a quiet town by the coast. Visitors can climb the old tower, visit the puppet museum, ride the steam train, "

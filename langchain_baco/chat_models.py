@@ -7,7 +7,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
@@ -126,28 +126,37 @@ class ChatBaco(BacoDecoding):
 
     def generate(
         self,
-        messages: list[list[BaseMessage]],
+        messages: Sequence[LanguageModelInput],
         stop: list[str] | None = None,
         callbacks: Callbacks = None,
         *,
         run_id: UUID | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's."""
-        if len(messages) < 2:
-            return super().generate(messages, stop, callbacks, run_id=run_id, **kwargs)
+        """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's.
+
+        Args:
+            messages: the prompts, each in a form that `invoke` takes too: a text, or messages.
+            stop: texts that end an answer.
+            callbacks: for the run of each prompt.
+            run_id: of the first prompt's run.
+            **kwargs: settings for this call, and `tags`, `metadata` and `run_name` for its runs.
+        """
+        prompts = [self._convert_input(prompt).to_messages() for prompt in messages]
+        if len(prompts) < 2:
+            return super().generate(prompts, stop, callbacks, run_id=run_id, **kwargs)
         one, results = super().generate, list[LLMResult]()
-        for start in range(0, len(messages), MAX_THREADS):
+        for start in range(0, len(prompts), MAX_THREADS):
             calls = [
                 partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs)
-                for index, prompt in enumerate(messages[start : start + MAX_THREADS], start)
+                for index, prompt in enumerate(prompts[start : start + MAX_THREADS], start)
             ]
             results += _outcomes(run_together(calls, partial(batching.serve, isolate=False)), False)
         return _joined(results)
 
     async def agenerate(
         self,
-        messages: list[list[BaseMessage]],
+        messages: Sequence[LanguageModelInput],
         stop: list[str] | None = None,
         callbacks: Callbacks = None,
         *,
@@ -155,11 +164,12 @@ class ChatBaco(BacoDecoding):
         **kwargs: Any,
     ) -> LLMResult:
         """Like `generate`, off the event loop; cancelling the task stops decoding within one token."""
-        if len(messages) < 2:
-            return await super().agenerate(messages, stop, callbacks, run_id=run_id, **kwargs)
+        prompts = [self._convert_input(prompt).to_messages() for prompt in messages]
+        if len(prompts) < 2:
+            return await super().agenerate(prompts, stop, callbacks, run_id=run_id, **kwargs)
         one = super().agenerate
         calls = [
-            partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs) for index, prompt in enumerate(messages)
+            partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs) for index, prompt in enumerate(prompts)
         ]
         return _joined(_outcomes(await arun_together(calls, partial(batching.aserve, isolate=False)), False))
 

@@ -116,13 +116,15 @@ def pairs() -> None:
             heading, justify="right" if heading in ("size", "memory") else "left", no_wrap=heading in ("name", "size", "memory")
         )
     size = _embedded_size()
-    table.add_row(EMBEDDED, "comes with baco", "comes with baco", _size(size), _memory(size), "Apache-2.0", style="bold")
+    table.add_row(EMBEDDED, "(in the package)", "(in the package)", _size(size), _memory(size), "Apache-2.0", style="bold")
     for preset in PRESETS.values():
         billions = preset.parameters
         terms = preset.license + (", gated" if preset.gated else "")
         table.add_row(preset.name, preset.base, preset.aligned, _size(billions), _memory(billions), terms)
     console = Console(highlight=False)
-    console.print(table, width=None if console.is_terminal else PIPED_WIDTH)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    console.print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

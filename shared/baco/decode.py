@@ -19,6 +19,7 @@ from baco.results import FinishReason, Model
 from baco.routers import Prefix, Router, Signals
 from baco.routers.plan import RoutingPlan
 from baco.sampling import SamplingBatch, penalise, sample
+from baco.surface import Surface
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,11 +151,11 @@ class Decoder:
         return self.plan.route(signals, self.owners, self.last_tokens)
 
     def _prefix(self, slot: int, base_logits: Tensor, aligned_top1: Tensor) -> Prefix:
-        decode = self.pair.tokenizer.decode
+        name = Surface.of(self.pair.tokenizer).text
         return Prefix(
-            text=str(decode(self.generated[self.running[slot]])),
-            base_token=str(decode([int(base_logits[slot].argmax())])),
-            aligned_token=str(decode([int(aligned_top1[slot])])),
+            text=str(self.pair.tokenizer.decode(self.generated[self.running[slot]])),
+            base_token=name(int(base_logits[slot].argmax())),
+            aligned_token=name(int(aligned_top1[slot])),
         )
 
     def _allowed(self, logits: dict[Model, Tensor]) -> Tensor:

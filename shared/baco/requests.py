@@ -16,6 +16,7 @@ from baco.pair import ModelPair
 from baco.prompts import Prompt
 from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routers import Router
+from baco.surface import Surface
 
 
 @dataclass(kw_only=True)
@@ -104,9 +105,9 @@ class _Answer:
     def _logprob(self, token_id: int, from_base: bool, logprobs: IdLogprobs | None) -> TokenLogprob | None:
         if logprobs is None:
             return None
-        name = self.pair.tokenizer.decode
-        top = tuple(TopLogprob(token_id=i, text=str(name([i])), logprob=value) for i, value in logprobs.top)
-        return TokenLogprob(token_id=token_id, text=str(name([token_id])), logprob=logprobs.chosen, from_base=from_base, top=top)
+        name = Surface.of(self.pair.tokenizer).text
+        top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
+        return TokenLogprob(token_id=token_id, text=name(token_id), logprob=logprobs.chosen, from_base=from_base, top=top)
 
 
 def run(

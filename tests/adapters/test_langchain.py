@@ -119,6 +119,8 @@ def test_generate_gives_all_n_answers_each_with_the_usage_of_the_request(model: 
     expected = engine.generate(PROMPT, SamplingParams(max_tokens=24, seed=seed, n=4), Router(threshold=0.6))
     assert [generation.text for generation in result.generations[0]] == [candidate.text for candidate in expected.candidates]
     assert len({generation.text for generation in result.generations[0]}) == 4
+    written = [generation.text for generation in model.generate([PROMPT, [("human", PROMPT)]], n=4, seed=seed).generations[1]]
+    assert written == [generation.text for generation in result.generations[0]]
     for generation in result.generations[0]:
         assert generation.message.usage_metadata["output_tokens"] == expected.usage.completion_tokens  # type: ignore[union-attr]
 

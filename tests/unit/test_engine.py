@@ -1,7 +1,7 @@
 """The engine over the decode loop: shared prefills, ends of all kinds, log-probabilities, cancellation."""
 
 import asyncio
-from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ PROMPT = "What do you want to see there?"
 
 
 @pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Record the shape [B, Q] of every pass of any model."""
     shapes: list[tuple[int, int]] = []
     forward = ModelRunner._forward
@@ -61,7 +61,9 @@ def test_passes_count_what_a_request_took_part_in(engine: Engine) -> None:
 def test_requests_larger_than_a_batch_are_decoded_in_several(get_pair, engine: Engine) -> None:  # type: ignore[no-untyped-def]
     small = Engine(get_pair("llama"), max_batch_size=3)
     params = SamplingParams(n=4, max_tokens=10, seed=5)
-    for ours, whole in zip(small.generate_batch([PROMPT, "Nobody"], params), engine.generate_batch([PROMPT, "Nobody"], params), strict=True):
+    for ours, whole in zip(
+        small.generate_batch([PROMPT, "Nobody"], params), engine.generate_batch([PROMPT, "Nobody"], params), strict=True
+    ):
         assert [c.token_ids for c in ours.candidates] == [c.token_ids for c in whole.candidates]
         assert ours.usage == whole.usage
 
@@ -170,7 +172,7 @@ def test_spans_join_to_the_text_and_alternate(engine: Engine) -> None:
     candidate = engine.generate(PROMPT, SamplingParams(max_tokens=30, seed=1), Router("rand", threshold=0.5)).candidates[0]
     spans = list(candidate.spans())
     assert "".join(text for text, _ in spans) == candidate.text
-    assert all(a[1] != b[1] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] != b[1] for a, b in pairwise(spans))
 
 
 def test_a_deadline_ends_the_answer_as_it_stands(engine: Engine) -> None:
@@ -202,7 +204,8 @@ async def test_async_results_equal_sync_ones(engine: Engine) -> None:
 
 async def test_cancelling_a_task_ends_the_decoding_within_a_token(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = endless(engine)[0]
-    started, steps = asyncio.Event(), []
+    started = asyncio.Event()
+    steps: list[None] = []
     loop, step = asyncio.get_running_loop(), Decoder._step
 
     def slow(self: Decoder, logits: dict[str, torch.Tensor]) -> object:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from baco.loading import embedding_rows
 from baco.model_runner import ModelRunner
 from baco.pair import ModelPair
 
@@ -69,7 +70,7 @@ def test_a_row_cannot_forget_more_than_it_holds(runner: ModelRunner) -> None:
 
 def test_a_token_that_the_model_lacks_is_read_as_its_replacement(random_pair: ModelPair) -> None:
     model = random_pair.base
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = embedding_rows(model)
     runner = ModelRunner(model, rows + 3, replacement_id=2)
     logits = runner.prefill([[5, rows + 1, 7]])
     torch.testing.assert_close(logits[:, :rows], expected(model, [[5, 2, 7]]), atol=1e-4, rtol=1e-4)

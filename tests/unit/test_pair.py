@@ -61,7 +61,7 @@ def test_what_cannot_be_loaded_is_named(arguments: dict[str, str], error: type[E
 def test_a_device_that_is_not_there_is_named(pair_folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     base, aligned = map(str, pair_folders("llama"))
-    with pytest.raises(ConfigError, match="torch finds only: .*cpu"):
+    with pytest.raises(ConfigError, match=r"torch finds only: .*cpu"):
         ModelPair.from_pretrained(base=base, aligned=aligned, device="cuda")
 
 

@@ -86,7 +86,10 @@ def test_the_base_reads_what_base_prompt_says(random_pair: ModelPair) -> None:
 
 
 def test_only_a_transcript_has_turn_markers(random_pair: ModelPair) -> None:
-    markers = {form: build_prompt(random_pair, "x", models=("base",), base_prompt=form, max_model_len=99).base_stop for form in ("transcript", "template")}
+    markers = {
+        form: build_prompt(random_pair, "x", models=("base",), base_prompt=form, max_model_len=99).base_stop
+        for form in ("transcript", "template")
+    }
     assert markers == {"transcript": TURN_MARKERS, "template": ()}
 
 

@@ -100,8 +100,8 @@ def agreement(engine: Engine, results: list[GenerationResult]) -> float:
             if not answer:
                 continue
             tops = [
-                model(torch.tensor([result.prompt_token_ids[which] + answer])).logits[0, -len(answer) - 1 : -1].argmax(-1)
-                for which, model in (("base", engine.pair.base), ("aligned", engine.pair.aligned))
+                engine.pair.model(which)(torch.tensor([ids + answer])).logits[0, -len(answer) - 1 : -1].argmax(-1)
+                for which, ids in result.prompt_token_ids.items()
             ]
             same += int((tops[0] == tops[1]).sum())
             total += len(answer)

@@ -51,7 +51,7 @@ def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, fold
     copy.load_state_dict(model.state_dict())
     copy.config.update(ends)
     copy.generation_config = GenerationConfig(**ends)
-    copy.to(torch.bfloat16).save_pretrained(scratch)
+    copy.bfloat16().save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     scratch.chmod(0o755)
     for file in scratch.iterdir():

@@ -45,7 +45,7 @@ class Router:
         kind = get_kind(self.name)
         require(self.probe in ("base", "aligned"), "probe", '"base" or "aligned"', self.probe)
         require(isinstance(self.word_boundary, bool), "word_boundary", "True or False", self.word_boundary)
-        if (self.judge is not None) != (kind.rule is None):
+        if (self.judge is not None, callable(self.judge)) != (kind.rule is None,) * 2:
             raise ConfigError(f"`judge` must be a function for Router('judge'), else None, but Router({self.name!r}) has {self.judge!r}")
         if self.threshold is not None and self.diversity is not None:
             raise ConfigError(f"give `threshold` ({self.threshold!r}) or `diversity` ({self.diversity!r}), not both")

@@ -1,0 +1,190 @@
+"""The command line, run in this process on a pair of model folders."""
+
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from baco import ConfigError, Engine, GenerationResult, Router, SamplingParams
+from baco.cli import main
+from baco.cli_options import Settings
+from baco.presets import EMBEDDED, PRESETS
+
+PROMPT = "Name a pet rabbit."
+SEED = 5
+SAMPLING = ["--max-tokens", "14", "--seed", str(SEED), "--threshold", "0.7"]
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    status: Any
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command line and return its exit status and what it wrote."""
+
+    def call(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def pair(pair_folders: Callable[[str], tuple[Path, Path]]) -> list[str]:
+    base, aligned = pair_folders("llama")
+    return ["--base", str(base), "--aligned", str(aligned), "--dtype", "float32", "--device", "cpu"]
+
+
+@pytest.fixture
+def expected(engine: Engine) -> Callable[[int, Router], GenerationResult]:
+    """What the core itself answers."""
+    return lambda n, router: engine.generate(PROMPT, SamplingParams(n=n, max_tokens=14, seed=SEED), router)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_help_needs_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys\nfrom baco.cli import main\ntry:\n    main(['generate', '--help'])\n"
+        "except SystemExit:\n    print('heavy:', [name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--threshold" in done.stdout and "heavy: []" in done.stdout
+
+
+def test_options_default_to_what_the_core_defaults_to() -> None:
+    assert Settings().params(1, None) == SamplingParams()
+    assert Settings().make_router() == Router()
+
+
+def test_generate_writes_what_the_engine_answers(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
+    document = json.loads(run("generate", PROMPT, "-n", "3", *pair, *SAMPLING, "--json").out)
+    result = expected(3, Router(threshold=0.7))
+    assert [answer["text"] for answer in document["answers"]] == [candidate.text for candidate in result.candidates]
+    owners = [[[text, owner == "base"] for text, owner in answer["spans"]] for answer in document["answers"]]
+    assert owners == [[list(span) for span in candidate.spans()] for candidate in result.candidates]
+    assert 0 < document["usage"]["base_tokens"] < document["usage"]["completion_tokens"] == result.usage.completion_tokens
+    assert (document["router"], document["threshold"], document["seed"]) == ("p-punc", 0.7, SEED)
+
+
+def test_the_seed_that_generate_shows_brings_the_answers_back(run: Command, pair: list[str]) -> None:
+    first = json.loads(run("generate", PROMPT, "-n", "2", *pair, "--max-tokens", "8", "--json").out)
+    again = json.loads(run("generate", PROMPT, "-n", "2", *pair, "--max-tokens", "8", "--seed", str(first["seed"]), "--json").out)
+    assert again == first
+
+
+def test_piped_answers_stand_alone_on_standard_output(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
+    outcome = run("generate", PROMPT, "-n", "3", *pair, *SAMPLING)
+    result = expected(3, Router(threshold=0.7))
+    assert one_line(outcome.out.replace("«", "").replace("»", "")) == one_line(" ".join(candidate.text for candidate in result.candidates))
+    assert "«" in outcome.out, "the base's text is marked where there are no colours"
+    assert "by the «base model»" in outcome.err and f"seed {SEED}" in outcome.err and "of 3 · base" in outcome.err
+
+
+def test_plain_answers_have_no_marks_and_no_legend(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
+    outcome = run("generate", PROMPT, *pair, *SAMPLING, "--plain")
+    assert outcome.out == expected(1, Router(threshold=0.7)).text.strip() + "\n"
+    assert "base model" not in outcome.err
+
+
+def test_a_streamed_answer_is_the_answer(run: Command, pair: list[str]) -> None:
+    assert run("generate", PROMPT, *pair, *SAMPLING, "--stream").out == run("generate", PROMPT, *pair, *SAMPLING).out
+
+
+def test_a_cut_answer_is_said_to_be_cut(run: Command, pair: list[str]) -> None:
+    assert (
+        "2 of 2 answers cut short; --max-tokens is 1" in run("generate", PROMPT, "-n", "2", *pair, "--max-tokens", "1", "--seed", "1").err
+    )
+
+
+def test_compare_shows_each_model_alone_and_both_together(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
+    document = json.loads(run("compare", PROMPT, "-n", "3", *pair, *SAMPLING, "--json").out)
+    routers = {"aligned": Router("aligned"), "base": Router("base"), "baco": Router(threshold=0.7)}
+    for way, router in routers.items():
+        texts = [candidate.text for candidate in expected(3, router).candidates]
+        assert [answer["text"] for answer in document[way]["answers"]] == texts
+        assert document[way]["seed"] == SEED
+    assert document["aligned"]["usage"]["base_tokens"] == document["base"]["usage"]["aligned_tokens"] == 0
+
+
+def test_compare_counts_distinct_answers_and_base_tokens_under_each_column(run: Command, pair: list[str]) -> None:
+    document = json.loads(run("compare", PROMPT, "-n", "3", *pair, *SAMPLING, "--json").out)
+    table = run("compare", PROMPT, "-n", "3", *pair, *SAMPLING).out
+    counts = " ".join(f"distinct {document[way]['distinct']} of 3" for way in ("aligned", "base", "baco"))
+    usage = document["baco"]["usage"]
+    assert counts in one_line(table)
+    assert f"base 0% base 100% base {usage['base_tokens'] / usage['completion_tokens']:.0%}" in one_line(table)
+    assert "«" in table and f"seed {SEED}" in table
+
+
+def test_pairs_lists_the_embedded_pair_first_and_every_preset_on_a_line(run: Command) -> None:
+    lines = [line.split() for line in run("pairs").out.splitlines()]
+    names = [words[0] for words in lines if words and words[0] in (EMBEDDED, *PRESETS)]
+    assert names == [EMBEDDED, *PRESETS]
+    llama = next(words for words in lines if words[:1] == ["llama-3-8b"])
+    assert llama[1:3] == ["meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct"]
+    assert llama[3:7] == ["8.03", "B", "32.1", "GB"]  # two models of 8.03 billion parameters with two bytes each
+
+
+def test_every_option_reaches_the_engine(run: Command, pair: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def record(self: Engine, *arguments: Any) -> GenerationResult:
+        calls.append(arguments)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(Engine, "generate", record)
+    options = "--system Short. --max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 7 --min-p 0.1 --seed 3 --stop a --stop b --router h"
+    run("generate", PROMPT, "-n", "4", *pair, *options.split(), "--threshold", "2")
+    params = SamplingParams(n=4, max_tokens=9, temperature=0.5, top_p=0.9, top_k=7, min_p=0.1, seed=3, stop=("a", "b"))
+    messages = [{"role": "system", "content": "Short."}, {"role": "user", "content": PROMPT}]
+    assert calls == [(messages, params, Router("h", threshold=2))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--router", "p-punk"], "did you mean 'p-punc'?"),
+        (["--temperature", "-1"], "`temperature` must be 0 (greedy)"),
+        (["-n", "0"], "`n` must be an integer of at least 1"),
+        (["--threshold", "0.1", "--diversity", "0.1"], "not both"),
+        (["--diversity", "2"], "`diversity` must be a number in [0, 1]"),
+        (["--stream", "-n", "2"], "--stream shows one answer"),
+        (["--pair", "qwen2.5-0.6b"], "did you mean 'qwen2.5-0.5b'?"),
+        (["--base", "./nowhere", "--aligned", "./nowhere"], "there is no model folder './nowhere'"),
+        (["--base", "./nowhere"], "a pair needs both `base` and `aligned`"),
+        (["--pair", "tiny", "--base", "x", "--aligned", "y"], "not both"),
+    ],
+)
+def test_a_mistake_is_one_line_on_standard_error(run: Command, arguments: list[str], words: str) -> None:
+    outcome = run("generate", PROMPT, *arguments)
+    assert outcome.status == 2 and outcome.out == ""
+    assert words in outcome.err and outcome.err.count("\n") == 1 and "Traceback" not in outcome.err
+
+
+def test_an_empty_prompt_is_a_mistake_too(run: Command, pair: list[str]) -> None:
+    outcome = run("generate", "  ", *pair)
+    assert outcome.status == 2 and "the prompt is empty" in outcome.err and outcome.err.count("\n") == 1
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["baco", "pairs"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("baco", run_name="__main__")
+    assert ended.value.code == 0 and EMBEDDED in capsys.readouterr().out
