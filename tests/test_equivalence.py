@@ -83,7 +83,7 @@ def generate(pair: ModelPair, which: Model, prompt: list[int], penalty: float) -
     return written[0, ids.shape[1] :].tolist()  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(("arch", "router", "sampling"), cases())
+@pytest.mark.parametrize(("arch", "router", "sampling"), list(cases()))
 def test_every_router_writes_what_the_reference_decoder_writes(
     arch: str, router: Router, sampling: dict[str, Any], get_engine: GetEngine, get_oracle: GetOracle
 ) -> None:

@@ -47,7 +47,10 @@ def test_the_quickstart_shows_six_answers_with_their_owners(run: Run) -> None:
 
 def test_the_streaming_example_counts_the_tokens_that_it_shows(run: Run) -> None:
     output = run("streaming_provenance.py")
-    tokens, base, base_passes, aligned_passes = map(int, re.findall(r"\d+", " ".join(output.split()).rpartition("»")[2]) or [0] * 4)
+    counts = r"(\d+) tokens, (\d+) of them by the base model; (\d+) passes of the base model, (\d+) of the aligned"
+    found = re.search(counts, " ".join(output.split()))
+    assert found and "«" in output
+    tokens, base, base_passes, aligned_passes = map(int, found.groups())
     assert 0 < base < tokens
     assert tokens == base_passes == aligned_passes, "in lockstep, each token is a pass of both models"
 

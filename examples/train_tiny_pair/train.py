@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Any
 
 from tinypair.batching import encode_aligned, encode_base
 from tinypair.corpus import aligned_dialogue, base_document
 from tinypair.dialogue import chat_segments, written
-from tinypair.model import CONTEXT, VOCAB_SIZE, count_parameters, new_model, save_model
+from tinypair.model import CONTEXT, VOCAB_SIZE, count_parameters, load_model, new_model, save_model
 from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
 from tinypair.training import Schedule, prepare, train
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 TOKENIZER_DOCUMENTS = 20_000
 
@@ -62,9 +62,7 @@ def new_base(arguments: argparse.Namespace) -> tuple[LlamaForCausalLM, PreTraine
 
 def kept_base(arguments: argparse.Namespace) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, dict[str, Any]]:
     """Load the base model of an earlier run, with what its report said of it."""
-    folder = arguments.out / "base"
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model, tokenizer = load_model(arguments.out / "base")
     return model, tokenizer, json.loads((arguments.out / "report.json").read_text())["base"]
 
 

@@ -60,6 +60,10 @@ class CalibrationMap:
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]
 
+    def as_json(self) -> dict[str, list[float]]:
+        """The table as it is kept in files."""
+        return {"thresholds": [round(value, 5) for value in self.thresholds], "shares": [round(share, 5) for share in self.shares]}
+
     def threshold(self, share: float, router: str) -> float:
         """Interpolate the threshold that gives the base a `share` of the tokens.
 
@@ -131,7 +135,7 @@ def save_map(pair: ModelPair, key: str, calibration: CalibrationMap) -> None:
     path = _cache_file(pair)
     path.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(path.read_text()) if path.is_file() else {}
-    table[key] = {"thresholds": calibration.thresholds, "shares": calibration.shares}
+    table[key] = calibration.as_json()
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         json.dump(table, file, indent=1)
     os.replace(file.name, path)

@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, load_map, map_key, measure_map, save_map
+from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
 from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
 from baco.pair import ModelPair
@@ -137,10 +137,14 @@ class Engine:
         key = map_key(router, base_prompt)
         calibration = load_map(self.pair, key)
         if calibration is None:
-            title = f"calibrating router {router.name} on {self.pair.name}"
-            calibration = measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+            calibration = self.calibrate(router, base_prompt)
             save_map(self.pair, key, calibration)
         return router.with_threshold(calibration.threshold(router.diversity, router.name))
+
+    def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:
+        """Measure which threshold gives the base which share of the tokens; shows progress on standard error."""
+        title = f"calibrating router {router.name} on {self.pair.name}"
+        return measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
 
     def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""

@@ -14,6 +14,7 @@ from baco import ConfigError, Engine, GenerationResult, Router, SamplingParams
 from baco.cli import main
 from baco.cli_options import Settings
 from baco.presets import EMBEDDED, PRESETS
+from baco.terminal import CONTROL
 
 PROMPT = "Name a pet rabbit."
 SEED = 5
@@ -92,7 +93,8 @@ def test_the_seed_that_generate_shows_brings_the_answers_back(run: Command, pair
 def test_piped_answers_stand_alone_on_standard_output(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
     outcome = run("generate", PROMPT, "-n", "3", *pair, *SAMPLING)
     result = expected(3, Router(threshold=0.7))
-    assert one_line(outcome.out.replace("«", "").replace("»", "")) == one_line(" ".join(candidate.text for candidate in result.candidates))
+    texts = CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(candidate.text for candidate in result.candidates))
+    assert one_line(outcome.out.replace("«", "").replace("»", "")) == one_line(texts)
     assert "«" in outcome.out, "the base's text is marked where there are no colours"
     assert "by the «base model»" in outcome.err and f"seed {SEED}" in outcome.err and "of 3 · base" in outcome.err
 

@@ -37,6 +37,11 @@ def count_parameters(model: LlamaForCausalLM) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
+def load_model(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Read a model to go on training, in float32, with its tokenizer."""
+    return LlamaForCausalLM.from_pretrained(folder).float(), PreTrainedTokenizerFast.from_pretrained(folder)
+
+
 def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a model in bfloat16, with its tokenizer, so that a reader never sees half a folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
