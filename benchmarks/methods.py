@@ -47,13 +47,14 @@ Method = Callable[[Engine, Work], Timing]
 
 
 def endless(pair: ModelPair) -> ModelPair:
-    """Copy a pair so that no answer ends by itself: neither generation configuration nor tokenizer names an end token."""
-    for model in (pair.base, pair.aligned):
-        if model.generation_config is not None:
-            model.generation_config.eos_token_id = None
+    """Copy a pair so that no answer ends by itself: neither generation configuration nor tokenizer names an end token.
+
+    The copy shares the weights; the pair itself stays as it is.
+    """
     tokenizer = copy.deepcopy(pair.tokenizer)
     tokenizer.eos_token = None
-    return replace(pair, tokenizer=tokenizer, base_tokenizer=tokenizer, config=None)
+    base, aligned = _without_end(pair.base), _without_end(pair.aligned)
+    return replace(pair, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=tokenizer, config=None)
 
 
 def with_engine(engine: Engine, work: Work) -> Timing:
@@ -111,6 +112,14 @@ def with_two_model_loop(engine: Engine, work: Work) -> Timing:
 
 
 METHODS: dict[str, Method] = {"baco engine": with_engine, "two-model loop": with_two_model_loop, "generate, aligned alone": with_generate}
+
+
+def _without_end(model: PreTrainedModel) -> PreTrainedModel:
+    model = copy.copy(model)
+    model.generation_config = copy.deepcopy(model.generation_config)
+    if model.generation_config is not None:
+        model.generation_config.eos_token_id = None
+    return model
 
 
 def _forward(model: PreTrainedModel, tokens: Tensor, cache: DynamicCache) -> Tensor:

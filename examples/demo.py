@@ -60,7 +60,8 @@ def main() -> None:
         f"{DISTINCT_MEANS}. It says nothing of how good they are: read them.\nbase: share of the tokens that the base model wrote.",
         style="dim",
     )
-    console.print("Sampled anew each time, by two tiny models that know a miniature world only.", style="dim", end=" ")
+    console.print("Sampled anew each time, by two tiny models that know a miniature world only: what they say of a passage has the right", style="dim")
+    console.print("form, not the right facts.", style="dim", end=" ")
     console.print(f"{time.perf_counter() - STARTED:.1f} seconds in all.", style="dim")
     console.print('\nNext: [bold].venv/bin/baco compare "Name a pet rabbit." -n 10[/], or real models: [bold]--pair qwen2.5-0.5b[/]')
 

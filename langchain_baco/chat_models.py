@@ -29,7 +29,7 @@ class ChatBaco(BacoDecoding):
         >>> from langchain_baco import ChatBaco
         >>> model = ChatBaco(router="p-punc", diversity=0.3, max_tokens=24)
         >>> model = ChatBaco(model="qwen2.5-0.5b")
-        >>> model = ChatBaco(base="./my-base", aligned="./my-chat", dtype="bfloat16")
+        >>> model = ChatBaco(base="Qwen/Qwen3-0.6B-Base", aligned="Qwen/Qwen3-0.6B", dtype="bfloat16")
 
         The constructor checks the settings and loads nothing. Models come with the first answer, are loaded once per process and are
         shared by all instances, which are cheap to make, copy, pickle and configure.

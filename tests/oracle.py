@@ -119,9 +119,14 @@ class Oracle:
 
     def _judge(self, logits: dict[str, torch.Tensor], router: Router, token_ids: list[int]) -> str:
         assert router.judge is not None
-        tops = {f"{which}_token": self.tokenizer.decode([int(logits[which].argmax())]) for which in MODELS}
+        tops = {f"{which}_token": self._text_behind_another(int(logits[which].argmax())) for which in MODELS}
         prefix: Any = SimpleNamespace(text=self.tokenizer.decode(token_ids), **tops)
         return router.judge(prefix)
+
+    def _text_behind_another(self, token_id: int) -> str:
+        """What a token adds behind another one: some decoders strip the space in front of the first."""
+        another = self.tokenizer.convert_tokens_to_ids("a")
+        return str(self.tokenizer.decode([another, token_id]))[1:]
 
 
 def _choose(logits: torch.Tensor, context: Sequence[int], params: SamplingParams, key: int, margins: list[float]) -> int:
@@ -171,6 +176,8 @@ def _distance_to_cut(scores: torch.Tensor, warper: Any) -> torch.Tensor:
     """How far each token [V] is from where a truncation would decide otherwise about it."""
     ordered, order = scores.double().sort(descending=True)
     if isinstance(warper, TopKLogitsWarper):
+        if warper.top_k >= len(scores):
+            return torch.full_like(scores, torch.inf)
         last, next_one = ordered[warper.top_k - 1], ordered[warper.top_k]
         return torch.where(scores >= last, scores - next_one, last - scores)
     if isinstance(warper, MinPLogitsWarper):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baco import Engine
+from baco import Engine, ModelPair
 from baco.prompts import build_prompt
 from benchmarks import throughput
 from benchmarks.methods import METHODS, Work, endless
@@ -18,6 +18,14 @@ SMALL = Shape(hidden_size=64, intermediate_size=96, layers=2, heads=4, key_value
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine(endless(build_random_pair(SMALL, "cpu")))
+
+
+def test_a_pair_keeps_its_end_tokens_when_an_endless_copy_is_made() -> None:
+    pair = ModelPair.from_pretrained()
+    copied = endless(pair)
+    assert not copied.end_ids("base") | copied.end_ids("aligned")
+    assert pair.end_ids("base") and pair.end_ids("aligned")
+    assert copied.aligned.get_input_embeddings().weight is pair.aligned.get_input_embeddings().weight
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -295,6 +295,14 @@ def test_a_block_that_is_not_text_is_an_error_that_names_it(make: Make, block: A
         make().chat([ChatMessage(content="a"), ChatMessage(blocks=[block])])
 
 
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_prompt_that_fills_the_window_is_an_error_with_the_counts(make: Make, method: str) -> None:
+    llm = make()
+    with pytest.raises(ContextOverflowError) as error:
+        await respond(llm, method, "word " * llm.metadata.context_window)
+    assert error.value.max_model_len == llm.metadata.context_window < error.value.prompt_tokens
+
+
 def test_an_empty_prompt_is_an_error(make: Make) -> None:
     with pytest.raises(PromptError, match="empty"):
         make().complete("")
