@@ -18,7 +18,7 @@ from baco import ModelPair
 from baco.loading import resolve_device, resolve_dtype
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
-PEAKEDNESS = 6.0
+PEAKEDNESS = 8.0
 """Factor on the logits. Random weights alone give an almost uniform distribution, with which a router never has a choice to make."""
 DIFFERENCE = 0.1
 """Noise on every weight of the aligned model, in standard deviations of that weight."""

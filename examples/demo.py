@@ -3,15 +3,12 @@
 Run: make demo, or python examples/demo.py
 """
 
-import time
 from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
 from baco.terminal import DISTINCT_MEANS, Column, legend, needs_marks, side_by_side
-
-STARTED = time.perf_counter()
 
 PROMPT = "Suggest a gift for my {person}, who likes {interest}."
 DETAILS = {"person": "sister", "interest": "music"}
@@ -56,13 +53,13 @@ def main() -> None:
         replace(ask(index, BacoLLM(router=router, max_tokens=MAX_TOKENS), QUESTION, ANSWERS), title=title) for title, router in WAYS.items()
     ]
     console.print(side_by_side(columns, marked=marked, title=f"BacoLLM in a LlamaIndex query engine: {QUESTION}"))
-    console.print(
-        f"{DISTINCT_MEANS}. It says nothing of how good they are: read them.\nbase: share of the tokens that the base model wrote.",
-        style="dim",
+    notes = (
+        f"{DISTINCT_MEANS}. It says nothing of how good they are: read them.",
+        "base: share of the tokens that the base model wrote.",
+        "Sampled anew each time, by two tiny models that know a miniature world only: "
+        "what they say of a passage has the right form, not the right facts.",
     )
-    console.print("Sampled anew each time, by two tiny models that know a miniature world only: what they say of a passage has the right", style="dim")
-    console.print("form, not the right facts.", style="dim", end=" ")
-    console.print(f"{time.perf_counter() - STARTED:.1f} seconds in all.", style="dim")
+    console.print(*notes, sep="\n", style="dim")
     console.print('\nNext: [bold].venv/bin/baco compare "Name a pet rabbit." -n 10[/], or real models: [bold]--pair qwen2.5-0.5b[/]')
 
 

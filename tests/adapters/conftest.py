@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from baco import Engine, ModelPair, Router, SamplingParams
 from langchain_baco import ChatBaco
+from llamaindex_baco import BacoLLM
 from tests.adapters.langchain_helpers import telling_seed
+from tests.adapters.llamaindex_helpers import Make
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +22,26 @@ def model(pair_folders: Callable[[str], tuple[Path, Path]]) -> ChatBaco:
 @pytest.fixture(scope="module")
 def seed(model: ChatBaco) -> int:
     return telling_seed(model)
+
+
+@pytest.fixture
+def make(get_pair: Callable[[str], ModelPair]) -> Make:
+    """Make a BacoLLM over the tiny Llama pair, which is loaded already."""
+    config = get_pair("llama").config
+    assert config is not None
+    sources = {"base": config.base, "aligned": config.aligned, "device": "cpu", "dtype": "float32"}
+    return lambda **settings: BacoLLM(**(sources | {"max_tokens": 12} | settings))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Record what BacoLLM asks the engine for."""
+    calls: list[dict[str, Any]] = []
+    generate = Engine.generate
+
+    def recorded(engine: Engine, messages: Any, params: SamplingParams, router: Router, *, base_prompt: str) -> Any:
+        calls.append({"messages": messages, "params": params, "router": router, "base_prompt": base_prompt})
+        return generate(engine, messages, params, router, base_prompt=base_prompt)
+
+    monkeypatch.setattr(Engine, "generate", recorded)
+    return calls
