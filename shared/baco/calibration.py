@@ -62,7 +62,7 @@ class CalibrationMap:
 
     def as_json(self) -> dict[str, list[float]]:
         """The table as it is kept in files."""
-        return {"thresholds": [round(value, 5) for value in self.thresholds], "shares": [round(share, 5) for share in self.shares]}
+        return {"thresholds": list(self.thresholds), "shares": list(self.shares)}
 
     def threshold(self, share: float, router: str) -> float:
         """Interpolate the threshold that gives the base a `share` of the tokens.
