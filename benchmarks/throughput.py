@@ -109,7 +109,7 @@ def _measure_all(quick: bool, device: str) -> Iterator[list[Measurement]]:
     """Measure pair by pair."""
     plans = {
         "embedded": Plan(batches=(1, 8), new_tokens=16, repeats=1) if quick else Plan(batches=(1, 8, 32), new_tokens=128, repeats=5),
-        "random": Plan(batches=(1, 8), new_tokens=8, repeats=1) if quick else Plan(batches=(1, 8, 32), new_tokens=48, repeats=3),
+        "random": Plan(batches=(1, 8), new_tokens=8, repeats=1) if quick else Plan(batches=(1, 8, 32), new_tokens=32, repeats=3),
     }
     with Progress(console=Console(stderr=True), transient=True) as progress:
         runs = sum(len(plan.batches) * (plan.repeats + 1) * len(METHODS) for plan in plans.values())

@@ -2,16 +2,16 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.globals import get_llm_cache
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from baco import ConfigError, StreamEvent
+from baco import ConfigError
 from baco.prompts import build_prompt, encode_text
 from langchain_baco import batching
 from langchain_baco.fields import BacoFields
@@ -77,7 +77,7 @@ class BacoDecoding(BacoFields):
         settings = require_one_answer(self._settings(kwargs, stop))
         engine = await asyncio.to_thread(settings.engine)
         events = engine.astream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt)
-        async with aclosing(cast(AsyncGenerator[StreamEvent, None], events)):
+        async with aclosing(events):
             async for event in events:
                 chunk = to_chunk(event, settings)
                 if chunk is not None:

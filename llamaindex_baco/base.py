@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt as default_messages_to_prompt
 from llama_index.core.base.llms.types import (
@@ -165,7 +165,7 @@ class BacoLLM(BacoSettings, CustomLLM):
         call = self.for_call(keywords)
         engine = await asyncio.to_thread(self._engine)
         events = engine.astream(messages, call.params, call.router, base_prompt=call.base_prompt)
-        return opened(_achunks(cast(AsyncGenerator[StreamEvent, None], events), StreamedAnswer(self.pair_name), convert))
+        return opened(_achunks(events, StreamedAnswer(self.pair_name), convert))
 
 
 def _chunks(

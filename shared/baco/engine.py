@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
 from baco.config import SamplingParams, is_integer, require
@@ -102,7 +102,7 @@ class Engine:
 
     async def astream(
         self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
         loop, cancelled = asyncio.get_running_loop(), threading.Event()
         queue: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
