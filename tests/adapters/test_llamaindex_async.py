@@ -110,9 +110,11 @@ async def test_a_stream_that_is_closed_stops_decoding_within_one_token(llm: Baco
     stream = await getattr(llm, method)(question(method))
     gate.permits.release(3)
     await anext(stream)
-    closing = asyncio.create_task(stream.aclose())
+    closing, ended = asyncio.create_task(stream.aclose()), []
+    closing.add_done_callback(lambda _: ended.append(gate.ended.is_set()))
     await gate.open_after(closing)
     assert closing.exception() is None
+    assert ended == [True], "whoever has closed a stream may free what it used"
     assert gate.steps <= 4
 
 
