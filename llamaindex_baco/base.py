@@ -26,7 +26,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.custom import CustomLLM
 
 from baco.engine import Engine
-from baco.loading import load_config
+from baco.loading import context_window, load_config
 from baco.pair import ModelPair
 from baco.results import StreamEvent
 from llamaindex_baco.capture import collect
@@ -193,4 +193,4 @@ def _collected(response: Response) -> Response:
 @cache
 def _context_window(base: str, aligned: str) -> int:
     """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
-    return min(int(load_config(source).get_text_config().max_position_embeddings) for source in (base, aligned))
+    return min(context_window(load_config(source)) for source in (base, aligned))

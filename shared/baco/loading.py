@@ -75,6 +75,11 @@ def load_config(source: str) -> Any:
         return AutoConfig.from_pretrained(name, local_files_only=local)
 
 
+def context_window(config: Any) -> int:
+    """Longest prompt and answer together that a model of this configuration can read, in tokens."""
+    return int(config.get_text_config().max_position_embeddings)
+
+
 def load_model(source: str, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
     """Load a causal language model for inference."""
     name, local = locate(source)

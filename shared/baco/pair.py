@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from baco.config import PairConfig, require
 from baco.errors import ConfigError, ModelNotFoundError
 from baco.lexicon import Lexicon
-from baco.loading import load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
+from baco.loading import context_window, load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
 from baco.presets import EMBEDDED, PRESETS, get_preset
 from baco.results import Model
 from baco.vocabulary import check_vocabularies
@@ -127,7 +127,7 @@ class ModelPair:
     @cached_property
     def context_window(self) -> int:
         """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
-        return min(_context_window(model) for model in (self.base, self.aligned))
+        return min(context_window(model.config) for model in (self.base, self.aligned))
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -176,11 +176,6 @@ def resolve(pair: str | None, base: str | None, aligned: str | None) -> tuple[st
 def _check_not_preset(source: str) -> None:
     if source in PRESETS:
         raise ModelNotFoundError(f"{source!r} is a preset, which names two models: use ModelPair.from_pretrained({source!r})")
-
-
-def _context_window(model: PreTrainedModel) -> int:
-    config = model.config.get_text_config()
-    return int(config.max_position_embeddings)
 
 
 def _tensor_bytes(model: PreTrainedModel) -> dict[int, int]:

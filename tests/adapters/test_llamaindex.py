@@ -96,6 +96,8 @@ async def test_logprobs_come_with_every_token_when_they_are_asked_for(make: Make
         assert 1 <= len(others) <= 2, "the two most likely, without the chosen one where it is among them"
         assert others == sorted(others, key=lambda other: -other.logprob)
         assert bytes(chosen.bytes).decode() == chosen.token
+    greedy = (await respond(make(temperature=0, router="aligned"), method, logprobs=2))[-1]
+    assert {len(position) for position in greedy.logprobs} == {2}, "the chosen token is the likeliest, and is not repeated"
 
 
 async def test_without_a_seed_answers_differ_and_each_names_the_seed_that_repeats_it(make: Make) -> None:
