@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from baco import Engine, ModelPair, Router, SamplingParams
+from baco.routers import registry
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "examples/train_tiny_pair/README.md", "benchmarks/README.md"]
 
@@ -17,6 +20,15 @@ def blocks(document: str, language: str) -> list[str]:
 def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     assert len(capsys.readouterr().out.strip()) > 20
+
+
+@pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))
+def test_a_router_written_as_the_guide_says_is_found_by_its_name(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "KINDS", dict(registry.KINDS))
+    exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "guide"})
+    name = re.findall(r'register_router\("([a-z-]+)"', code)[0]
+    result = Engine(ModelPair.from_pretrained()).generate("Name a pet rabbit.", SamplingParams(max_tokens=12, seed=1), Router(name))
+    assert result.router == name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
