@@ -78,6 +78,8 @@ class PairConfig:
 class SamplingParams:
     """How one request is sampled.
 
+    The defaults hold for every model: sampling settings in a model's own generation config are not read (our own choice).
+
     Raises:
         ConfigError: a value is out of its range.
         UnknownKeywordError: a keyword does not exist.

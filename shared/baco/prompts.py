@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, TemplateSyntaxError
 from transformers import PreTrainedTokenizerBase
 
 from baco.config import require
@@ -93,7 +93,9 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
         PromptError: there is no text, or a message lacks a role or a content.
     """
     if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
+        return normalise([{"role": "user", "content": messages}])
+    if isinstance(messages, Mapping) or not isinstance(messages, Sequence) or not all(isinstance(item, Mapping) for item in messages):
+        raise PromptError(f"a prompt must be a text or a list of messages like {{'role': 'user', 'content': …}}, but is {messages!r}")
     chat = [dict(message) for message in messages]
     for index, message in enumerate(chat):
         if message.get("role") not in ROLES:
@@ -121,12 +123,18 @@ def encode_chat(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], tem
         )
     try:
         return _apply_template(tokenizer, chat, template)
+    except TemplateSyntaxError as error:
+        raise ChatTemplateError(f"{_template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
     except TemplateError as refusal:
         folded = fold_messages(chat)
         try:
             return _apply_template(tokenizer, folded, template)
         except TemplateError:
-            raise ChatTemplateError(f"the chat template of {tokenizer.name_or_path!r} refuses these messages: {refusal}") from refusal
+            raise ChatTemplateError(f"{_template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
+
+
+def _template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
+    return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
 
 
 def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None) -> list[int]:

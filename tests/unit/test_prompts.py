@@ -109,6 +109,11 @@ def test_a_misspelt_base_prompt_is_named(random_pair: ModelPair) -> None:
         ([{"role": "usr", "content": "x"}], "role 'usr'"),
         ([{"role": "user", "content": None}], "must have a text"),
         ([{"role": "user", "content": ["x"]}], "must have a text"),
+        ({"role": "user", "content": "x"}, "a text or a list of messages"),
+        (["x"], "a text or a list of messages"),
+        ([None], "a text or a list of messages"),
+        (None, "a text or a list of messages"),
+        (5, "a text or a list of messages"),
     ],
 )
 def test_malformed_messages_are_refused(random_pair: ModelPair, messages: object, reason: str) -> None:
@@ -122,3 +127,8 @@ def test_overflow_names_the_model_and_the_counts(random_pair: ModelPair) -> None
     with pytest.raises(ContextOverflowError, match=f"aligned model's prompt has {length} tokens.*holds {length}") as caught:
         build_prompt(random_pair, "the sea " * 20, models=("aligned",), max_model_len=length)
     assert (caught.value.model, caught.value.prompt_tokens, caught.value.max_model_len) == ("aligned", length, length)
+
+
+def test_a_base_prompt_that_is_no_valid_template_is_named_as_such(random_pair: ModelPair) -> None:
+    with pytest.raises(ChatTemplateError, match=r"`base_prompt` '\{\{ messages' is no valid Jinja template"):
+        build_prompt(random_pair, "x", models=("base",), base_prompt="{{ messages", max_model_len=99)

@@ -86,3 +86,8 @@ def test_a_router_that_cannot_be_is_refused_on_creation(name: str, settings: dic
 def test_an_unknown_keyword_of_a_router_names_the_nearest() -> None:
     with pytest.raises(UnknownKeywordError, match=r"Router has no keyword 'treshold'; did you mean 'threshold'\?"):
         Router("p", treshold=0.4)  # type: ignore[call-arg]
+
+
+def test_a_router_that_is_no_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"`router` must be the name of a router, but is \['p'\]"):
+        Router(["p"])  # type: ignore[arg-type]

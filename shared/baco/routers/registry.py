@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from baco.config import is_number
+from baco.config import is_number, require
 from baco.errors import ConfigError, nearest
 from baco.routers import rules
 from baco.routers.signals import Signals
@@ -65,9 +65,10 @@ def get_kind(name: str) -> RouterKind:
     Raises:
         ConfigError: no router has this name.
     """
+    require(isinstance(name, str), "router", "the name of a router", name)
     if name not in KINDS:
         names = ", ".join(router_names())
-        raise ConfigError(f"there is no router {name!r}{nearest(str(name), KINDS)} (routers: {names}; add your own with register_router)")
+        raise ConfigError(f"there is no router {name!r}{nearest(name, KINDS)} (routers: {names}; add your own with register_router)")
     return KINDS[name]
 
 
