@@ -94,9 +94,10 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
     """
     if isinstance(messages, str):
         return normalise([{"role": "user", "content": messages}])
-    if isinstance(messages, Mapping) or not isinstance(messages, Sequence) or not all(isinstance(item, Mapping) for item in messages):
+    listed: Any = messages  # what arrives at run time may be anything
+    if isinstance(listed, Mapping) or not isinstance(listed, Sequence) or not all(isinstance(item, Mapping) for item in listed):
         raise PromptError(f"a prompt must be a text or a list of messages like {{'role': 'user', 'content': …}}, but is {messages!r}")
-    chat = [dict(message) for message in messages]
+    chat = [dict(message) for message in listed]
     for index, message in enumerate(chat):
         if message.get("role") not in ROLES:
             raise PromptError(f"message {index} has the role {message.get('role')!r}; roles are: {', '.join(ROLES)}")
