@@ -120,7 +120,6 @@ class Decoder:
     def _step(self, logits: dict[Model, Tensor]) -> Step:
         """Route and draw one token per running row, from logits [B, V]."""
         self.owners = self._route(logits)
-        raw = _by_owner(logits, self.owners)
         self.last_tokens = sample(self._allowed(logits), self.sampling, self.positions)
         self.positions = self.positions + 1
         for tokens_seen in self.seen.values():
@@ -132,30 +131,29 @@ class Decoder:
             token_ids=token_ids,
             from_base=[bool(owner) for owner in from_base],
             finish_reasons=[self._reason(row, bool(end)) for row, end in zip(self.running, ends, strict=True)],
-            logprobs=self._logprobs(raw, token_ids),
+            logprobs=self._logprobs(logits),
         )
 
     def _route(self, logits: dict[Model, Tensor]) -> Tensor:
         """Say who owns the next tokens, bool [B]."""
         if "base" not in logits or "aligned" not in logits:
             return torch.full_like(self.owners, "base" in logits)
-        aligned_top1 = logits["aligned"].argmax(-1)
         signals = Signals(
             base_logits=logits["base"],
-            aligned_top1=aligned_top1,
+            aligned_top1=logits["aligned"].argmax(-1) if self.plan.any_reads_aligned else None,
             reads_aligned=self.plan.reads_aligned,
             step_keys=step_keys(self.sampling.row_keys, self.positions),
             lexicon=self.lexicon,
-            prefixes=lambda slots: [self._prefix(slot, logits["base"], aligned_top1) for slot in slots],
+            prefixes=lambda slots: [self._prefix(slot, logits) for slot in slots],
         )
         return self.plan.route(signals, self.owners, self.last_tokens)
 
-    def _prefix(self, slot: int, base_logits: Tensor, aligned_top1: Tensor) -> Prefix:
+    def _prefix(self, slot: int, logits: dict[Model, Tensor]) -> Prefix:
         name = Surface.of(self.pair.tokenizer).text
         return Prefix(
             text=str(self.pair.tokenizer.decode(self.generated[self.running[slot]])),
-            base_token=name(int(base_logits[slot].argmax())),
-            aligned_token=name(int(aligned_top1[slot])),
+            base_token=name(int(logits["base"][slot].argmax())),
+            aligned_token=name(int(logits["aligned"][slot].argmax())),
         )
 
     def _allowed(self, logits: dict[Model, Tensor]) -> Tensor:
@@ -176,11 +174,11 @@ class Decoder:
             return "stop"
         return "length" if len(self.generated[row]) + 1 >= self.rows[row].max_tokens else None
 
-    def _logprobs(self, raw: Tensor, token_ids: list[int]) -> list[IdLogprobs | None]:
+    def _logprobs(self, logits: dict[Model, Tensor]) -> list[IdLogprobs | None]:
         wanted = [self.rows[row].params.logprobs for row in self.running]
         if all(count is None for count in wanted):
             return [None] * len(wanted)
-        scores = raw.log_softmax(-1)  # [B, V]
+        scores = _by_owner(logits, self.owners).log_softmax(-1)  # [B, V]
         chosen: list[float] = scores.gather(1, self.last_tokens[:, None]).flatten().tolist()
         best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
         tops = [list(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]

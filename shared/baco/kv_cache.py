@@ -101,6 +101,8 @@ class SlotCache(Cache):
 
     def select(self, rows: list[int]) -> None:
         """Replace the rows by those at the given indices, which may repeat: n samples of one prefill, or the rows still running."""
+        if rows == list(range(self.rows)):
+            return
         index = torch.tensor(rows, dtype=torch.int64, device=self.device)
         for layer in self.slot_layers:
             layer.select(index)

@@ -21,6 +21,8 @@ class RoutingPlan:
     word_boundary: Tensor
     reads_aligned: Tensor
     """Rows whose probe is the aligned model."""
+    any_reads_aligned: bool
+    """Whether there is such a row; known on the host, so that a step need not look for the aligned model's top token in vain."""
     masks_special: Tensor
     """Rows whose base tokens may not be special: all but those of Router("base"). The aligned model ends a turn (our own choice)."""
 
@@ -38,6 +40,7 @@ class RoutingPlan:
             thresholds=torch.tensor(thresholds, dtype=torch.float32, device=device),
             word_boundary=column([router.word_boundary for router in routers]),
             reads_aligned=column([router.probe == "aligned" for router in routers]),
+            any_reads_aligned=any(router.probe == "aligned" for router in routers),
             masks_special=column(["aligned" in router.models for router in routers]),
         )
 
@@ -48,6 +51,7 @@ class RoutingPlan:
             thresholds=self.thresholds[rows],
             word_boundary=self.word_boundary[rows],
             reads_aligned=self.reads_aligned[rows],
+            any_reads_aligned=self.any_reads_aligned,
             masks_special=self.masks_special[rows],
         )
 
