@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call
 from baco.config import require
 from baco.errors import check_keywords
 from baco.pair import resolve
 from baco.presets import EMBEDDED
-from baco.prompts import check_base_prompt
 
 PAIR = ("model", "base", "aligned", "device", "dtype")
-ROUTER = ("router", "threshold", "diversity", "probe", "word_boundary")
-SAMPLING = ("n", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
-SETTINGS = (*PAIR, *ROUTER, "base_prompt", *SAMPLING)
+SETTINGS = (*PAIR, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
 """Every setting, each a constructor field and a keyword of a call."""
 
 ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens"}
@@ -117,16 +115,8 @@ def check(values: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: a value is out of its range, or two contradict each other.
     """
-    for name in (*SOURCES, "router", "base_prompt"):
-        optional = name in SOURCES
-        valid = isinstance(values[name], str) or (optional and values[name] is None)
-        require(valid, name, "a text or None" if optional else "a text", values[name])
-    check_base_prompt(values["base_prompt"])
-    sampling = {name: values[name] for name in SAMPLING if name != "timeout"}
-    sampling["stop"] = () if values["stop"] is None else values["stop"]
-    return Settings(
-        **{name: values[name] for name in PAIR},
-        router=Router(values["router"], **{name: values[name] for name in ROUTER[1:]}),
-        base_prompt=values["base_prompt"],
-        params=SamplingParams(**sampling, deadline=values["timeout"]),
-    )
+    for name in SOURCES:
+        require(values[name] is None or isinstance(values[name], str), name, "a text or None", values[name])
+    require(isinstance(values["router"], str), "router", "a text", values["router"])
+    call = build_call(values)
+    return Settings(**{name: values[name] for name in PAIR}, router=call.router, base_prompt=call.base_prompt, params=call.params)

@@ -5,21 +5,17 @@ LLM is made and again at every call, before any work.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from baco.config import PairConfig, SamplingParams, is_number, require
+from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call
+from baco.config import PairConfig
 from baco.errors import UnknownKeywordError, check_keywords
 from baco.pair import resolve
-from baco.prompts import check_base_prompt
-from baco.routers import Router
 
 PAIR_FIELDS = ("model", "base", "aligned", "device", "dtype")
-ROUTER_FIELDS = ("router", "threshold", "diversity", "probe", "word_boundary")
-SAMPLING_FIELDS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
-CALL_FIELDS = (*ROUTER_FIELDS, "base_prompt", *SAMPLING_FIELDS)
+CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
 IGNORED_KEYWORDS = ("extra_headers",)
 """What LlamaIndex's own extractors pass to any LLM, for services behind HTTP: nothing to do here."""
@@ -27,15 +23,6 @@ ONE_ANSWER = (
     "BacoLLM has no `n`, since LlamaIndex takes one answer per call; call it several times (without a seed every call draws its own), "
     "or ask baco.Engine for SamplingParams(n=…)"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CallSettings:
-    """One call's settings in the core's terms."""
-
-    router: Router
-    params: SamplingParams
-    base_prompt: str
 
 
 class BacoSettings(BaseModel):
@@ -129,20 +116,6 @@ class BacoSettings(BaseModel):
         """Folder or hub id of the base and of the aligned model."""
         config = resolve(self.model, self.base, self.aligned)[1]
         return config.base, config.aligned
-
-
-def build_call(settings: Mapping[str, Any]) -> CallSettings:
-    """Check the settings of a call and put them into the core's terms. `settings` has at least `CALL_FIELDS`."""
-    timeout = settings["timeout"]
-    require(timeout is None or (is_number(timeout) and timeout > 0), "timeout", "None or a number of seconds above 0", timeout)
-    require(isinstance(settings["base_prompt"], str), "base_prompt", "a text", settings["base_prompt"])
-    check_base_prompt(settings["base_prompt"])
-    sampling = {name: settings[name] for name in SAMPLING_FIELDS if name != "timeout"}
-    return CallSettings(
-        router=Router(settings["router"], **{name: settings[name] for name in ROUTER_FIELDS if name != "router"}),
-        params=SamplingParams(**sampling, deadline=timeout),
-        base_prompt=settings["base_prompt"],
-    )
 
 
 def _check_call_keywords(keywords: Mapping[str, Any]) -> None:

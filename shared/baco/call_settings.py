@@ -1,0 +1,46 @@
+"""Flat settings of one call, as the adapters' fields and keywords name them, in the terms of the engine.
+
+Knows the core's settings; knows no framework, no pair and no messages. Each adapter has fields of these names and lays a call's keywords
+over them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from baco.config import SamplingParams, is_number, require
+from baco.prompts import check_base_prompt
+from baco.routers import Router
+
+ROUTER_SETTINGS = ("router", "threshold", "diversity", "probe", "word_boundary")
+SAMPLING_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallSettings:
+    """One call's settings, checked."""
+
+    router: Router
+    params: SamplingParams
+    base_prompt: str
+
+
+def build_call(settings: Mapping[str, Any]) -> CallSettings:
+    """Check flat settings and put them into the engine's terms.
+
+    Args:
+        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", and "n" where the caller can return several answers. A `stop` of
+            None is no stop; `timeout` is the engine's deadline.
+
+    Raises:
+        ConfigError: a value is out of its range, or two contradict each other.
+    """
+    timeout, stop = settings["timeout"], settings["stop"]
+    require(timeout is None or (is_number(timeout) and timeout > 0), "timeout", "None or a number of seconds above 0", timeout)
+    check_base_prompt(settings["base_prompt"])
+    sampling = {name: settings[name] for name in SAMPLING_SETTINGS if name not in ("timeout", "stop")}
+    return CallSettings(
+        router=Router(settings["router"], **{name: settings[name] for name in ROUTER_SETTINGS if name != "router"}),
+        params=SamplingParams(**sampling, n=settings.get("n", 1), stop=() if stop is None else stop, deadline=timeout),
+        base_prompt=settings["base_prompt"],
+    )
