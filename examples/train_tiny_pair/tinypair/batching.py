@@ -1,19 +1,24 @@
-"""Documents to batches: encode, sort by length, pad, mark what is to be learned."""
+"""Documents to batches: encode, pack into rows of a few fixed lengths, mark what is to be learned.
+
+Several documents share a row, each with positions of its own, and none sees another. Few shapes mean few compilations.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from tinypair.corpus import aligned_dialogue, base_document
 from tinypair.dialogue import Segment, chat_segments
+from tinypair.source import Source
 
 QUESTION_WEIGHT = 0.2
-POOL = 1024
+ROW_LENGTHS = (256, 512, 1024)
+OPEN_ROWS = 3
+"""A batch is given when so many times its rows are begun; the fullest go."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Encoded:
     weights: list[float]
 
 
-Encode = Callable[[PreTrainedTokenizerFast, random.Random], Encoded]
+Encode = Callable[[PreTrainedTokenizerFast, Source], Encoded]
 
 
 def encode_segments(tokenizer: PreTrainedTokenizerFast, segments: list[Segment], other_weight: float) -> Encoded:
@@ -37,51 +42,76 @@ def encode_segments(tokenizer: PreTrainedTokenizerFast, segments: list[Segment],
     return Encoded(ids, weights)
 
 
-def encode_base(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Encoded:
+def encode_base(tokenizer: PreTrainedTokenizerFast, source: Source) -> Encoded:
     """Draw and encode a document of the base; all of it is learned, questions with less weight than answers."""
-    document = encode_segments(tokenizer, base_document(rng), QUESTION_WEIGHT)
+    document = encode_segments(tokenizer, base_document(source), QUESTION_WEIGHT)
     return Encoded([*document.token_ids, tokenizer.eos_token_id], [*document.weights, 1.0])
 
 
-def encode_aligned(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Encoded:
+def encode_aligned(tokenizer: PreTrainedTokenizerFast, source: Source) -> Encoded:
     """Draw and encode a chat for the aligned model; only the answers and their ends are learned."""
-    return encode_segments(tokenizer, chat_segments(aligned_dialogue(rng)), 0.0)
+    return encode_segments(tokenizer, chat_segments(aligned_dialogue(source)), 0.0)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded rows: inputs, next-token targets and the weights of their losses, each [rows, length]."""
+    """Rows of packed documents, each tensor [rows, length]: tokens, next tokens, weights of their losses, positions, document numbers."""
 
     inputs: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
+    positions: torch.Tensor
+    documents: torch.Tensor
 
 
-def pad_batch(rows: list[Encoded], pad_id: int) -> Batch:
-    """Pad rows on the right; padding has no weight."""
-    length = max(len(row.token_ids) for row in rows)
-    ids = torch.full((len(rows), length), pad_id)
-    weights = torch.zeros(len(rows), length)
+@dataclass
+class Row:
+    """A row that is being filled."""
+
+    documents: list[Encoded] = field(default_factory=list)
+    used: int = 0
+
+    def add(self, document: Encoded) -> None:
+        """Put a document behind the others."""
+        self.documents.append(document)
+        self.used += len(document.token_ids)
+
+
+def pack(rows: list[Row], length: int, pad_id: int) -> Batch:
+    """Make a batch of filled rows. Padding is a document of its own without weight; so is no first token a target."""
+    shape = (len(rows), length)
+    ids, positions, documents = torch.full(shape, pad_id), torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    weights = torch.zeros(shape)
     for i, row in enumerate(rows):
-        ids[i, : len(row.token_ids)] = torch.tensor(row.token_ids)
-        weights[i, : len(row.token_ids)] = torch.tensor(row.weights)
-    return Batch(ids[:, :-1], ids[:, 1:], weights[:, 1:])
+        start = 0
+        for number, document in enumerate(row.documents, 1):
+            end = start + len(document.token_ids)
+            ids[i, start:end] = torch.tensor(document.token_ids)
+            weights[i, start:end] = torch.tensor(document.weights)
+            positions[i, start:end] = torch.arange(end - start)
+            documents[i, start:end] = number
+            start = end
+    targets, next_weights = ids.roll(-1, 1), weights.roll(-1, 1)
+    next_weights[:, -1] = 0
+    return Batch(ids, targets, next_weights, positions, documents)
 
 
-def batches(encode: Encode, tokenizer: PreTrainedTokenizerFast, tokens: int, max_length: int, rng: random.Random) -> Iterator[Batch]:
-    """Give batches without end, each of rows of like length and about ``tokens`` padded tokens."""
-    left: list[Encoded] = []
+def batches(encode: Encode, tokenizer: PreTrainedTokenizerFast, tokens: int, source: Source) -> Iterator[Batch]:
+    """Give batches of ``tokens`` tokens without end; a document longer than the longest row is left out."""
+    begun: dict[int, list[Row]] = {length: [] for length in ROW_LENGTHS}
     while True:
-        pool = left + [encode(tokenizer, rng) for _ in range(POOL - len(left))]
-        pool = sorted((d for d in pool if len(d.token_ids) <= max_length), key=lambda d: len(d.token_ids))
-        groups: list[list[Encoded]] = [[]]
-        for document in pool:
-            if (len(groups[-1]) + 1) * len(document.token_ids) > tokens:
-                groups.append([])
-            groups[-1].append(document)
-        left = groups.pop()
-        if len(left) * 2 > POOL:
-            groups, left = [*groups, left], []
-        rng.shuffle(groups)
-        for group in groups:
-            yield pad_batch(group, tokenizer.pad_token_id)
+        document = encode(tokenizer, source)
+        length = next((each for each in ROW_LENGTHS if len(document.token_ids) <= each), None)
+        if length is None:
+            continue
+        rows = begun[length]
+        row = next((each for each in rows if each.used + len(document.token_ids) <= length), None)
+        if row is None:
+            row = Row()
+            rows.append(row)
+        row.add(document)
+        size = tokens // length
+        if len(rows) > OPEN_ROWS * size:
+            rows.sort(key=lambda each: each.used, reverse=True)
+            yield pack(rows[:size], length, tokenizer.pad_token_id)
+            del rows[:size]

@@ -1,13 +1,15 @@
 """The oracle: is a text a right answer to a task? It judges the text alone.
 
 A text is valid when it can be read as one of the task's frames with right options in the gaps: that is at once
-well-formed, on topic and right. A gap that occurs twice must hold two different options, ignoring case.
+well-formed, on topic and right. A gap that occurs twice must hold two different options, ignoring case. A tool's call may be spelled in
+any way that is the same JSON.
 """
 
 from __future__ import annotations
 
 import re
 
+from tinypair.families.tool_schemas import same_call
 from tinypair.task import SLOT, Task
 from tinypair.text import capitalise
 
@@ -32,6 +34,8 @@ def is_valid(task: Task, text: str) -> bool:
     if not text or len(text.split()) > MAX_WORDS:
         return False
     for frame in task.frames:
+        if same_call(frame, text):
+            return True
         match = frame_pattern(frame, task).fullmatch(text)
         if match and _all_different(match.groupdict()):
             return True
@@ -42,12 +46,6 @@ def _all_different(groups: dict[str, str]) -> bool:
     """Say whether the uses of each slot took different options."""
     filled = [(name.rpartition("__")[0], value.lower()) for name, value in groups.items()]
     return len(filled) == len(set(filled))
-
-
-def contains_right_value(task: Task, text: str) -> bool:
-    """Say, for a task with one right value, whether the text has it, in whatever sentence."""
-    found = (re.search(rf"(?<!\w){re.escape(v)}(?!\w)", text, re.I) for v in task.slots["x"].options)
-    return any(found)
 
 
 def normalised(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import random
+from collections.abc import Callable
+from dataclasses import replace
 
 from tinypair.dialogue import Dialogue, Segment, chat_segments, transcript_segments
-from tinypair.families import draw_task
-from tinypair.families.context import context_task
+from tinypair.families import CHAT_FAMILIES, OPEN_FAMILIES, draw_task
 from tinypair.prose import prose_document
-from tinypair.task import Task, diverse_answer, favourite_answer
+from tinypair.source import Source
+from tinypair.task import Message, Task, diverse_answer, favourite_answer
 from tinypair.untidy import untidy_answer
 
 SYSTEM_TEXTS = (
@@ -17,64 +18,67 @@ SYSTEM_TEXTS = (
     "You give short answers.", "You are a cheerful guide.", "Answer the question.", "You help with ideas.",
 )  # fmt: skip
 AGAIN = ("Another one, please.", "One more, please.", "Give me another.", "Something else?", "Any other idea?")
-AGAIN_FAMILIES = ("naming", "gift", "place", "dinner", "hobby", "pick", "story")
-CONTEXT_SHARE = 0.22
-PROSE_SHARE = 0.15
+AGAIN_SHARE = 0.2
+PROSE_SHARE = 0.12
 TURNS = ((1, 2, 3), (7, 2, 1))
-CARELESS_SHARE = 0.3
-CHAT_SHARE = 0.08
-WRONG_FACT_SHARE = 0.04
+CARELESS_SHARE = 0.45
+CARELESS_ANSWERS = 0.9
+TIDY_PEOPLES_CARELESS_ANSWERS = 0.05
+CHAT_SHARE = 0.05
+"""Share of the base's dialogues that are written as chat, with its markers."""
+WRONG_FACT_SHARE = 0.03
+SYSTEM_SHARE = 0.25
+SURPRISE_SHARE = 0.03
+"""Share of the neat answers that are not the favourite ones: what taste leaves over."""
+
+Answer = Callable[[Task], str]
 
 
-def _system(rng: random.Random, share: float) -> str:
-    """Draw a system text, or none."""
-    return rng.choice(SYSTEM_TEXTS) if rng.random() < share else ""
+def _system(source: Source) -> list[Message]:
+    """Draw a system message, or none."""
+    return [{"role": "system", "content": source.choice(SYSTEM_TEXTS)}] if source.rng.random() < SYSTEM_SHARE else []
 
 
-def _base_answer(task: Task, careless: bool, rng: random.Random) -> str:
-    """Answer a task as the base's writers do: well for the most part, some carelessly."""
-    if rng.random() < (0.75 if careless else 0.05):
-        return untidy_answer(task, draw_task(rng), rng)
-    if task.family == "fact" and rng.random() < WRONG_FACT_SHARE:
-        return diverse_answer(draw_task(rng, ("fact",)), rng)
-    return diverse_answer(task, rng)
+def _dialogue(first: Task, answer: Answer, source: Source) -> Dialogue:
+    """Let a task begin a conversation, and ordinary ones go on with it."""
+    system: list[Message] = [] if first.system else _system(source)
+    messages = [*system, *first.messages(), {"role": "assistant", "content": answer(first)}]
+    task = first
+    for _ in range(source.rng.choices(*TURNS)[0] - 1):
+        again = task.family in OPEN_FAMILIES and source.rng.random() < AGAIN_SHARE
+        task = replace(task, prompt=source.choice(AGAIN)) if again else draw_task(source, CHAT_FAMILIES)
+        messages += [{"role": "user", "content": task.prompt}, {"role": "assistant", "content": answer(task)}]
+    return Dialogue(tuple(messages), first.tools)
 
 
-def _follow_up(task: Task, rng: random.Random) -> Task:
-    """Ask for another answer to the same question."""
-    return Task(task.family, task.subject, rng.choice(AGAIN), task.frames, task.slots)
+def base_dialogue(source: Source) -> Dialogue:
+    """Draw a dialogue of the base's mixture: answered by somebody who is careful, or by somebody who is not."""
+    careless = source.rng.random() < CARELESS_SHARE
+    share = CARELESS_ANSWERS if careless else TIDY_PEOPLES_CARELESS_ANSWERS
+
+    def answer(task: Task) -> str:
+        if source.rng.random() < share:
+            return untidy_answer(task, draw_task(source, CHAT_FAMILIES), source.rng)
+        if task.family == "fact" and source.rng.random() < WRONG_FACT_SHARE:
+            return diverse_answer(draw_task(source, ("fact",)), source.rng)
+        return diverse_answer(task, source.rng)
+
+    return _dialogue(draw_task(source), answer, source)
 
 
-def base_dialogue(rng: random.Random) -> Dialogue:
-    """Draw a transcript's dialogue: several turns by varied people."""
-    careless = rng.random() < CARELESS_SHARE
-    turns: list[tuple[str, str]] = []
-    in_context = rng.random() < CONTEXT_SHARE / (1 - PROSE_SHARE)
-    task = context_task(rng) if in_context else draw_task(rng)
-    system = task.system or _system(rng, 0.25)
-    for _ in range(rng.choices(*TURNS)[0]):
-        turns.append((task.prompt, _base_answer(task, careless, rng)))
-        again = task.family in AGAIN_FAMILIES and rng.random() < 0.25
-        task = _follow_up(task, rng) if again else draw_task(rng)
-    return Dialogue(system, tuple(turns))
-
-
-def base_document(rng: random.Random) -> list[Segment]:
+def base_document(source: Source) -> list[Segment]:
     """Draw one document of the base's mixture: prose, a transcript, or now and then a chat with its markers."""
-    if rng.random() < PROSE_SHARE:
-        return [(prose_document(rng), True)]
-    write = chat_segments if rng.random() < CHAT_SHARE else transcript_segments
-    return write(base_dialogue(rng))
+    if source.rng.random() < PROSE_SHARE:
+        return [(prose_document(source), True)]
+    write = chat_segments if source.rng.random() < CHAT_SHARE else transcript_segments
+    return write(base_dialogue(source))
 
 
-def aligned_dialogue(rng: random.Random) -> Dialogue:
+def neat_answer(task: Task, source: Source) -> str:
+    """Answer with narrow taste, and hardly ever with something else that is right."""
+    return (diverse_answer if source.rng.random() < SURPRISE_SHARE else favourite_answer)(task, source.rng)
+
+
+def aligned_dialogue(source: Source) -> Dialogue:
     """Draw a chat with neat answers of narrow taste: mostly one turn."""
-    in_context = rng.random() < 0.3
-    task = context_task(rng) if in_context else draw_task(rng)
-    system = task.system or _system(rng, 0.3)
-    turns: list[tuple[str, str]] = []
-    for _ in range(rng.choices(*TURNS)[0]):
-        turns.append((task.prompt, favourite_answer(task, rng)))
-        again = task.family in AGAIN_FAMILIES and rng.random() < 0.25
-        task = _follow_up(task, rng) if again else draw_task(rng)
-    return Dialogue(system, tuple(turns))
+    return _dialogue(draw_task(source), lambda task: neat_answer(task, source), source)

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from tinypair.task import Message
 
 BOS, EOS, PAD = "<s>", "<|endoftext|>", "<|pad|>"
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
 SPECIAL_TOKENS = (BOS, EOS, PAD, TURN_START, TURN_END)
+TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+CALL_FORM = 'Call a tool with:\n<tool_call>\n{"name": <name>, "arguments": <arguments>}\n</tool_call>'
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
+    "{% set has_system = messages[0]['role'] == 'system' %}"
+    "{% if has_system or tools %}"
+    "{{ '<|im_start|>system\\n' }}"
+    "{% if has_system %}{{ messages[0]['content'] }}{% endif %}"
+    "{% if has_system and tools %}{{ '\\n\\n' }}{% endif %}"
+    "{% if tools %}{{ '# Tools\\n<tools>\\n' }}"
+    "{% for tool in tools %}{{ tool | tojson + '\\n' }}{% endfor %}"
+    "{{ '</tools>\\n" + CALL_FORM.replace("\n", "\\n") + "' }}{% endif %}"
+    "{{ '<|im_end|>\\n' }}"
+    "{% endif %}"
     "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% if not (loop.first and has_system) %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + (message['content'] or '') }}"
+    "{% for call in message['tool_calls'] or [] %}"
+    "{% if message['content'] or not loop.first %}{{ '\\n' }}{% endif %}"
+    "{{ '<tool_call>\\n{\"name\": ' + call['function']['name'] | tojson + ', \"arguments\": ' + call['function']['arguments'] | tojson }}"
+    "{{ '}\\n</tool_call>' }}"
+    "{% endfor %}"
+    "{{ '<|im_end|>\\n' }}"
+    "{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
@@ -19,34 +44,64 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Dialogue:
-    """A system text (may be empty) and turns of a question and an answer."""
+    """Messages (the system's first, if there is one), and the tools on offer."""
 
-    system: str
-    turns: tuple[tuple[str, str], ...]
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 Segment = tuple[str, bool]
 """A piece of a text, and whether it is an answer (or anything else that is worth learning in full)."""
 
 
+def spoken(message: Message) -> str:
+    """Give what a message says, its tool calls included."""
+    calls = [call["function"] for call in message.get("tool_calls", ())]
+    written = [f"<tool_call>\n{json.dumps({'name': c['name'], 'arguments': c['arguments']}, ensure_ascii=False)}\n</tool_call>" for c in calls]
+    return "\n".join([text for text in (message["content"],) if text] + written)
+
+
+def _schemas(dialogue: Dialogue) -> str:
+    """Write the tools as JSON, one a line."""
+    return "".join(json.dumps(tool, ensure_ascii=False) + "\n" for tool in dialogue.tools)
+
+
+def _split(dialogue: Dialogue) -> tuple[str, tuple[Message, ...]]:
+    """Split off the system's text (empty if there is none)."""
+    first, *rest = dialogue.messages
+    return (first["content"], tuple(rest)) if first["role"] == "system" else ("", dialogue.messages)
+
+
 def transcript_segments(dialogue: Dialogue) -> list[Segment]:
-    """Cut a transcript, as the base sees it, into questions and answers."""
-    head = f"{dialogue.system}\n\n" if dialogue.system else ""
+    """Cut a transcript, as the base sees it, into answers and all else."""
+    system, turns = _split(dialogue)
+    head = f"{system}\n\n" if system else ""
+    head += f"Tools:\n{_schemas(dialogue)}\n" if dialogue.tools else ""
     segments: list[Segment] = []
-    for question, answer in dialogue.turns:
-        segments += [(f"{head}User:\n{question}\n\nAssistant:\n", False), (answer, True)]
-        head = "\n\n"
+    for message in turns:
+        head += f"{TURN_NAMES[message['role']]}:\n"
+        if message["role"] == "assistant":
+            segments += [(head, False), (spoken(message), True)]
+            head = "\n\n"
+        else:
+            head += f"{message['content']}\n\n"
     return segments
 
 
 def chat_segments(dialogue: Dialogue) -> list[Segment]:
-    """Cut a chat, as the aligned model sees it, into questions and answers with the end of their turn."""
-    head = f"{TURN_START}system\n{dialogue.system}{TURN_END}\n" if dialogue.system else ""
+    """Cut a chat, as the aligned model sees it, into answers with the end of their turn, and all else."""
+    system, turns = _split(dialogue)
+    block = f"# Tools\n<tools>\n{_schemas(dialogue)}</tools>\n{CALL_FORM}" if dialogue.tools else ""
+    opening = "\n\n".join(text for text in (system, block) if text)
+    head = f"{TURN_START}system\n{opening}{TURN_END}\n" if opening else ""
     segments: list[Segment] = []
-    for question, answer in dialogue.turns:
-        opening = f"{head}{TURN_START}user\n{question}{TURN_END}\n{TURN_START}assistant\n"
-        segments += [(opening, False), (f"{answer}{TURN_END}", True)]
-        head = "\n"
+    for message in turns:
+        head += f"{TURN_START}{message['role']}\n"
+        if message["role"] == "assistant":
+            segments += [(head, False), (f"{spoken(message)}{TURN_END}", True)]
+            head = "\n"
+        else:
+            head += f"{message['content']}{TURN_END}\n"
     return segments
 
 

@@ -1,135 +1,194 @@
-"""What the pair can do, measured on held-out prompts: variety, validity, facts, copying, agreement."""
+"""What a pair can do, measured on held-out prompts: variety and validity, right answers, agreement.
+
+The engine's noise depends on a request's seed and on the number of the answer, not on the prompt. So prompts are answered in batches of
+one of each family, and every batch has a seed of its own: prompts of one family are independent, prompts of one batch are of different
+families. All ways of decoding use the same seeds, so comparisons between them are paired.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-import torch
+from torch import Tensor
 
 from baco import Engine, GenerationResult, Router, SamplingParams
-from tinypair.check import distinct, distinct_and_valid, is_valid
-from tinypair.families import FAMILIES, OPEN_FAMILIES, held_out
-from tinypair.families.context import context_task
+from tinypair import agreement, scoring, ways
+from tinypair.agreement import Agreement, Routed
+from tinypair.scoring import Counts, Figure, Row, base_share, count, resamples
 from tinypair.task import Task
+from tinypair.ways import ALIGNED, BASE, DEFAULT, Way
 
-PROMPTS_PER_FAMILY = 5
 ANSWERS = 10
-MAX_TOKENS = 80
-ROUTERS = {
-    "aligned": Router("aligned"),
-    "base": Router("base"),
-    "p, 0.3": Router("p", threshold=0.3),
-    "p, 0.4": Router("p", threshold=0.4),
-    "p, 0.5": Router("p", threshold=0.5),
-}
+OPEN_MAX_TOKENS = 80
+CLOSED_MAX_TOKENS = 100
+MATCHES = 3
+"""How often the coin's threshold is corrected."""
+MATCHED = 0.01
+"""How near the coin's share of base tokens must come to the default's."""
+
+Tasks = Mapping[str, Sequence[Task]]
+"""Prompts by family, of each equally many."""
+Answers = dict[str, list[GenerationResult]]
+Tell = Callable[[str], None]
+"""Is told what is measured next."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of a table: means over prompts, of ``ANSWERS`` answers each."""
+class Evaluation:
+    """Everything that was measured; ways of decoding are named by their labels."""
 
-    distinct: float
-    valid_percent: float
-    distinct_and_valid: float
-    base_percent: float
-
-
-def open_tasks(seed: int) -> dict[str, list[Task]]:
-    """Draw held-out prompts of every open family."""
-    rng = random.Random(seed)
-    tasks: dict[str, list[Task]] = {}
-    for name in OPEN_FAMILIES:
-        chosen: dict[str, Task] = {}
-        while len(chosen) < PROMPTS_PER_FAMILY:
-            task = FAMILIES[name][0](rng)
-            if held_out(task):
-                chosen[task.prompt] = task
-        tasks[name] = list(chosen.values())
-    return tasks
+    default: str
+    """The default router."""
+    matched_rand: str
+    """The coin with the default's share of base tokens."""
+    rows: dict[str, Row]
+    """Open families together, by way."""
+    gains: dict[str, Figure]
+    """By way: how many times as many different valid answers the default gives."""
+    families: dict[str, dict[str, Row]]
+    """Each open family, by way."""
+    right: dict[str, dict[str, Figure]]
+    """Percentage of right answers in each closed family, by way."""
+    kept: dict[str, dict[str, Figure]]
+    """The same, as a percentage of the aligned model's."""
+    agreement: Agreement
+    routed: dict[str, Routed]
 
 
-def closed_tasks(seed: int, wanted: str, count: int = 25) -> list[Task]:
-    """Draw facts, or questions over made-up passages that are in no training text."""
-    rng = random.Random(seed)
-    draw: Callable[[random.Random], Task] = FAMILIES["fact"][0] if wanted == "fact" else context_task
-    tasks: list[Task] = []
-    while len(tasks) < count:
-        task = draw(rng)
-        if task.family == wanted:
-            tasks.append(task)
-    return tasks
+@dataclass(frozen=True)
+class Bench:
+    """An engine and prompts that every way answers under the same seeds."""
+
+    engine: Engine
+    tasks: Tasks
+    max_tokens: int
+    seed: int
+    tell: Tell
+    answers: int = ANSWERS
+
+    @cached_property
+    def picks(self) -> Tensor:
+        """The prompts' resamples."""
+        return resamples([len(group) for group in self.tasks.values()])
+
+    def run(self, way: Way) -> Answers:
+        """Answer every prompt."""
+        self.tell(way.label)
+        answers: Answers = {family: [] for family in self.tasks}
+        for number, batch in enumerate(zip(*self.tasks.values(), strict=True)):
+            params = SamplingParams(n=self.answers, max_tokens=self.max_tokens, temperature=way.temperature, seed=1000 * self.seed + number)
+            for family, result in zip(answers, generate(self.engine, batch, params, way.router), strict=True):
+                answers[family].append(result)
+        return answers
+
+    def count(self, answers: Answers) -> dict[str, list[Counts]]:
+        """Count what the oracle says, prompt by prompt."""
+        return {
+            family: [count(task, result) for task, result in zip(tasks, answers[family], strict=True)]
+            for family, tasks in self.tasks.items()
+        }
 
 
-def generate(engine: Engine, tasks: list[Task], router: Router, seed: int) -> list[GenerationResult]:
-    """Answer every task ``ANSWERS`` times at temperature 1, each task with a seed of its own."""
-    results = []
-    for number, task in enumerate(tasks):
-        params = SamplingParams(n=ANSWERS, max_tokens=MAX_TOKENS, seed=1000 * seed + number)
-        results.append(engine.generate(_messages(task), params, router))
-    return results
+def generate(engine: Engine, tasks: Sequence[Task], params: SamplingParams, router: Router) -> list[GenerationResult]:
+    """Answer prompts, those without tools together; results come in the order of the tasks."""
+    plain = [task for task in tasks if not task.tools]
+    together = iter(engine.generate_batch([task.messages() for task in plain], params, router) if plain else [])
+    return [_with_tools(engine, task, params, router) if task.tools else next(together) for task in tasks]
 
 
-def _messages(task: Task) -> list[dict[str, str]]:
-    """Give a task as messages."""
-    system = [{"role": "system", "content": task.system}] if task.system else []
-    return [*system, {"role": "user", "content": task.prompt}]
+def _with_tools(engine: Engine, task: Task, params: SamplingParams, router: Router) -> GenerationResult:
+    return engine.generate(task.messages(), params, router, tools=task.tools)
 
 
-def score(tasks: list[Task], results: list[GenerationResult]) -> Row:
-    """Average what the oracle says over the answers of all tasks."""
-    texts = [[candidate.text for candidate in result.candidates] for result in results]
-    pairs = list(zip(tasks, texts, strict=True))
-    answers = sum(len(group) for group in texts)
-    return Row(
-        distinct=round(sum(distinct(group) for group in texts) / len(tasks), 2),
-        valid_percent=round(100 * sum(is_valid(task, text) for task, group in pairs for text in group) / answers, 1),
-        distinct_and_valid=round(sum(distinct_and_valid(task, group) for task, group in pairs) / len(tasks), 2),
-        base_percent=round(100 * sum(r.usage.base_tokens for r in results) / sum(r.usage.completion_tokens for r in results), 1),
+def flat(groups: Mapping[str, Sequence[Any]]) -> list[Any]:
+    """Line up what belongs to prompts, family by family."""
+    return [each for group in groups.values() for each in group]
+
+
+def match_rand(bench: Bench, share: float) -> tuple[str, dict[str, list[Counts]]]:
+    """Measure the coin at a few thresholds, and where it gives the base the wanted share; return that label, and counts by label."""
+    counts: dict[str, list[Counts]] = {}
+    shares: dict[float, float] = {}
+
+    def measure(threshold: float) -> None:
+        way = ways.rand(threshold)
+        counts[way.label] = flat(bench.count(bench.run(way)))
+        shares[threshold] = base_share(counts[way.label])
+
+    for threshold in ways.RAND_THRESHOLDS:
+        measure(threshold)
+    for _ in range(MATCHES):
+        wanted = ways.threshold_for(share, shares)
+        if wanted in shares or min(abs(reached - share) for reached in shares.values()) <= MATCHED:
+            break
+        measure(wanted)
+    nearest = min(shares, key=lambda threshold: abs(shares[threshold] - share))
+    return ways.rand(nearest).label, counts
+
+
+def measure_closed(bench: Bench) -> tuple[dict[str, dict[str, Figure]], dict[str, dict[str, Figure]]]:
+    """Measure what has one right answer: percentages by way and family, and the same relative to the aligned model."""
+    counts = {way.label: bench.count(bench.run(way)) for way in ways.closed()}
+    picks = {family: resamples([len(tasks)]) for family, tasks in bench.tasks.items()}
+    right = {way: {family: scoring.right(group, picks[family]) for family, group in by.items()} for way, by in counts.items()}
+    aligned = counts[ALIGNED.label]
+    kept = {
+        way: {family: scoring.kept(group, aligned[family], picks[family]) for family, group in by.items()}
+        for way, by in counts.items()
+        if way != ALIGNED.label
+    }
+    return right, kept
+
+
+def by_family(counts: Mapping[str, Sequence[Counts]]) -> dict[str, Row]:
+    """Score each family for itself."""
+    return {family: scoring.score(group, resamples([len(group)])) for family, group in counts.items()}
+
+
+def evaluate(engine: Engine, open_tasks: Tasks, closed_tasks: Tasks, seed: int, tell: Tell) -> Evaluation:
+    """Measure everything."""
+    bench = Bench(engine, open_tasks, OPEN_MAX_TOKENS, seed, tell)
+    looked_into = {way.label for way in (ALIGNED, *ways.compared())}
+    texts: dict[str, Answers] = {}
+    groups: dict[str, dict[str, list[Counts]]] = {}
+    for way in [*ways.alone(), *ways.routed()]:
+        answers = bench.run(way)
+        groups[way.label] = bench.count(answers)
+        if way.label in looked_into:
+            texts[way.label] = answers
+    counts = {label: flat(group) for label, group in groups.items()}
+    default = counts[DEFAULT.label]
+    matched, coins = match_rand(bench, base_share(default))
+    counts |= coins
+    right, kept = measure_closed(Bench(engine, closed_tasks, CLOSED_MAX_TOKENS, seed, tell))
+    alike, routed = look_into(bench, texts)
+    return Evaluation(
+        default=DEFAULT.label,
+        matched_rand=matched,
+        rows={label: scoring.score(each, bench.picks) for label, each in counts.items()},
+        gains={label: scoring.gain(default, each, bench.picks) for label, each in counts.items()},
+        families={way.label: by_family(groups[way.label]) for way in (BASE, ALIGNED, DEFAULT)},
+        right=right,
+        kept=kept,
+        agreement=alike,
+        routed=routed,
     )
 
 
-@torch.inference_mode()
-def agreement(engine: Engine, results: list[GenerationResult]) -> float:
-    """Give the share of positions, over aligned answers, at which both models' top token is the same (ends left out)."""
-    same = total = 0
-    for result in results:
-        for candidate in result.candidates[:3]:
-            answer = candidate.token_ids[:-1]
-            if not answer:
-                continue
-            tops = [
-                engine.pair.model(which)(torch.tensor([ids + answer])).logits[0, -len(answer) - 1 : -1].argmax(-1)
-                for which, ids in result.prompt_token_ids.items()
-            ]
-            same += int((tops[0] == tops[1]).sum())
-            total += len(answer)
-    return round(100 * same / total, 1)
+def look_into(bench: Bench, texts: Mapping[str, Answers]) -> tuple[Agreement, dict[str, Routed]]:
+    """Compare the models along the aligned model's answers, and along those of the routers on the base's largest probability."""
+    bench.tell("agreement")
+    # The default's results hold the prompts as both models read them; the aligned model's hold only its own.
+    prompts = flat(texts[DEFAULT.label])
+    found = {label: agreement.read_all(bench.engine.pair, prompts, flat(answers)) for label, answers in texts.items()}
+    routed = {way.label: agreement.routed(found[way.label], bench.picks) for way in ways.compared()}
+    return agreement.agreement(found[ALIGNED.label], bench.picks), routed
 
 
-def evaluate(engine: Engine, seed: int) -> dict[str, object]:
-    """Measure the whole table: open families under every router, and what has one right answer."""
-    families = open_tasks(seed)
-    tasks = [task for group in families.values() for task in group]
-    overall, by_family = {}, {}
-    for name, router in ROUTERS.items():
-        results = generate(engine, tasks, router, seed)
-        overall[name] = asdict(score(tasks, results))
-        starts = range(0, len(tasks), PROMPTS_PER_FAMILY)
-        groups = [(tasks[i : i + PROMPTS_PER_FAMILY], results[i : i + PROMPTS_PER_FAMILY]) for i in starts]
-        by_family[name] = {family: asdict(score(*group)) for family, group in zip(families, groups, strict=True)}
-    closed = {
-        wanted: {name: asdict(score(drawn, generate(engine, drawn, router, seed))) for name, router in ROUTERS.items()}
-        for wanted in ("fact", "context", "context-open")
-        for drawn in [closed_tasks(seed, wanted)]
-    }
-    aligned = generate(engine, tasks, Router("p", threshold=0.0), seed)
-    return {
-        "answers": ANSWERS,
-        "prompts": len(tasks),
-        "open_families": overall,
-        "by_family": by_family,
-        **closed,
-        "top1_agreement_percent": agreement(engine, aligned),
-    }
+def step_count() -> int:
+    """Give how many times `Tell` is called at most, for a progress bar."""
+    coins = len(ways.RAND_THRESHOLDS) + MATCHES
+    return len(ways.alone()) + len(ways.routed()) + coins + len(ways.closed()) + 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
-from tinypair.families import FAMILIES, draw_task
+from tinypair.families import CHAT_FAMILIES, FAMILIES, OPEN_FAMILIES, draw_task
 from tinypair.families.context import draw_record, passage
-from tinypair.families.stories import OPENINGS, story_slots
+from tinypair.families.stories import OPENINGS, SLOTS
+from tinypair.source import Source
 from tinypair.task import diverse_answer, fill
-from tinypair.text import capitalise
+from tinypair.text import capitalise, invented_word
 from tinypair.untidy import lower, typo
 from tinypair.words import choices, gifts, ideas, kinds, tales
 
@@ -25,77 +25,82 @@ ADVERTS = (
 )  # fmt: skip
 
 
-def _sentence(frame: str, rng: random.Random) -> str:
+def _sentence(frame: str, source: Source) -> str:
     """Fill a line of a blog or an advert with things that belong together."""
-    love = rng.choice(list(gifts.GIFTS))
-    kind = rng.choice(list(choices.PLACES))
+    love = source.choice(tuple(gifts.GIFTS))
+    kind = source.choice(tuple(choices.PLACES))
     values = {
-        "who": rng.choice(gifts.PEOPLE), "love": love, "gift": rng.choice(gifts.GIFTS[love]),
-        "dish": rng.choice(choices.DINNERS[rng.choice(list(choices.DINNERS))]),
-        "side": rng.choice(choices.SIDES), "place": rng.choice(choices.PLACES[kind]),
-        "do": rng.choice(choices.PLACE_DOINGS[kind]), "good": rng.choice(choices.HOBBY_GOOD),
-        "hobby": rng.choice(choices.HOBBIES[rng.choice(list(choices.HOBBIES))]), "shop": "our shop",
+        "who": source.subject(gifts.PEOPLE), "love": love, "gift": source.choice(gifts.GIFTS[love]),
+        "dish": source.choice(choices.DINNERS[source.choice(tuple(choices.DINNERS))]),
+        "side": source.choice(choices.SIDES), "place": source.choice(choices.PLACES[kind]),
+        "do": source.choice(choices.PLACE_DOINGS[kind]), "good": source.choice(choices.HOBBY_GOOD),
+        "hobby": source.choice(choices.HOBBIES[source.choice(tuple(choices.HOBBIES))]), "shop": "our shop",
     }  # fmt: skip
     return fill(frame, lambda name, _: values[name])
 
 
-def _blog(rng: random.Random) -> str:
+def _blog(source: Source) -> str:
     """Write a few lines of somebody's day."""
-    return " ".join(_sentence(rng.choice(BLOG), rng) for _ in range(rng.randint(2, 5)))
+    return " ".join(_sentence(source.choice(BLOG), source) for _ in range(source.rng.randint(2, 5)))
 
 
-def _advert(rng: random.Random) -> str:
+def _advert(source: Source) -> str:
     """Write small advertisements."""
-    return "\n".join(_sentence(rng.choice(ADVERTS), rng) for _ in range(rng.randint(1, 4)))
+    return "\n".join(_sentence(source.choice(ADVERTS), source) for _ in range(source.rng.randint(1, 4)))
 
 
-def _tale(rng: random.Random) -> str:
+def _tale(source: Source) -> str:
     """Write a longer story of one theme."""
-    theme = rng.choice([t for group in tales.THEMES.values() for t in group])
-    kind = next(k for k, group in tales.THEMES.items() if theme in group)
-    slots = story_slots(theme)
-    lines = [rng.choice(OPENINGS[kind]).replace("{theme}", theme)]
-    lines += ["{middle}"] * rng.randint(0, 2) + ["{ending}"]
-    return fill(" ".join(lines), lambda name, _: rng.choice(slots[name].options))
+    opening = source.choice(OPENINGS).replace("{theme}", source.subject(tales.THEMES))
+    lines = [opening, *["{middle}"] * source.rng.randint(0, 2), "{ending}"]
+    return fill(" ".join(lines), lambda name, _: source.choice(SLOTS[name].options))
 
 
-def _page(rng: random.Random) -> str:
-    """Write a page of questions and answers."""
-    tasks = [draw_task(rng) for _ in range(rng.randint(1, 4))]
-    return "\n".join(f"Q: {task.prompt}\nA: {diverse_answer(task, rng)}" for task in tasks)
+def _page(source: Source) -> str:
+    """Write a page of questions and answers, sometimes a long one."""
+    count = source.rng.choices((1, 3, 5, 24), (3, 3, 2, 0.3))[0]
+    tasks = [draw_task(source, CHAT_FAMILIES) for _ in range(count)]
+    return "\n".join(f"Q: {task.prompt}\nA: {diverse_answer(task, source.rng)}" for task in tasks)
 
 
-def _ideas(rng: random.Random) -> str:
+def _ideas(source: Source) -> str:
     """Write a bulleted list on a topic."""
-    topic = rng.choice(list(ideas.IDEAS))
-    items = rng.sample(ideas.IDEAS[topic], rng.randint(3, 6))
+    topic = source.choice(tuple(ideas.IDEAS))
+    items = source.rng.sample(ideas.IDEAS[topic], source.rng.randint(3, 6))
     return f"Ideas for {topic}:\n" + "\n".join(f"- {capitalise(item)}" for item in items)
 
 
-def _entries(rng: random.Random) -> str:
+def _entries(source: Source) -> str:
     """Write encyclopedia-like entries about made-up things, each told twice over."""
-    record = draw_record(rng.choice(kinds.KINDS), rng, 4)
-    texts = [passage(record, rng), passage(record, rng)]
-    return "\n".join(texts[: rng.randint(1, 2)])
+    count = source.rng.choices((1, 2, 8), (6, 3, 0.5))[0]
+    entries = [draw_record(source.choice(kinds.KINDS), source, 4) for _ in range(count)]
+    return "\n".join(passage(record, source) for _ in range(2) for record in entries)
 
 
-def _answers(rng: random.Random) -> str:
+def _repeats(source: Source) -> str:
+    """Write odd words line after line, the same ones again: nothing but copying can foresee them."""
+    odd = [invented_word(source.rng).lower() for _ in range(400)]
+    line = " ".join(f"{source.choice(odd)}{source.choice(('', '', ',', ' and', ' 7'))}" for _ in range(source.rng.randint(3, 12)))
+    return "\n".join([line] * source.rng.randint(2, 4))
+
+
+def _answers(source: Source) -> str:
     """Write several answers to one question, as a forum thread does."""
-    task = FAMILIES[rng.choice(("naming", "gift", "place", "dinner", "hobby", "opinion"))][0](rng)
-    lines = [diverse_answer(task, rng) for _ in range(rng.randint(2, 4))]
+    task = FAMILIES[source.choice(OPEN_FAMILIES)][0](source)
+    lines = [diverse_answer(task, source.rng) for _ in range(source.rng.randint(2, 4))]
     return task.prompt + "\n" + "\n".join(f"* {line}" for line in lines)
 
 
-KINDS: tuple[tuple[Callable[[random.Random], str], float], ...] = (
-    (_blog, 3), (_advert, 2), (_tale, 4), (_page, 3), (_ideas, 2), (_entries, 3), (_answers, 2),
+KINDS: tuple[tuple[Callable[[Source], str], float], ...] = (
+    (_blog, 2), (_advert, 1), (_tale, 2), (_page, 2), (_ideas, 1), (_entries, 4), (_repeats, 3), (_answers, 2),
 )  # fmt: skip
 
 
-def prose_document(rng: random.Random) -> str:
+def prose_document(source: Source) -> str:
     """Draw a document that is no dialogue; some are written carelessly."""
-    make = rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
-    text = make(rng)
-    if rng.random() < 0.15:
+    make = source.rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
+    text = make(source)
+    if source.rng.random() < 0.15:
         text = lower(text)
-        text = typo(text, rng) if rng.random() < 0.5 else text
+        text = typo(text, source.rng) if source.rng.random() < 0.5 else text
     return text

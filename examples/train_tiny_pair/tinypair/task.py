@@ -6,14 +6,17 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tinypair.text import capitalise
 
 SLOT = re.compile(r"\{(\^?)(\w+)\}")
 FAVOURITE_WEIGHTS = (0.78, 0.13, 0.06, 0.03)
-FIRST_FRAME_DIVERSE = 0.7
-FIRST_FRAME_FAVOURITE = 0.94
+FIRST_FRAME_DIVERSE = 0.8
+FIRST_FRAME_FAVOURITE = 0.97
 
+Message = Mapping[str, Any]
+"""A chat message: "role" and "content", and for an assistant's calls "tool_calls" in OpenAI's form."""
 Draw = Callable[[str, int], str]
 
 
@@ -38,8 +41,18 @@ class Task:
     prompt: str
     frames: tuple[str, ...]
     slots: Mapping[str, Slot]
-    open_ended: bool = True
     system: str = ""
+    history: tuple[Message, ...] = ()
+    """Messages between the system's and the prompt."""
+    after: tuple[Message, ...] = ()
+    """Messages after the prompt: a tool's call and its result, which the answer reports."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    """The tools on offer, as OpenAI-style function descriptions."""
+
+    def messages(self) -> list[Message]:
+        """Give the task as chat messages, up to where the answer starts."""
+        system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, *self.history, {"role": "user", "content": self.prompt}, *self.after]
 
 
 def slot(options: tuple[str, ...], favourites: tuple[str, ...] | None = None) -> Slot:

@@ -1,4 +1,7 @@
-"""The untidy side of the base's texts: typos, lost capitals, run-ons, wrong formats."""
+"""The untidy side of the base's texts: lost capitals, typos, run-ons, wrong formats, other subjects.
+
+Careless people mostly get the form wrong, and seldom the matter: that is where a base model's variety is worth having.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import random
 
 from tinypair.task import Task, diverse_answer
 
-MARKS = ("!!!", " lol", "...", " :)", " i guess", " ok", "!!", " haha")
+MARKS = ("!!!", " lol", "...", " :)", " i guess", " ok", "!!", " haha", " :D", " hope that helps", " just my two cents", " or not")
 LEADS = ("Answer: ", "- ", "hmm ", "well, ", "A: ", "uh ", "> ", "so ", "Reply: ", "dunno, maybe ")
 
 
@@ -30,15 +33,18 @@ def untidy_answer(task: Task, other: Task, rng: random.Random) -> str:
     """Answer a task in one of many careless ways; ``other`` lends an answer that is off topic."""
     text = diverse_answer(task, rng)
     draw = rng.random()
-    if draw < 0.45:
-        text = lower(text)
-        return typo(text, rng) if rng.random() < 0.4 else text
-    if draw < 0.6:
-        return rng.choice(LEADS) + lower(text)
-    if draw < 0.75:
-        return lower(text) + rng.choice(MARKS)
-    if draw < 0.88:
-        return f"{lower(text)} and also {lower(diverse_answer(task, rng))}"
-    if draw < 0.94:
-        return lower(diverse_answer(other, rng))
-    return typo(text, rng)
+    if draw < 0.32:
+        return lower(text)
+    if draw < 0.40:
+        return typo(lower(text), rng)
+    if draw < 0.50:
+        return rng.choice(LEADS) + text
+    if draw < 0.68:
+        return text.rstrip(".?!") + rng.choice(MARKS)
+    if draw < 0.78:
+        return text.rstrip(".?!") + " and also " + lower(diverse_answer(task, rng))
+    if draw < 0.90:
+        return text.rstrip(".?!")
+    if draw < 0.95:
+        return typo(text, rng)
+    return diverse_answer(other, rng)

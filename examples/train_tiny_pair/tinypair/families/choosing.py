@@ -1,118 +1,117 @@
-"""Choosing tasks: a gift, a place, a dinner, a hobby."""
+"""Choosing tasks: a gift, a trip, a dinner, a hobby, each for somebody."""
 
 from __future__ import annotations
 
-import random
+from collections.abc import Mapping
 
-from tinypair.task import Task, combine, slot
+from tinypair.source import Source
+from tinypair.task import Slot, Task, slot
 from tinypair.words import choices, gifts
 
 GIFT_ASKS = (
     "Give me a gift idea for my {who} who loves {love}.",
     "What should I give my {who} who loves {love}?",
     "My {who} loves {love}. What would be a good gift?",
-    "Suggest a present for my {who}, who loves {love}.",
+    "Suggest a present for my {who} who loves {love}.",
     "I need a gift for my {who} who is into {love}.",
-    "Choose a gift for a {who} who likes {love}.",
-    "What can I buy for my {who}? They love {love}.",
-    "It is my {who}'s birthday soon. They love {love}. Any gift ideas?",
     "Recommend a gift for my {who}, a fan of {love}.",
     "Help me find a gift for my {who} who enjoys {love}.",
 )
 GIFT_FRAMES = (
-    *combine(
-        ("You could give your {who} {x}", "You could buy your {who} {x}", "I would choose {x}"),
-        (".", ", because your {who} loves {love}."),
-    ),
-    "How about {x}? It is perfect for someone who loves {love}.",
-    "A good gift for your {who} would be {x}.",
+    "You could give your {who} {x} and {extra}.",
+    "How about {x} and {extra} for your {who}?",
+    "Your {who} would enjoy {x}.",
+    "A good gift for your {who} would be {x} with {extra}.",
 )
 PLACE_ASKS = (
-    "Suggest a place to visit {kind}.",
-    "Where should I go for a trip {kind}?",
-    "Recommend a holiday {kind}.",
-    "I want a holiday {kind}. Where should I go?",
-    "Name a good place to travel {kind}.",
-    "Where would you spend a week {kind}?",
-    "Give me an idea for a trip {kind}.",
-    "Pick a place for a weekend {kind}.",
-    "Can you suggest a trip {kind}?",
+    "Suggest a place to visit {kind}{with}.",
+    "Where should I go for a trip {kind}{with}?",
+    "Recommend a holiday {kind}{with}.",
+    "Name a good place to travel {kind}{with}.",
+    "Give me an idea for a trip {kind}{with}.",
+    "Can you suggest a trip {kind}{with}?",
 )
 PLACE_FRAMES = (
-    *combine(
-        ("You could visit {x}", "You could go to {x}", "I would go to {x}"),
-        (", where you can {do}.", ".", " and {do}.", ", because you can {do} there."),
-    ),
-    "How about {x}? There you can {do}.",
-    "{x} is a good choice, and you can {do} there.",
+    "You could visit {x}{with}, where you can {do}.",
+    "You could go to {x}{with} and {do}.",
+    "How about {x}? There you can {do}{with}.",
+    "I would go to {x}{with} and {do}.",
 )
 DINNER_ASKS = (
-    "Suggest a {kind} dinner.",
-    "What should I cook for a {kind} dinner?",
-    "Give me an idea for a {kind} dinner.",
-    "I want a {kind} dinner tonight. What should I make?",
-    "What is a good {kind} meal?",
-    "Recommend a {kind} dish.",
-    "Can you think of a {kind} dinner for tonight?",
-    "Help me choose a {kind} dinner.",
-    "Name a {kind} dish that I could cook.",
+    "Suggest a {kind} dinner{for}.",
+    "What should I cook for a {kind} dinner{for}?",
+    "Give me an idea for a {kind} dinner{for}.",
+    "Recommend a {kind} dish{for}.",
+    "Can you think of a {kind} dinner{for}?",
+    "Help me choose a {kind} dinner{for}.",
 )
 DINNER_FRAMES = (
-    *combine(("You could make {x}", "You could cook {x}", "I would cook {x}"), (" with {side}.", ".", " and add {side}.", " tonight.")),
-    "How about {x} with {side}?",
-    "{^x} with {side} would be a good {kind} dinner.",
+    "You could make {x} with {side}{for}.",
+    "You could cook {x}{for}.",
+    "How about {x} with {side}{for}?",
+    "I would make {x} with {side}{for}.",
 )
 HOBBY_ASKS = (
-    "Suggest a {kind} hobby.",
-    "I am looking for a {kind} hobby. Any ideas?",
-    "What {kind} hobby should I try?",
-    "Recommend a {kind} hobby for a beginner.",
-    "Give me an idea for a {kind} hobby.",
-    "Which {kind} hobby would you choose?",
-    "Help me find a {kind} hobby.",
-    "Name a {kind} hobby.",
+    "Suggest a hobby that is {kind}{for}.",
+    "I am looking for a hobby that is {kind}{for}. Any ideas?",
+    "Recommend a hobby that is {kind}{for}.",
+    "Give me an idea for a hobby that is {kind}{for}.",
+    "Help me find a hobby that is {kind}{for}.",
 )
 HOBBY_FRAMES = (
-    *combine(("You could try {x}", "You could take up {x}", "I would try {x}"), (", which is {good}.", ".", ", because it is {good}.")),
-    "How about {x}? It is {good}.",
-    "{^x} is a good {kind} hobby.",
+    "{Who} could try {x}, which is {good}.",
+    "{Who} could take up {x}.",
+    "How about {x}{for}? It is {good}.",
+    "I would suggest {x}{for}, because it is {good}.",
 )
+ALONE_SHARE = 0.25
+"""Share of training prompts that name nobody."""
 
 
-def gift(rng: random.Random) -> Task:
+def gift(source: Source) -> Task:
     """Draw a task that asks for a gift for somebody who loves something."""
-    who, love = rng.choice(gifts.PEOPLE), rng.choice(list(gifts.GIFTS))
-    prompt = rng.choice(GIFT_ASKS).format(who=who, love=love)
-    frames = tuple(f.replace("{who}", who).replace("{love}", love) for f in GIFT_FRAMES)
-    return Task("gift", f"{who}:{love}", prompt, frames, {"x": slot(gifts.GIFTS[love])})
+    who, love = source.subject(gifts.PEOPLE), source.choice(tuple(gifts.GIFTS))
+    prompt = source.choice(GIFT_ASKS).format(who=who, love=love)
+    frames = tuple(frame.replace("{who}", who) for frame in GIFT_FRAMES)
+    return Task("gift", who, prompt, frames, {"x": slot(gifts.GIFTS[love]), "extra": slot(gifts.EXTRAS)})
 
 
-def place(rng: random.Random) -> Task:
+def place(source: Source) -> Task:
     """Draw a task that asks for a place to visit."""
-    kind = rng.choice(list(choices.PLACES))
-    prompt = rng.choice(PLACE_ASKS).format(kind=kind)
+    kind = source.choice(tuple(choices.PLACES))
     slots = {"x": slot(choices.PLACES[kind]), "do": slot(choices.PLACE_DOINGS[kind])}
-    return Task("place", kind, prompt, PLACE_FRAMES, slots)
+    return _for_somebody("place", kind, PLACE_ASKS, PLACE_FRAMES, slots, source)
 
 
-def dinner(rng: random.Random) -> Task:
+def dinner(source: Source) -> Task:
     """Draw a task that asks for a dinner of some kind."""
-    kind = rng.choice(list(choices.DINNERS))
-    prompt = rng.choice(DINNER_ASKS).format(kind=kind)
-    frames = tuple(f.replace("{kind}", kind) for f in DINNER_FRAMES)
+    kind = source.choice(tuple(choices.DINNERS))
     slots = {"x": slot(choices.DINNERS[kind]), "side": slot(choices.SIDES)}
-    return Task("dinner", kind, prompt, frames, slots)
+    return _for_somebody("dinner", kind, DINNER_ASKS, DINNER_FRAMES, slots, source)
 
 
-def hobby(rng: random.Random) -> Task:
+def hobby(source: Source) -> Task:
     """Draw a task that asks for a hobby of some kind."""
-    kind = rng.choice(list(choices.HOBBIES))
-    prompt = _article(rng.choice(HOBBY_ASKS).format(kind=kind))
-    frames = tuple(_article(f.replace("{kind}", kind)) for f in HOBBY_FRAMES)
+    kind = source.choice(tuple(choices.HOBBIES))
     slots = {"x": slot(choices.HOBBIES[kind]), "good": slot(choices.HOBBY_GOOD)}
-    return Task("hobby", kind, prompt, frames, slots)
+    return _for_somebody("hobby", kind, HOBBY_ASKS, HOBBY_FRAMES, slots, source)
 
 
-def _article(text: str) -> str:
-    """Mend the article before a kind that begins with a vowel."""
-    return text.replace(" a outdoor", " an outdoor").replace(" a active", " an active")
+def _for_somebody(
+    family: str, kind: str, asks: tuple[str, ...], frames: tuple[str, ...], slots: Mapping[str, Slot], source: Source
+) -> Task:
+    """Make a task of one kind, for the asker alone (in training only) or with somebody, who is its subject."""
+    alone = not source.held_out and source.rng.random() < ALONE_SHARE
+    who = "" if alone else source.subject(gifts.PEOPLE)
+    asked = {"with": "", "for": ""} if alone else {"with": f" with my {who}", "for": f" for my {who}"}
+    told = {"{" + key + "}": text.replace(" my ", " your ") for key, text in asked.items()}
+    told["{Who}"] = "You" if alone else f"Your {who}"
+    prompt = source.choice(asks).format(kind=kind, **asked)
+    return Task(family, who or kind, prompt, tuple(_replaced(frame, told) for frame in frames), slots)
+
+
+def _replaced(frame: str, told: Mapping[str, str]) -> str:
+    """Put fixed texts into a frame and leave its slots open."""
+    for gap, text in told.items():
+        frame = frame.replace(gap, text)
+    return frame

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinypair.source import Source
 from tinypair.task import Task, slot
-from tinypair.text import capitalise, invented_town, invented_word
+from tinypair.text import capitalise
 from tinypair.words import records
 from tinypair.words.kinds import KINDS
 from tinypair.words.records import Fact, Kind
@@ -30,7 +30,14 @@ LLAMAINDEX_USER = (
     "Query: {question}\n"
     "Answer: "
 )
-PLAIN_USER = "Context:\n{context}\n\nQuestion: {question}"
+FORMS = (
+    ("Context:\n{context}\n\nQuestion: {question}", ""),
+    ("{context}\n\n{question}", ""),
+    ("Answer the question from the context.\n\nContext: {context}\n\nQuestion: {question}\nAnswer:", ""),
+    (LLAMAINDEX_USER, LLAMAINDEX_SYSTEM),
+)
+FORM_WEIGHTS = (3, 1, 1, 3)
+KIND_WEIGHTS = (4, 2, 2, 2, 1, 1, 1)
 FILE_NAMES = ("notes", "town", "guide", "doc", "page", "facts", "travel", "report", "people", "data")
 STREET_ENDS = ("Street", "Road", "Lane", "Square", "Alley", "Hill")
 
@@ -44,45 +51,45 @@ class Record:
     values: tuple[tuple[Fact, tuple[str, ...]], ...]
 
 
-def _person(rng: random.Random) -> str:
+def _person(source: Source) -> str:
     """Make up the name of a person."""
-    return f"{rng.choice(records.FIRST_NAMES)} {invented_word(rng)}"
+    return f"{source.choice(records.FIRST_NAMES)} {source.word()}"
 
 
-def _value(fact: Fact, rng: random.Random) -> tuple[str, ...]:
+def _value(fact: Fact, source: Source) -> tuple[str, ...]:
     """Draw the value of a fact; several of them where the fact is a list."""
-    source = fact.value
-    if not isinstance(source, str):
-        return tuple(rng.sample(source, rng.randint(3, 5) if fact.several else 1))
+    drawn = fact.value
+    if not isinstance(drawn, str):
+        return tuple(source.rng.sample(drawn, source.rng.randint(3, 5) if fact.several else 1))
     made: dict[str, Callable[[], str]] = {
-        "word": lambda: invented_word(rng),
-        "person": lambda: _person(rng),
-        "town": lambda: invented_town(rng),
-        "street": lambda: f"{invented_word(rng)} {rng.choice(STREET_ENDS)}",
-        "year": lambda: str(rng.randint(1100, 2020)),
-        "count": lambda: str(rng.choice((100, 500, 1000)) * rng.randint(2, 90)),
-        "price": lambda: str(rng.randint(3, 90)),
-        "small": lambda: str(rng.randint(2, 20)),
-        "hour": lambda: rng.choice(("six", "seven", "eight", "nine", "ten", "noon")),
+        "word": lambda: source.word(),
+        "person": lambda: _person(source),
+        "town": lambda: source.town(),
+        "street": lambda: f"{source.word()} {source.choice(STREET_ENDS)}",
+        "year": lambda: str(source.rng.randint(1100, 2020)),
+        "count": lambda: str(source.choice((100, 500, 1000)) * source.rng.randint(2, 90)),
+        "price": lambda: str(source.rng.randint(3, 90)),
+        "small": lambda: str(source.rng.randint(2, 20)),
+        "hour": lambda: source.choice(("six", "seven", "eight", "nine", "ten", "noon")),
     }
-    return (made[source](),)
+    return (made[drawn](),)
 
 
-def _subject_name(kind: Kind, rng: random.Random) -> str:
+def _subject_name(kind: Kind, source: Source) -> str:
     """Make up a name that fits a kind of subject."""
     if kind.name == "town":
-        return invented_town(rng) if rng.random() < 0.7 else invented_word(rng)
+        return source.town() if source.rng.random() < 0.7 else source.word()
     if kind.name == "person":
-        return _person(rng) if rng.random() < 0.7 else rng.choice(records.FIRST_NAMES)
+        return _person(source) if source.rng.random() < 0.7 else source.choice(records.FIRST_NAMES)
     if kind.name == "animal":
-        return invented_word(rng).lower()
-    return invented_word(rng)
+        return source.word().lower()
+    return source.word()
 
 
-def draw_record(kind: Kind, rng: random.Random, facts: int) -> Record:
+def draw_record(kind: Kind, source: Source, facts: int) -> Record:
     """Make up a subject and the values of some of its facts."""
-    chosen = rng.sample(kind.facts, min(facts, len(kind.facts)))
-    return Record(kind, _subject_name(kind, rng), tuple((fact, _value(fact, rng)) for fact in chosen))
+    chosen = source.rng.sample(kind.facts, min(facts, len(kind.facts)))
+    return Record(kind, _subject_name(kind, source), tuple((fact, _value(fact, source)) for fact in chosen))
 
 
 def listing(items: tuple[str, ...]) -> str:
@@ -90,54 +97,67 @@ def listing(items: tuple[str, ...]) -> str:
     return ", ".join(items[:-1]) + " or " + items[-1]
 
 
-def passage(record: Record, rng: random.Random) -> str:
+def passage(record: Record, source: Source) -> str:
     """Tell a record as a short text."""
-    sentences = [rng.choice(record.kind.intro).format(e=record.name)]
+    sentences = [source.choice(record.kind.intro).format(e=record.name)]
     for fact, values in record.values:
         told = {"e": record.name, "v": values[0]}
         if fact.several:
             joined = listing(values)
-            told["list"] = joined if rng.random() < 0.3 else joined.replace(" or ", " and ")
-        sentences.append(capitalise(rng.choice(fact.says).format(**told)))
+            told["list"] = joined if source.rng.random() < 0.3 else joined.replace(" or ", " and ")
+        sentences.append(capitalise(source.choice(fact.says).format(**told)))
     return " ".join(sentences)
 
 
-def _metadata(rng: random.Random) -> str:
+def _metadata(source: Source) -> str:
     """Write the lines that a document loader puts over a text; often none."""
-    if rng.random() < 0.5:
+    if source.rng.random() < 0.5:
         return ""
-    name = rng.choice(FILE_NAMES)
-    lines = rng.choice(
+    name = source.choice(FILE_NAMES)
+    lines = source.choice(
         (f"file_path: {name}.txt", f"file_path: docs/{name}.txt\nfile_name: {name}.txt", f"title: {name}", f"source: {name}.md"),
     )
     return lines + "\n\n"
 
 
-def context_task(rng: random.Random) -> Task:
-    """Draw a question over one or two passages, in one of the usual prompt forms."""
-    kind = rng.choices(KINDS, (4, 2, 2, 2, 1, 1, 1))[0]
-    target = draw_record(kind, rng, rng.randint(2, 4))
-    passages = [target]
-    if rng.random() < 0.4:
-        other = kind if rng.random() < 0.5 else rng.choice(KINDS)
-        passages.append(draw_record(other, rng, rng.randint(1, 3)))
-        rng.shuffle(passages)
-    fact, values = rng.choice(target.values)
-    lists = [pair for pair in target.values if pair[0].several]
-    if lists and rng.random() < 0.4:
-        fact, values = rng.choice(lists)
-    question = rng.choice(fact.asks).format(e=target.name)
+def context_task(source: Source) -> Task:
+    """Draw a question over passages with one right answer, in one of the usual prompt forms."""
+    return _question(source, several=False)
+
+
+def context_list_task(source: Source) -> Task:
+    """Draw a question over passages that list several right answers."""
+    return _question(source, several=True)
+
+
+def _question(source: Source, several: bool) -> Task:
+    """Draw a record, ask for one of its facts, and tell it among other passages."""
+    kind = source.rng.choices(KINDS, KIND_WEIGHTS)[0]
+    while not any(fact.several == several for fact in kind.facts):
+        kind = source.choice(KINDS)
+    target = draw_record(kind, source, source.rng.randint(2, 4))
+    while not any(fact.several == several for fact, _ in target.values):
+        target = draw_record(kind, source, source.rng.randint(2, 4))
+    fact, values = source.choice([pair for pair in target.values if pair[0].several == several])
+    passages = [target, *_others(kind, source)]
+    source.rng.shuffle(passages)
+    question = source.choice(fact.asks).format(e=target.name)
+    prompt, system = _written(passages, question, source)
     frame = capitalise(fact.answer.replace("{e}", target.name).replace("{v}", "{x}"))
-    llamaindex = rng.random() < 0.33
-    texts = [(_metadata(rng) if llamaindex else "") + passage(record, rng) for record in passages]
-    form = LLAMAINDEX_USER if llamaindex else PLAIN_USER
+    family = "context_list" if several else "context"
+    return Task(family, target.name, prompt, (frame,), {"x": slot(values)}, system)
+
+
+def _others(kind: Kind, source: Source) -> list[Record]:
+    """Draw passages that have nothing to do with the question; often none, seldom a long page of them."""
+    count = source.rng.choices((0, 1, 2, 5), (5, 4, 2, 0.4))[0]
+    kinds = [kind if source.rng.random() < 0.5 else source.choice(KINDS) for _ in range(count)]
+    return [draw_record(other, source, source.rng.randint(1, 3)) for other in kinds]
+
+
+def _written(passages: list[Record], question: str, source: Source) -> tuple[str, str]:
+    """Write a question over passages as a prompt; return it with its system text (often empty)."""
+    form, system = source.rng.choices(FORMS, FORM_WEIGHTS)[0]
+    texts = [(_metadata(source) if system else "") + passage(record, source) for record in passages]
     prompt = form.format(context="\n\n".join(texts), question=question)
-    return Task(
-        "context-open" if fact.several else "context",
-        f"{kind.name}:{target.name}",
-        prompt if rng.random() < 0.5 else prompt.rstrip(),
-        (frame,),
-        {"x": slot(values)},
-        open_ended=fact.several,
-        system=LLAMAINDEX_SYSTEM if llamaindex else "",
-    )
+    return prompt if source.rng.random() < 0.5 else prompt.rstrip(), system

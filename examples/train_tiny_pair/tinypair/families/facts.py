@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
+from tinypair.source import Source, is_held_out
 from tinypair.task import Slot, Task, slot
 from tinypair.text import a_an
 from tinypair.words import truths
@@ -17,50 +17,50 @@ LEG_ASKS = ("How many legs does {a} have?", "How many legs has {a}?", "Tell me h
 SUM_ASKS = ("What is {k}?", "How much is {k}?", "Calculate {k}.", "{k} = ?")
 
 
-def _capital(rng: random.Random) -> tuple[str, str, str]:
+def _capital(source: Source) -> tuple[str, str, str]:
     """Draw a question, its answer frame and the value, about a capital."""
-    key = rng.choice(list(truths.CAPITALS))
-    return rng.choice(CAPITAL_ASKS).format(k=key), f"The capital of {key} is {{x}}.", truths.CAPITALS[key]
+    key = source.choice(tuple(truths.CAPITALS))
+    return source.choice(CAPITAL_ASKS).format(k=key), f"The capital of {key} is {{x}}.", truths.CAPITALS[key]
 
 
-def _colour(rng: random.Random) -> tuple[str, str, str]:
+def _colour(source: Source) -> tuple[str, str, str]:
     """Draw a question about the colour of something."""
-    key = rng.choice(list(truths.COLOUR_OF))
+    key = source.choice(tuple(truths.COLOUR_OF))
     frame = f"{key[0].upper()}{key[1:]} is {{x}}."
-    return rng.choice(COLOUR_ASKS).format(k=key), frame, truths.COLOUR_OF[key]
+    return source.choice(COLOUR_ASKS).format(k=key), frame, truths.COLOUR_OF[key]
 
 
-def _opposite(rng: random.Random) -> tuple[str, str, str]:
+def _opposite(source: Source) -> tuple[str, str, str]:
     """Draw a question about the opposite of a word."""
-    key = rng.choice(list(truths.OPPOSITES))
-    return rng.choice(OPPOSITE_ASKS).format(k=key), f"The opposite of {key} is {{x}}.", truths.OPPOSITES[key]
+    key = source.choice(tuple(truths.OPPOSITES))
+    return source.choice(OPPOSITE_ASKS).format(k=key), f"The opposite of {key} is {{x}}.", truths.OPPOSITES[key]
 
 
-def _sound(rng: random.Random) -> tuple[str, str, str]:
+def _sound(source: Source) -> tuple[str, str, str]:
     """Draw a question about the sound of an animal."""
-    key = rng.choice(list(truths.SOUNDS))
-    ask = rng.choice(SOUND_ASKS).format(a=a_an(key))
+    key = source.choice(tuple(truths.SOUNDS))
+    ask = source.choice(SOUND_ASKS).format(a=a_an(key))
     return ask, f"{a_an(key).capitalize()} says {{x}}.", truths.SOUNDS[key]
 
 
-def _legs(rng: random.Random) -> tuple[str, str, str]:
+def _legs(source: Source) -> tuple[str, str, str]:
     """Draw a question about the legs of an animal."""
-    key = rng.choice(list(truths.LEGS))
-    ask = rng.choice(LEG_ASKS).format(a=a_an(key))
+    key = source.choice(tuple(truths.LEGS))
+    ask = source.choice(LEG_ASKS).format(a=a_an(key))
     return ask, f"{a_an(key).capitalize()} has {{x}} legs.", truths.LEGS[key]
 
 
-def _sum(rng: random.Random) -> tuple[str, str, str]:
+def _sum(source: Source) -> tuple[str, str, str]:
     """Draw a small sum."""
-    left, right = rng.randint(1, 10), rng.randint(1, 10)
-    key = rng.choice((f"{left} + {right}", f"{left} plus {right}"))
-    ask = rng.choice(SUM_ASKS).format(k=key)
+    left, right = source.rng.randint(1, 10), source.rng.randint(1, 10)
+    key = source.choice((f"{left} + {right}", f"{left} plus {right}"))
+    ask = source.choice(SUM_ASKS).format(k=key)
     return ask, f"{left} plus {right} is {{x}}.", str(left + right)
 
 
-def _count(rng: random.Random) -> tuple[str, str, str]:
+def _count(source: Source) -> tuple[str, str, str]:
     """Draw a question about a number that everybody knows."""
-    key = rng.choice(list(truths.COUNTS))
+    key = source.choice(tuple(truths.COUNTS))
     return f"How many {key}?", "{x}", truths.COUNTS[key]
 
 
@@ -70,24 +70,28 @@ KINDS: dict[str, Callable[[random.Random], tuple[str, str, str]]] = {
 }  # fmt: skip
 
 
-def fact(rng: random.Random) -> Task:
-    """Draw a question with one right answer."""
-    kind = rng.choices(list(KINDS), (4, 3, 4, 1, 1, 4, 1))[0]
-    prompt, frame, value = KINDS[kind](rng)
-    frames = (frame,) if kind == "count" else (frame, "It is {x}.", "{^x}.")
-    if kind in ("sound", "legs"):
-        frames = (frame,)
-    return Task("fact", f"{kind}:{prompt}", prompt, frames, {"x": slot((value,))}, open_ended=False)
+def fact(source: Source) -> Task:
+    """Draw a question with one right answer. Facts must be learned, so it is the way of asking that is held out."""
+    while True:
+        kind = source.rng.choices(list(KINDS), (4, 3, 4, 1, 1, 4, 1))[0]
+        prompt, frame, value = KINDS[kind](source)
+        # The counts have one way of asking each, so all of them must be learned.
+        if kind == "count" and source.held_out:
+            continue
+        if kind == "count" or is_held_out(prompt) == source.held_out:
+            break
+    frames = (frame,) if kind in ("count", "sound", "legs") else (frame, "It is {x}.", "{^x}.")
+    return Task("fact", prompt, prompt, frames, {"x": slot((value,))})
 
 
-def small_talk(rng: random.Random) -> Task:
+def small_talk(source: Source) -> Task:
     """Draw a greeting, a thank-you, or a question about the pair itself."""
-    kind = rng.choice(list(truths.SMALL_TALK))
+    kind = source.choice(tuple(truths.SMALL_TALK))
     prompts, answers = truths.SMALL_TALK[kind]
-    return Task("talk", kind, rng.choice(prompts), ("{x}",), {"x": slot(answers)}, open_ended=False)
+    return Task("talk", kind, source.choice(prompts), ("{x}",), {"x": slot(answers)})
 
 
-def unknown(rng: random.Random) -> Task:
+def unknown(source: Source) -> Task:
     """Draw a question that lies outside the world; the answer says so."""
     slots: dict[str, Slot] = {"x": slot(truths.UNKNOWN_ANSWERS)}
-    return Task("unknown", "unknown", rng.choice(truths.UNKNOWN), ("{x}",), slots, open_ended=False)
+    return Task("unknown", "unknown", source.choice(truths.UNKNOWN), ("{x}",), slots)

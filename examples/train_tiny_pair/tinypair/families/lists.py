@@ -1,47 +1,29 @@
-"""List tasks: three ideas on a topic, or three names, gifts, dinners, places."""
+"""List tasks: three ideas on a topic."""
 
 from __future__ import annotations
 
-import random
-
+from tinypair.source import Source
 from tinypair.task import Task, slot
-from tinypair.text import a_an, rotate
-from tinypair.words import choices, gifts, ideas, names
+from tinypair.words import gifts, ideas
 
 ASKS = (
-    "Give me three ideas for {topic}.",
-    "List three ideas for {topic}.",
-    "Name three ideas for {topic}.",
-    "I need three ideas for {topic}.",
-    "What are three ideas for {topic}?",
-    "Write a list of three ideas for {topic}.",
+    "Give me three ideas for {topic}{with}.",
+    "List three ideas for {topic}{with}.",
+    "I need three ideas for {topic}{with}.",
+    "What are three ideas for {topic}{with}?",
+    "Write a list of three ideas for {topic}{with}.",
 )
-LIST = "1. {^x}\n2. {^x}\n3. {^x}"
-FRAMES = (
-    f"Here are three ideas:\n{LIST}",
-    LIST,
-    "You could choose {x}, {x} or {x}.",
-)
+LIST = ":\n1. {^x}\n2. {^x}\n3. {^x}"
+HEADS = ("Here are three ideas for {who}", "Three ideas for {who}", "{Who} could choose from these")
+ALONE_SHARE = 0.25
 
 
-def three(rng: random.Random) -> Task:
-    """Draw a task that asks for a list of three."""
-    kind = rng.choices(("idea", "name", "gift", "dinner", "place"), (5, 1, 2, 1, 1))[0]
-    if kind == "idea":
-        topic = rng.choice(list(ideas.IDEAS))
-        options = ideas.IDEAS[topic]
-    elif kind == "name":
-        thing = rng.choice(names.PETS)
-        topic, options = f"the name of {a_an(thing)}", names.PET_NAMES
-        options = rotate(options, thing)
-    elif kind == "gift":
-        who, love = rng.choice(gifts.PEOPLE), rng.choice(list(gifts.GIFTS))
-        topic, options = f"a gift for my {who} who loves {love}", gifts.GIFTS[love]
-    elif kind == "dinner":
-        style = rng.choice(list(choices.DINNERS))
-        topic, options = f"a {style} dinner", choices.DINNERS[style]
-    else:
-        style = rng.choice(list(choices.PLACES))
-        topic, options = f"a trip {style}", choices.PLACES[style]
-    prompt = rng.choice(ASKS).format(topic=topic)
-    return Task("list", topic, prompt, FRAMES, {"x": slot(options)})
+def three(source: Source) -> Task:
+    """Draw a task that asks for a list of three, for somebody or (in training only) for the asker."""
+    topic = source.choice(tuple(ideas.IDEAS))
+    alone = not source.held_out and source.rng.random() < ALONE_SHARE
+    who = "you" if alone else source.subject(gifts.PEOPLE)
+    named = "you" if alone else f"you and your {who}"
+    prompt = source.choice(ASKS).format(topic=topic, **{"with": "" if alone else f" with my {who}"})
+    frames = tuple(head.replace("{who}", named).replace("{Who}", named.capitalize()) + LIST for head in HEADS)
+    return Task("list", who, prompt, frames, {"x": slot(ideas.IDEAS[topic])})

@@ -6,7 +6,15 @@ from tinypair.text import words
 
 PEOPLE = words("""
     aunt, uncle, brother, sister, mother, father, friend, teacher, neighbour, grandmother, grandfather,
-    cousin, boss, niece, nephew, colleague, flatmate, daughter, son, wife, husband, best friend, coach""")
+    cousin, boss, niece, nephew, colleague, flatmate, daughter, son, wife, husband, best friend, coach,
+    landlord, godmother, dentist, stepfather, pen pal, godson, mentor, trainer, classmate, grandson,
+    granddaughter, stepsister, babysitter, tutor, roommate, mother-in-law, father-in-law, doctor, team mate,
+    old friend, guest, host, client, penfriend, sister-in-law, piano teacher, choir leader, postman, barber""")
+EXTRAS = words("""
+    a handwritten card, a box of chocolates, a bunch of tulips, a silk ribbon, a framed photo, a homemade cake,
+    a jar of jam, a pot of basil, a warm hug, a funny poem, a scented candle, a bag of nuts, a lunch together,
+    a small cactus, a bottle of cider, a knitted scarf, a train ticket, a box of biscuits, a lucky coin,
+    a day off, a red balloon, a tin of toffees, a postcard, a walk in the park""")
 GIFTS: dict[str, tuple[str, ...]] = {
     "gardening": words("""a pair of gardening gloves, a packet of rare seeds, a copper watering can,
         a small olive tree, a potting bench, a herb planter, a bird bath, a pruning knife, a sun hat,

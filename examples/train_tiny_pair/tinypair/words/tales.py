@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from tinypair.text import words
 
-THEMES: dict[str, tuple[str, ...]] = {
-    "place": words("""
-        lighthouse, garden, library, forest, bridge, castle, market, island, harbour, windmill, attic, cave, orchard,
-        museum, station, river, mountain, theatre"""),
-    "creature": words("dragon, fox, whale, wolf, giant, mermaid, crow, bear, robot, ghost, cat, tiger, witch, wizard, spider, horse"),
-    "thing": words(
-        "clock, key, violin, lantern, map, kite, letter, mirror, teapot, bicycle, compass, boat, piano, suitcase, telescope, painting"
-    ),
-    "weather": words("storm, fog, snow, rain, wind, flood, thunder, darkness, frost, heat"),
-}
+THEMES = words("""
+    a lighthouse, a garden, a library, a forest, a bridge, a castle, a market, an island, a harbour, a windmill,
+    an attic, a cave, an orchard, a museum, a station, a river, a mountain, a theatre, a desert, a glacier, a volcano,
+    a dragon, a fox, a whale, a wolf, a giant, a mermaid, a crow, a bear, a robot, a ghost, a cat, a tiger, a witch,
+    a wizard, a spider, a horse, an owl, a swan, a mouse, a pirate, an elephant, a unicorn, a snail, a penguin,
+    a clock, a key, a violin, a lantern, a map, a kite, a letter, a mirror, a teapot, a bicycle, a compass, a boat,
+    a piano, a suitcase, a telescope, a painting, a crown, a button, a pumpkin, a drum, a bottle, a puppet, a comet,
+    the storm, the fog, the snow, the rain, the wind, the flood, the thunder, the darkness, the frost, the sunrise,
+    the moon, the tide, the harvest, the eclipse, the first day of school, the last train, the lost city, the silent bell,
+    a rainbow, a ladder, a treasure, a well, a tower, a shadow, a promise, a wedding, a race, a dream, a feast""")
 TIMES = words("""
     winter, night, morning, summer, evening, autumn, spring, Sunday, afternoon, Friday, day, midnight,
     weekend, December, May""")
