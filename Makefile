@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TRAINABLE := $(VENV)/.trainable
+PAIR ?= build/tiny-pair
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Packages that pip builds on the way (ours among them) are built with pinned tools as well: older pips read the first, newer the second.
@@ -12,7 +14,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports check bench clean
+.PHONY: help install demo test lint format types imports check bench train clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-8s  %s\n' "$$target" "$$what"; done
@@ -44,6 +46,9 @@ check: lint types imports ## Check style, format, types and imports
 bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
 	@$(BIN)/python benchmarks/throughput.py
 
+train: $(TRAINABLE) ## Train the embedded pair from nothing, into the folder PAIR (build/tiny-pair)
+	$(BIN)/python examples/train_tiny_pair/train.py --out $(PAIR)
+
 clean: ## Remove .venv and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -61,6 +66,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo '[3/4] everything else (about 100 packages)'
 	@$(call pip_install,--editable '.[all]' --group dev)
 	@echo '[4/4] installed'
+	@touch $@
+
+# What only training needs: `make install` leaves it out.
+$(TRAINABLE): $(INSTALLED)
+	@echo 'trl and datasets, for training'
+	@$(call pip_install,--group train)
 	@touch $@
 
 # pip, cut down to a line for each download that takes a while. If it fails, its last words are shown and its exit status is kept.

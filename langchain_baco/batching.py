@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from baco import Engine, GenerationResult, PromptError
-from baco.prompts import Message
+from baco.chat_template import Message
 from langchain_baco.gathering import Order
 from langchain_baco.messages import to_core
 from langchain_baco.settings import Settings
@@ -22,7 +22,11 @@ def serve(orders: Sequence[Order], *, isolate: bool) -> None:
         accepted = _accepted(engine, group, isolate)
         if accepted:
             results = engine.generate_batch(
-                [messages for _, messages in accepted], settings.params, settings.router, base_prompt=settings.base_prompt
+                [messages for _, messages in accepted],
+                settings.params,
+                settings.router,
+                base_prompt=settings.base_prompt,
+                tools=settings.tools,
             )
             _answer([order for order, _ in accepted], results)
 
@@ -34,7 +38,11 @@ async def aserve(orders: Sequence[Order], *, isolate: bool) -> None:
         accepted = await asyncio.to_thread(_accepted, engine, group, isolate)
         if accepted:
             results = await engine.agenerate_batch(
-                [messages for _, messages in accepted], settings.params, settings.router, base_prompt=settings.base_prompt
+                [messages for _, messages in accepted],
+                settings.params,
+                settings.router,
+                base_prompt=settings.base_prompt,
+                tools=settings.tools,
             )
             _answer([order for order, _ in accepted], results)
 
@@ -56,7 +64,7 @@ def _accepted(engine: Engine, orders: Sequence[Order], isolate: bool) -> list[tu
         try:
             messages = to_core(order.messages)
             # The engine checks a request before the first event is asked for, and none is.
-            engine.stream(messages, settings.params, settings.router, base_prompt=settings.base_prompt)
+            engine.stream(messages, settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools)
         except PromptError as refusal:
             order.answer.set_exception(refusal)
         else:

@@ -1,6 +1,6 @@
 """`ChatBaco`: LangChain's chat model, with its calls for many prompts decoded as one batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -9,12 +9,15 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
+from langchain_core.tools import BaseTool
 
 from langchain_baco import batching
 from langchain_baco.decoding import BacoDecoding, require_one_answer
 from langchain_baco.gathering import MAX_THREADS, arun_together, run_together
+from langchain_baco.messages import openai_tools
+from langchain_baco.settings import check_tool_choice
 
 Outcome = TypeVar("Outcome")
 
@@ -51,11 +54,23 @@ class ChatBaco(BacoDecoding):
         ``diversity``, both of them to ``router`` (they belonged to another rule), ``base`` and ``aligned`` to ``model``, and the
         reverse. An unknown keyword is an error that names the nearest.
 
+    Tool calling:
+        >>> from langchain_core.tools import tool
+        >>> @tool
+        ... def weather(city: str) -> str:
+        ...     "Say what the weather is like in a city."
+        ...     return "sunny"
+        >>> calling = ChatBaco(model="qwen2.5-0.5b").bind_tools([weather])
+
+        Calls come as `tool_calls`, in a stream each as one `tool_call_chunks` once it is complete; what cannot be read as a call comes as
+        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. Whether to call is left to the models.
+
     Response metadata:
-        ``finish_reason`` ("stop", "length", "cancelled"), ``model_name``, ``model_provider``, ``seed``, ``router``, ``threshold``,
-        ``logprobs`` (if asked for, in OpenAI's form, each token with its ``source``), and ``baco``: ``spans`` (the answer in runs of
-        one model, ``[[text, "base" | "aligned"], …]``), ``base_share``, ``passes`` of each model. `usage_metadata` counts exactly, and
-        the tokens of each model under ``output_token_details``. A stream has all of it on its last chunk.
+        ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
+        ``threshold``, ``logprobs`` (if asked for, in OpenAI's form, each token with its ``source``), and ``baco``: ``spans`` (the answer
+        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share``, ``passes`` of each
+        model. `usage_metadata` counts exactly, and the tokens of each model under ``output_token_details``. A stream has all of it on its
+        last chunk.
 
     Caching:
         LangChain's global cache is used for answers that come out the same again (greedy or seeded, without a timeout). With
@@ -85,6 +100,28 @@ class ChatBaco(BacoDecoding):
         """Like `invoke`, off the event loop; cancelling the task stops decoding within one token."""
         require_one_answer(self._settings(kwargs, stop))
         return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools that answers may call.
+
+        Args:
+            tools: LangChain tools, functions, Pydantic classes, TypedDicts, or schemas in OpenAI's form.
+            tool_choice: None or "auto" leaves the choice to the models, "none" binds no tools.
+            **kwargs: settings to bind with them.
+
+        Raises:
+            ConfigError: `tool_choice` would force a call, which needs a grammar, or a tool is malformed.
+        """
+        check_tool_choice(tool_choice)
+        bound = kwargs if tool_choice == "none" else {**kwargs, "tools": openai_tools(tools)}
+        self._settings(bound)
+        return self.bind(**bound)
 
     def batch(
         self,

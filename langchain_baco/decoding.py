@@ -16,8 +16,8 @@ from baco.prompts import build_prompt, encode_text
 from langchain_baco import batching
 from langchain_baco.fields import BacoFields
 from langchain_baco.gathering import Order, place
-from langchain_baco.messages import to_core
-from langchain_baco.outputs import to_chat_result, to_chunk
+from langchain_baco.messages import openai_tools, to_core
+from langchain_baco.outputs import Chunks, to_chat_result
 from langchain_baco.settings import Settings
 
 UNBOUNDED = 2**63
@@ -59,9 +59,12 @@ class BacoDecoding(BacoFields):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         settings = require_one_answer(self._settings(kwargs, stop))
-        events = settings.engine().stream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt)
+        events = settings.engine().stream(
+            to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools
+        )
+        chunks = Chunks(settings)
         for event in events:
-            chunk = to_chunk(event, settings)
+            chunk = chunks.of(event)
             if chunk is not None:
                 if run_manager is not None:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -76,10 +79,11 @@ class BacoDecoding(BacoFields):
     ) -> AsyncIterator[ChatGenerationChunk]:
         settings = require_one_answer(self._settings(kwargs, stop))
         engine = await asyncio.to_thread(settings.engine)
-        events = engine.astream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt)
+        events = engine.astream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools)
+        chunks = Chunks(settings)
         async with aclosing(events):
             async for event in events:
-                chunk = to_chunk(event, settings)
+                chunk = chunks.of(event)
                 if chunk is not None:
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -127,15 +131,19 @@ class BacoDecoding(BacoFields):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
 
-        Raises:
-            ConfigError: tools are given, which this version does not show to the models.
+        Args:
+            messages: the prompt.
+            tools: the tools that it is sent with, in any form that `bind_tools` takes.
         """
-        if tools:
-            raise ConfigError(f"`tools` must be None in this version, which shows no tools to the models, but has {len(tools)}")
-        settings = self._settings({})
+        settings = self._settings({"tools": openai_tools(tools or ())})
         which = settings.router.models[-1]
         prompt = build_prompt(
-            settings.engine().pair, to_core(messages), models=[which], base_prompt=settings.base_prompt, max_model_len=UNBOUNDED
+            settings.engine().pair,
+            to_core(messages),
+            models=[which],
+            base_prompt=settings.base_prompt,
+            tools=settings.tools,
+            max_model_len=UNBOUNDED,
         )
         return len(prompt.token_ids[which])
 

@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams
 
 from baco import __version__
 from langchain_baco.outputs import PROVIDER
-from langchain_baco.settings import HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, check_pair, merge, model_name, plain_names
+from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, check_pair, merge, model_name, plain_names
 
 
 class BacoFields(BaseChatModel):
@@ -82,7 +82,7 @@ class BacoFields(BaseChatModel):
             ConfigError: a value is out of its range, or two contradict each other.
         """
         given = call if stop is None else {**call, "stop": stop}
-        overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *HANDLED_BY_LANGCHAIN))
+        overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *CALL_ONLY, *HANDLED_BY_LANGCHAIN))
         return check(merge(self._identifying_params, overrides))
 
     @property

@@ -1,13 +1,26 @@
-"""From LangChain's messages to the core's. Knows both forms; knows nothing of models."""
+"""From LangChain's messages and tools to the core's. Knows both forms; knows nothing of models."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from baco.chat_template import Message
 from baco.errors import PromptError, nearest
-from baco.prompts import ROLES, Message
+from baco.prompts import ROLES
+from baco.tools import CLOSING, OPENING
 
 KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (HumanMessage, "user"),
@@ -23,9 +36,7 @@ CALL_BLOCKS = ("tool_call", "tool_use")
 
 
 def to_core(messages: Sequence[BaseMessage]) -> list[Message]:
-    """Turn messages into the core's, with a role and a text each.
-
-    Calls of tools are written into the text as JSON, `{"name": …, "arguments": …}`, one to a line (our own choice).
+    """Turn messages into the core's, with a role, a text and calls of tools. A broken call stays text, as it was written.
 
     Raises:
         PromptError: a message has a role or a content that a text model cannot read.
@@ -35,11 +46,31 @@ def to_core(messages: Sequence[BaseMessage]) -> list[Message]:
 
 def _to_core(index: int, message: BaseMessage) -> Message:
     text = _text(index, message)
-    if isinstance(message, AIMessage) and message.tool_calls:
-        calls = [json.dumps({"name": call["name"], "arguments": call["args"]}, ensure_ascii=False) for call in message.tool_calls]
-        text = "\n".join([text, *calls] if text else calls)
     core: dict[str, Any] = {"role": _role(index, message), "content": text}
+    if isinstance(message, AIMessage):
+        broken = [_written(call) for call in message.invalid_tool_calls]
+        core["content"] = "\n".join([text, *broken] if text else broken)
+        if message.tool_calls:
+            core["tool_calls"] = [_core_call(call) for call in message.tool_calls]
+    if isinstance(message, ToolMessage):
+        core["tool_call_id"] = message.tool_call_id
     return core | {"name": message.name} if message.name else core
+
+
+def _core_call(call: ToolCall) -> dict[str, Any]:
+    core = {"type": "function", "function": {"name": call["name"], "arguments": call["args"]}}
+    return core | {"id": call["id"]} if call["id"] else core
+
+
+def _written(call: InvalidToolCall) -> str:
+    """Write a call that was none. Ours have all that was written in `args`; other models' have a name, and arguments of any form."""
+    args = call["args"] or ""
+    return args if call["name"] is None else f'{OPENING}\n{{"name": "{call["name"]}", "arguments": {args}}}\n{CLOSING}'
+
+
+def openai_tools(tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]) -> list[dict[str, Any]]:
+    """Turn tools in any of LangChain's forms (tools, functions, Pydantic classes, TypedDicts, schemas) into OpenAI's."""
+    return [convert_to_openai_tool(tool) for tool in tools]
 
 
 def _role(index: int, message: BaseMessage) -> str:

@@ -1,16 +1,20 @@
-"""From the core's results to LangChain's messages: text, usage, metadata, log-probabilities and whose token each is.
+"""From the core's results to LangChain's messages: text, calls, usage, metadata, log-probabilities and whose token each is.
 
 Metadata is on a message, or on the last chunk of a stream, and on no other: LangChain joins texts and refuses unequal numbers when it
 merges the metadata of two chunks.
 """
 
+import json
 from typing import Any, cast
+from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.ai import OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
+from baco.tools import BrokenCall, CallReader, Calls, ToolCall, parse_tool_calls
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -22,26 +26,68 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
+    content, calls = parse_tool_calls(candidate.text) if settings.tools else (candidate.text, [])
+    metadata = response_metadata(candidate, result, settings, calls=bool(calls))
     message = AIMessage(
-        content=candidate.text,
+        content=content,
+        tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in calls if isinstance(call, ToolCall)],
+        invalid_tool_calls=[
+            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in calls if isinstance(call, BrokenCall)
+        ],
         usage_metadata=usage_metadata(result),
-        response_metadata=response_metadata(candidate, result, settings),
+        response_metadata=metadata,
     )
-    return ChatGeneration(message=message, generation_info={"finish_reason": candidate.finish_reason})
+    return ChatGeneration(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
 
 
-def to_chunk(event: StreamEvent, settings: Settings) -> ChatGenerationChunk | None:
-    """Turn an event into a chunk, or into None where no text became readable. The last event always becomes one."""
-    if event.result is None:
-        return ChatGenerationChunk(message=AIMessageChunk(content=event.text)) if event.text else None
-    candidate = event.result.candidates[event.index]
-    message = AIMessageChunk(
-        content=event.text,
-        usage_metadata=usage_metadata(event.result),
-        response_metadata=response_metadata(candidate, event.result, settings),
-        chunk_position="last",
-    )
-    return ChatGenerationChunk(message=message, generation_info={"finish_reason": candidate.finish_reason})
+class Chunks:
+    """Turns the events of one streamed answer into chunks which, merged, are the message that `to_chat_result` gives.
+
+    With tools, text that may become a call is held back, and a call comes as a whole.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader = CallReader() if settings.tools else None
+        self._calls = 0
+
+    def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
+        """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
+        content, calls = self._read(event)
+        chunks = [self._call_chunk(call) for call in calls]
+        if event.result is None:
+            message = AIMessageChunk(content=content, tool_call_chunks=chunks)
+            return ChatGenerationChunk(message=message) if content or chunks else None
+        candidate = event.result.candidates[event.index]
+        metadata = response_metadata(candidate, event.result, self._settings, calls=self._calls > 0)
+        message = AIMessageChunk(
+            content=content,
+            tool_call_chunks=chunks,
+            usage_metadata=usage_metadata(event.result),
+            response_metadata=metadata,
+            chunk_position="last",
+        )
+        return ChatGenerationChunk(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
+
+    def _read(self, event: StreamEvent) -> tuple[str, Calls]:
+        if self._reader is None:
+            return event.text, []
+        content, calls = self._reader.push(event.text)
+        if event.result is not None:
+            rest, others = self._reader.finish()
+            return content + rest, calls + others
+        return content, calls
+
+    def _call_chunk(self, call: ToolCall | BrokenCall) -> ToolCallChunk:
+        self._calls += 1
+        # A chunk's arguments are read leniently when chunks are merged; the markers in a broken call's text keep it broken.
+        name = call.name if isinstance(call, ToolCall) else None
+        args = json.dumps(call.arguments, ensure_ascii=False) if isinstance(call, ToolCall) else call.text
+        return tool_call_chunk(name=name, args=args, id=_new_id(), index=self._calls - 1)
+
+
+def _new_id() -> str:
+    return f"call_{uuid4().hex}"
 
 
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
@@ -57,10 +103,10 @@ def usage_metadata(result: GenerationResult) -> UsageMetadata:
     )
 
 
-def response_metadata(candidate: Candidate, result: GenerationResult, settings: Settings) -> dict[str, Any]:
-    """Everything about one answer that is neither text nor usage; JSON-able."""
+def response_metadata(candidate: Candidate, result: GenerationResult, settings: Settings, *, calls: bool) -> dict[str, Any]:
+    """Everything about one answer that is neither text nor usage; JSON-able. `calls`: whether it calls tools."""
     metadata: dict[str, Any] = {
-        "finish_reason": candidate.finish_reason,
+        "finish_reason": "tool_calls" if calls and candidate.finish_reason == "stop" else candidate.finish_reason,
         "model_name": settings.model_name,
         "model_provider": PROVIDER,
         "seed": result.seed,

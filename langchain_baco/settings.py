@@ -3,6 +3,7 @@
 Knows the core's settings; knows nothing of LangChain.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +14,14 @@ from baco.config import require
 from baco.errors import check_keywords
 from baco.pair import resolve
 from baco.presets import EMBEDDED
+from baco.tools import check_tools
 
 PAIR = ("model", "base", "aligned", "device", "dtype")
 SETTINGS = (*PAIR, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
 """Every setting, each a constructor field and a keyword of a call."""
+
+CALL_ONLY = ("tools", "tool_choice")
+"""Keywords of a call that are no constructor fields."""
 
 ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens"}
 """Other names under which LangChain's models know a setting."""
@@ -50,6 +55,13 @@ class Settings:
     router: Router
     base_prompt: str
     params: SamplingParams
+    tools_json: str | None
+    """The tools as JSON, since settings are compared and hashed. None without tools."""
+
+    @property
+    def tools(self) -> list[dict[str, Any]] | None:
+        """The functions that the answer may call, in OpenAI's form."""
+        return None if self.tools_json is None else json.loads(self.tools_json)
 
     @property
     def model_name(self) -> str:
@@ -110,7 +122,7 @@ def check_pair(values: Mapping[str, Any]) -> None:
 
 
 def check(values: Mapping[str, Any]) -> Settings:
-    """Turn the values of all settings into `Settings`. The pair itself is checked when it is loaded.
+    """Turn the values of all settings, and of `CALL_ONLY` where a call has them, into `Settings`. A pair is checked when it is loaded.
 
     Raises:
         ConfigError: a value is out of its range, or two contradict each other.
@@ -119,4 +131,20 @@ def check(values: Mapping[str, Any]) -> Settings:
         require(values[name] is None or isinstance(values[name], str), name, "a text or None", values[name])
     require(isinstance(values["router"], str), "router", "a text", values["router"])
     call = build_call(values)
-    return Settings(**{name: values[name] for name in PAIR}, router=call.router, base_prompt=call.base_prompt, params=call.params)
+    check_tool_choice(values.get("tool_choice"))
+    tools = [] if values.get("tool_choice") == "none" else check_tools(values.get("tools"))
+    return Settings(
+        **{name: values[name] for name in PAIR},
+        router=call.router,
+        base_prompt=call.base_prompt,
+        params=call.params,
+        tools_json=json.dumps(tools, ensure_ascii=False) if tools else None,
+    )
+
+
+def check_tool_choice(tool_choice: object) -> None:
+    """Raise `ConfigError` for a choice that would force a call."""
+    left_to_the_model = tool_choice is None or tool_choice in ("auto", "none")
+    require(
+        left_to_the_model, "tool_choice", 'None, "auto" or "none" (forcing a call needs a grammar, which is not there yet)', tool_choice
+    )

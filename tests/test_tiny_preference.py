@@ -88,7 +88,8 @@ def test_the_trainer_sees_one_bos_one_turn_end_and_the_reference_of_each_answer(
         assert row["chosen_ids"][0] == layout(tokenizer, pair, pair.chosen)[len(tokenizer(pair.prompt).input_ids)]
         assert (row["prompt_ids"] + row["chosen_ids"]).count(tokenizer.bos_token_id) == 1
         assert row["chosen_ids"].count(tokenizer.eos_token_id) == 1
-        assert row["ref_chosen_logps"] - row["ref_rejected_logps"] == pytest.approx(margin(model, tokenizer, [pair]), abs=1e-3)
+        # The trainer computes in bfloat16.
+        assert row["ref_chosen_logps"] - row["ref_rejected_logps"] == pytest.approx(margin(model, tokenizer, [pair]), abs=0.05)
 
 
 @needs_trl

@@ -14,8 +14,8 @@ from tinypair.corpus import aligned_dialogue, base_dialogue, base_document
 from tinypair.dialogue import Dialogue, chat_segments, transcript_segments, written
 from tinypair.families import CHAT_FAMILIES, FAMILIES, OPEN_FAMILIES, draw_task, held_out_tasks
 from tinypair.source import Source, is_held_out
-from tinypair.taste import draw_preferences
 from tinypair.task import Task, diverse_answer, favourite_answer, slot
+from tinypair.taste import draw_preferences
 from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
 from tinypair.untidy import untidy_answer
 

@@ -19,6 +19,30 @@ CHAT_TEMPLATE = (
 )
 """ChatML with any role, a system role among them."""
 
+QWEN_TEMPLATE = (
+    "{{ bos_token }}{% if tools %}{{ '<|im_start|>system\n' }}"
+    "{% if messages[0].role == 'system' %}{{ messages[0].content + '\n\n' }}{% endif %}"
+    "{{ '# Tools\n<tools>' }}{% for tool in tools %}{{ '\n' + tool | tojson }}{% endfor %}{{ '\n</tools><|im_end|>\n' }}"
+    "{% elif messages[0].role == 'system' %}{{ '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}{% endif %}"
+    "{% for m in messages %}{% if m.role == 'tool' %}"
+    "{{ '<|im_start|>user\n<tool_response>\n' + m.content + '\n</tool_response><|im_end|>\n' }}"
+    "{% elif m.role != 'system' or not loop.first %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{% for call in m.tool_calls %}"
+    "{{ ('' if loop.first and not m.content else '\n') + '<tool_call>\n{\"name\": \"' + call.function.name + '\", \"arguments\": ' }}"
+    "{{ (call.function.arguments | tojson) + '}\n</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""As Qwen 2.5 and 3 write tools: in the system turn, calls behind the content, results as user turns."""
+
+HERMES_TEMPLATE = (
+    "{{ bos_token }}{% if tools %}{{ '<|im_start|>system\nYou may call <tools> ' }}{% for tool in tools %}{{ tool.function | tojson }}"
+    "{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}{{ ' </tools><|im_end|>\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'tool' %}"
+    "{{ '<tool_response>\n{\"name\": \"' + (m.name or '') + '\", \"content\": ' + m.content + '}\n</tool_response>' }}{% else %}"
+    "{{ m.content }}{% for call in m.tool_calls %}{{ '\n<tool_call>\n' + (call.function | tojson) + '\n</tool_call>' }}{% endfor %}"
+    "{% endif %}{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""As Hermes 2 Pro and 3 write tools: a system turn of their own, the functions alone, results as tool turns."""
+
 TEXT = """\
 The sea was calm, and the old captain looked at the small island for a long time before he said a word to anyone.
 "What do you want to see there?" she asked. "I don't know," he said, "but I would like to find out what is behind the hill."

@@ -28,7 +28,7 @@ from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
 from tinypair.training import Schedule, prepare, train
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    pass
 
 TOKENIZER_DOCUMENTS = 20_000
 STAGES = ("base", "sft", "dpo")

@@ -6,13 +6,15 @@ import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
+from baco.chat_template import Message
 from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
 from baco.pair import ModelPair
-from baco.prompts import Message, build_prompt
+from baco.prompts import build_prompt
 from baco.requests import Request, run
 from baco.results import GenerationResult, StreamEvent
 from baco.routers import Router
+from baco.tools import Tool
 
 Messages = str | Sequence[Message]
 
@@ -39,21 +41,28 @@ class Engine:
         self.max_model_len = max_model_len or window
 
     def generate(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> GenerationResult:
         """Decode one prompt to its end.
 
         Args:
-            messages: a user's text, or messages with "role" and "content".
+            messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
             params: how to sample; None takes the defaults.
             router: who speaks; None takes the default router.
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
+            tools: functions that the answer may call, in OpenAI's form. The calls are text; `baco.tools.parse_tool_calls` reads them.
 
         Raises:
-            PromptError: the prompt is empty, malformed or longer than the context window.
-            ConfigError: a setting is out of range.
+            PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
+            ConfigError: a setting is out of range, or a tool is malformed.
         """
-        return self.generate_batch([messages], params, router, base_prompt=base_prompt)[0]
+        return self.generate_batch([messages], params, router, base_prompt=base_prompt, tools=tools)[0]
 
     def generate_batch(
         self,
@@ -62,23 +71,36 @@ class Engine:
         router: Router | None = None,
         *,
         base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
-        requests = self._requests(batch, params, router, base_prompt)
+        requests = self._requests(batch, params, router, base_prompt, tools)
         return _collect(requests, run(self.pair, requests, self.max_batch_size))
 
     def stream(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
-        requests = self._requests([messages], params, router, base_prompt)
+        requests = self._requests([messages], params, router, base_prompt, tools)
         return (event for _, event in run(self.pair, requests, self.max_batch_size))
 
     async def agenerate(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> GenerationResult:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
-        return (await self.agenerate_batch([messages], params, router, base_prompt=base_prompt))[0]
+        return (await self.agenerate_batch([messages], params, router, base_prompt=base_prompt, tools=tools))[0]
 
     async def agenerate_batch(
         self,
@@ -87,12 +109,13 @@ class Engine:
         router: Router | None = None,
         *,
         base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
         cancelled = threading.Event()
 
         def work() -> list[GenerationResult]:
-            requests = self._requests(batch, params, router, base_prompt)
+            requests = self._requests(batch, params, router, base_prompt, tools)
             return _collect(requests, run(self.pair, requests, self.max_batch_size, cancelled))
 
         try:
@@ -101,7 +124,13 @@ class Engine:
             cancelled.set()
 
     async def astream(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, *, base_prompt: str = "transcript"
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
         loop, cancelled = asyncio.get_running_loop(), threading.Event()
@@ -109,7 +138,7 @@ class Engine:
 
         def work() -> None:
             try:
-                requests = self._requests([messages], params, router, base_prompt)
+                requests = self._requests([messages], params, router, base_prompt, tools)
                 for _, event in run(self.pair, requests, self.max_batch_size, cancelled):
                     loop.call_soon_threadsafe(queue.put_nowait, event)
                 loop.call_soon_threadsafe(queue.put_nowait, None)
@@ -157,7 +186,14 @@ class Engine:
         groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
 
-    def _requests(self, batch: Sequence[Messages], params: SamplingParams | None, router: Router | None, base_prompt: str) -> list[Request]:
+    def _requests(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None,
+        router: Router | None,
+        base_prompt: str,
+        tools: Sequence[Tool] | None = None,
+    ) -> list[Request]:
         """Check and encode everything, so that nothing is decoded if anything is wrong."""
         params = SamplingParams() if params is None else params
         router = Router() if router is None else router
@@ -166,7 +202,7 @@ class Engine:
         if isinstance(batch, str) or not batch:
             raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
         prompts = [
-            build_prompt(self.pair, messages, models=router.models, base_prompt=base_prompt, max_model_len=self.max_model_len)
+            build_prompt(self.pair, messages, models=router.models, base_prompt=base_prompt, tools=tools, max_model_len=self.max_model_len)
             for messages in batch
         ]
         router = self.resolve(router, base_prompt)

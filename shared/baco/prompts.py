@@ -11,9 +11,11 @@ The aligned model reads its chat template. The base model reads a plain transcri
     Assistant:
     <the answer starts here>
 
-Control tokens in the text of messages are encoded as ordinary text in both.
+Tools stand under "Tools:" behind the system text, one a line as JSON, and calls of them as `baco.tools` writes them. Control tokens in the
+text of messages and tools are encoded as ordinary text in both.
 """
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,19 +24,22 @@ from typing import Any
 from jinja2 import TemplateError, TemplateSyntaxError
 from transformers import PreTrainedTokenizerBase
 
+from baco.chat_template import Message, check_keys, fold_messages, template_name, visible
 from baco.config import require
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, nearest
 from baco.loading import embedding_rows
 from baco.pair import ModelPair
 from baco.results import Model
+from baco.tools import Tool, check_calls, check_tools, with_written_calls
 
-Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
 TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_NAMES.values())
 """Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
 them where there is one, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
+REFUSALS = (TemplateError, TypeError)
+"""What a template that cannot render messages raises; a TypeError where it joins text with something that is none."""
 
 # A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
 _encoding = threading.Lock()
@@ -50,26 +55,36 @@ class Prompt:
 
 
 def build_prompt(
-    pair: ModelPair, messages: str | Sequence[Message], *, models: Sequence[Model], base_prompt: str = "transcript", max_model_len: int
+    pair: ModelPair,
+    messages: str | Sequence[Message],
+    *,
+    models: Sequence[Model],
+    base_prompt: str = "transcript",
+    tools: Sequence[Tool] | None = None,
+    max_model_len: int,
 ) -> Prompt:
     """Encode one request for the models that will run.
 
     Args:
         pair: whose tokenizers to use.
-        messages: a user's text, or messages with "role" and "content".
+        messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
         models: which models will read it.
         base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own.
+        tools: functions that the answer may call, in OpenAI's form.
         max_model_len: tokens that prompt and answer may have together.
 
     Raises:
         PromptError: nothing to answer, or a malformed message.
-        ConfigError: `base_prompt` is none of the above.
-        ChatTemplateError: there is no chat template, or it refuses the messages.
+        ConfigError: `base_prompt` is none of the above, or a tool is malformed.
+        ChatTemplateError: there is no chat template, it refuses the messages, or it has no place for tools.
         ContextOverflowError: the prompt leaves no room for an answer.
     """
     check_base_prompt(base_prompt)
-    chat = normalise(messages)
-    encoders = {"base": lambda: _encode_base(pair, chat, base_prompt), "aligned": lambda: encode_chat(pair.tokenizer, chat)}
+    shown, chat = check_tools(tools), normalise(messages)
+    encoders = {
+        "base": lambda: _encode_base(pair, chat, shown, base_prompt),
+        "aligned": lambda: encode_chat(pair.tokenizer, chat, tools=shown),
+    }
     token_ids: dict[Model, list[int]] = {which: encoders[which]() for which in models}
     for which, ids in token_ids.items():
         if len(ids) >= max_model_len:
@@ -90,7 +105,7 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
     """Turn a text into one user message, and check the form of messages.
 
     Raises:
-        PromptError: there is no text, or a message lacks a role or a content.
+        PromptError: there is no text, a message lacks a role or a content, or calls are malformed.
     """
     if isinstance(messages, str):
         return normalise([{"role": "user", "content": messages}])
@@ -101,21 +116,36 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
     for index, message in enumerate(chat):
         if message.get("role") not in ROLES:
             raise PromptError(f"message {index} has the role {message.get('role')!r}; roles are: {', '.join(ROLES)}")
+        _check_calls_of(index, message)
         if not isinstance(message.get("content"), str):
             raise PromptError(f"message {index} ({message['role']}) must have a text as its content, but has {message.get('content')!r}")
-    if not any(message["content"].strip() for message in chat):
+    if not any(message["content"].strip() or "tool_calls" in message for message in chat):
         raise PromptError("the prompt is empty; give at least one message with text")
     return chat
 
 
-def encode_chat(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None = None) -> list[int]:
+def _check_calls_of(index: int, message: dict[str, Any]) -> None:
+    """Check and complete a message's calls in place; beside calls there need be no content."""
+    calls = message.pop("tool_calls", None)
+    if not calls and calls in (None, []):
+        return
+    if message["role"] != "assistant":
+        raise PromptError(f"message {index} ({message['role']}) has tool_calls, which only an assistant's message may have")
+    message["tool_calls"] = check_calls(f"message {index}", calls)
+    if message.get("content") is None:
+        message["content"] = ""
+
+
+def encode_chat(
+    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None = None, tools: Sequence[Tool] = ()
+) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
     A template that refuses the messages as they are (no system role, a late system message, roles that must alternate) gets them with
-    system texts folded into the user's, and neighbours of one role merged.
+    system texts folded into the user's, and neighbours of one role merged. One that leaves out calls gets them as text.
 
     Raises:
-        ChatTemplateError: there is no template, or it refuses these too.
+        ChatTemplateError: there is no template, it refuses these too, or it leaves out the tools.
     """
     if template is None and not tokenizer.chat_template:
         raise ChatTemplateError(
@@ -123,26 +153,30 @@ def encode_chat(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], tem
             "If so, set pair.tokenizer.chat_template"
         )
     try:
-        return _apply_template(tokenizer, chat, template)
+        return _apply_template(tokenizer, chat, template, tools)
     except TemplateSyntaxError as error:
-        raise ChatTemplateError(f"{_template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
-    except TemplateError as refusal:
+        raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
+    except REFUSALS as refusal:
         folded = fold_messages(chat)
         try:
-            return _apply_template(tokenizer, folded, template)
-        except TemplateError:
-            raise ChatTemplateError(f"{_template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
+            return _apply_template(tokenizer, folded, template, tools)
+        except REFUSALS:
+            raise ChatTemplateError(f"{template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
 
 
-def _template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
-    return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
-
-
-def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None) -> list[int]:
+def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool]) -> list[int]:
     messages: Any = list(chat)
+    if tools or any("tool_calls" in message for message in chat):
+        check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat]])
+        messages = visible(tokenizer, chat, template, tools)
     with _encoding:
         ids: Any = tokenizer.apply_chat_template(
-            messages, chat_template=template, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+            messages,
+            tools=list(tools) or None,  # type: ignore[arg-type]
+            chat_template=template,
+            add_generation_prompt=True,
+            sanitize_control_tokens=True,
+            return_dict=False,
         )
     bos = tokenizer.bos_token_id
     while bos is not None and ids[:2] == [bos, bos]:
@@ -150,35 +184,26 @@ def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message],
     return list(ids)
 
 
-def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
-    """Fold system messages into the user message after them (or the last one), and merge neighbours of one role."""
-    folded: list[dict[str, Any]] = []
-    for message in chat:
-        plain = dict(message) | {"role": "user"} if message["role"] == "system" else dict(message)
-        if folded and folded[-1]["role"] == plain["role"] and plain["role"] != "tool":
-            folded[-1]["content"] += "\n\n" + plain["content"]
-        else:
-            folded.append(plain)
-    return folded
-
-
-def _encode_base(pair: ModelPair, chat: Sequence[Message], base_prompt: str) -> list[int]:
+def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str) -> list[int]:
     if base_prompt == "transcript":
-        return encode_text(pair.base_tokenizer, transcript(chat))
+        return encode_text(pair.base_tokenizer, transcript(chat, tools))
     if base_prompt != "template":
-        return encode_chat(pair.base_tokenizer, chat, base_prompt)
-    ids = encode_chat(pair.tokenizer, chat)
+        return encode_chat(pair.base_tokenizer, chat, base_prompt, tools)
+    ids = encode_chat(pair.tokenizer, chat, tools=tools)
     unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})
     require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
     return ids
 
 
-def transcript(chat: Sequence[Message]) -> str:
-    """Write messages as a plain transcript that ends where the assistant's turn begins."""
+def transcript(chat: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+    """Write messages, and tools behind the opening system text, as a plain transcript that ends where the assistant's turn begins."""
     turns = [
-        f"{message['content']}\n\n" if message["role"] == "system" else f"{TURN_NAMES[message['role']]}:\n{message['content']}\n\n"
+        f"{message['content']}\n\n" if message["role"] == "system" else f"{TURN_NAMES[message['role']]}:\n{with_written_calls(message)}\n\n"
         for message in chat
     ]
+    if tools:
+        opening = next((index for index, message in enumerate(chat) if message["role"] != "system"), len(chat))
+        turns.insert(opening, "\n".join(["Tools:", *(json.dumps(tool, ensure_ascii=False) for tool in tools)]) + "\n\n")
     return "".join(turns) + f"{TURN_NAMES['assistant']}:\n"
 
 

@@ -57,7 +57,9 @@ Segment = tuple[str, bool]
 def spoken(message: Message) -> str:
     """Give what a message says, its tool calls included."""
     calls = [call["function"] for call in message.get("tool_calls", ())]
-    written = [f"<tool_call>\n{json.dumps({'name': c['name'], 'arguments': c['arguments']}, ensure_ascii=False)}\n</tool_call>" for c in calls]
+    written = [
+        f"<tool_call>\n{json.dumps({'name': c['name'], 'arguments': c['arguments']}, ensure_ascii=False)}\n</tool_call>" for c in calls
+    ]
     return "\n".join([text for text in (message["content"],) if text] + written)
 
 

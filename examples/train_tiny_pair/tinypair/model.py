@@ -41,7 +41,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         pad_token_id=tokenizer.pad_token_id,
     )
     # On a CPU the plain form compiles to faster code than the fused one.
-    model = LlamaForCausalLM._from_config(config, attn_implementation="eager")
+    model: LlamaForCausalLM = LlamaForCausalLM._from_config(config, attn_implementation="eager")
     begin_with_copying(model)
     return model
 
@@ -77,7 +77,8 @@ def begin_with_copying(model: LlamaForCausalLM) -> None:
 
 def _directions() -> Tensor:
     """Draw orthonormal directions of the hidden space, [HEAD, HIDDEN]."""
-    return torch.linalg.qr(torch.randn(HIDDEN, HEAD))[0].T.contiguous()
+    directions: Tensor = torch.linalg.qr(torch.randn(HIDDEN, HEAD))[0]
+    return directions.T.contiguous()
 
 
 def count_parameters(model: LlamaForCausalLM) -> int:

@@ -135,8 +135,8 @@ def _config(schedule: PreferenceSchedule, seed: int, folder: str) -> DPOConfig:
         # The reference is the model as it comes in: its log-probabilities are taken once, and no second model is kept.
         precompute_ref_log_probs=True,
         use_cpu=True,
-        # trl's defaults are for models that fill a GPU: on a CPU its head multiplies in float32 anyway, and bfloat16 only adds copies.
-        bf16=False,
+        bf16=True,
+        # trl's default, for models that fill a GPU, computes every layer twice.
         gradient_checkpointing=False,
         dataloader_pin_memory=False,
         logging_steps=max(1, schedule.steps // 20),

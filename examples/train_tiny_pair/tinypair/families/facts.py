@@ -64,7 +64,7 @@ def _count(source: Source) -> tuple[str, str, str]:
     return f"How many {key}?", "{x}", truths.COUNTS[key]
 
 
-KINDS: dict[str, Callable[[random.Random], tuple[str, str, str]]] = {
+KINDS: dict[str, Callable[[Source], tuple[str, str, str]]] = {
     "capital": _capital, "colour": _colour, "opposite": _opposite, "sound": _sound, "legs": _legs,
     "sum": _sum, "count": _count,
 }  # fmt: skip
