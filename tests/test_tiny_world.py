@@ -136,8 +136,19 @@ def test_favourites_are_narrow_and_diverse_answers_are_not(name: str) -> None:
 def test_subjects_of_the_evaluation_are_in_no_training_prompt(name: str) -> None:
     asked = {task.subject for task in held_out_tasks(name, 15, seed=5)}
     source = Source(random.Random(9))
-    assert all(is_held_out(subject) for subject in asked)
     assert not asked & {FAMILIES[name][0](source).subject for _ in range(2000)}
+
+
+def test_the_wall_parts_every_list_and_everything_made_up() -> None:
+    options = tuple(f"thing {number}" for number in range(60))
+    training, evaluation = Source(random.Random(1)), Source(random.Random(2), held_out=True)
+    for draw in (lambda source: source.subject(options), Source.word, Source.town):
+        seen, kept = ({draw(source) for _ in range(500)} for source in (training, evaluation))
+        assert seen and kept and not seen & kept
+        assert all(is_held_out(subject) for subject in kept)
+        assert not any(is_held_out(subject) for subject in seen)
+    with pytest.raises(ValueError, match="held_out=True"):
+        evaluation.subject([option for option in options if not is_held_out(option)])
 
 
 def test_the_two_written_forms_of_a_dialogue() -> None:

@@ -9,9 +9,9 @@ from tinypair.families.context import draw_record, passage
 from tinypair.families.stories import OPENINGS, SLOTS
 from tinypair.source import Source
 from tinypair.task import diverse_answer, fill
-from tinypair.text import capitalise, invented_word
+from tinypair.text import a_an, capitalise, odd_word
 from tinypair.untidy import lower, typo
-from tinypair.words import choices, gifts, ideas, kinds, tales
+from tinypair.words import choices, gifts, ideas, kinds
 
 BLOG = (
     "Last week I gave my {who} {gift}.", "My {who} loves {love}, so I bought {gift}.",
@@ -30,7 +30,7 @@ def _sentence(frame: str, source: Source) -> str:
     love = source.choice(tuple(gifts.GIFTS))
     kind = source.choice(tuple(choices.PLACES))
     values = {
-        "who": source.subject(gifts.PEOPLE), "love": love, "gift": source.choice(gifts.GIFTS[love]),
+        "who": source.somebody(), "love": love, "gift": source.choice(gifts.GIFTS[love]),
         "dish": source.choice(choices.DINNERS[source.choice(tuple(choices.DINNERS))]),
         "side": source.choice(choices.SIDES), "place": source.choice(choices.PLACES[kind]),
         "do": source.choice(choices.PLACE_DOINGS[kind]), "good": source.choice(choices.HOBBY_GOOD),
@@ -51,7 +51,7 @@ def _advert(source: Source) -> str:
 
 def _tale(source: Source) -> str:
     """Write a longer story of one theme."""
-    opening = source.choice(OPENINGS).replace("{theme}", source.subject(tales.THEMES))
+    opening = source.choice(OPENINGS).replace("{theme}", a_an(source.noun()))
     lines = [opening, *["{middle}"] * source.rng.randint(0, 2), "{ending}"]
     return fill(" ".join(lines), lambda name, _: source.choice(SLOTS[name].options))
 
@@ -79,8 +79,8 @@ def _entries(source: Source) -> str:
 
 def _repeats(source: Source) -> str:
     """Write odd words line after line, the same ones again: nothing but copying can foresee them."""
-    odd = [invented_word(source.rng).lower() for _ in range(400)]
-    line = " ".join(f"{source.choice(odd)}{source.choice(('', '', ',', ' and', ' 7'))}" for _ in range(source.rng.randint(3, 12)))
+    odd = [odd_word(source.rng) if source.rng.random() < 0.5 else source.noun() for _ in range(source.rng.randint(3, 12))]
+    line = " ".join(f"{word}{source.choice(('', '', ',', ' and', ' 7'))}" for word in odd)
     return "\n".join([line] * source.rng.randint(2, 4))
 
 

@@ -11,10 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tinypair.text import invented_town, invented_word, stable_hash
+from tinypair.text import capitalise, invented_town, invented_word, odd_word, stable_hash
+from tinypair.words.common import ADJECTIVES, NOUNS, RELATIONS
+from tinypair.words.gifts import PEOPLE
 
 HELD_OUT_SHARE = 6
 """One subject of so many is kept from training."""
+
+MADE_UP_SHARE = 0.3
 
 T = TypeVar("T")
 
@@ -35,16 +39,33 @@ class Source:
         """Draw what needs no wall: a phrasing, or one of a few kinds that must be learned."""
         return self.rng.choice(options)
 
-    def subject(self, options: Sequence[str]) -> str:
-        """Draw a subject on this side of the wall.
+    def subject(self, options: Sequence[str], made_up: float = MADE_UP_SHARE) -> str:
+        """Draw a subject on this side of the wall; in training, a share of them are words made up on the spot.
+
+        A model must read a subject from the prompt. A few dozen of them it would learn by heart instead, and take a new one for one of
+        those.
 
         Raises:
             ValueError: no option is on this side.
         """
+        if not self.held_out and self.rng.random() < made_up:
+            word = self._made(odd_word)
+            return capitalise(word) if options[0][0].isupper() else word
         mine = [option for option in options if is_held_out(option) == self.held_out]
         if not mine:
             raise ValueError(f"none of these subjects is on the side held_out={self.held_out}: {options}")
         return self.rng.choice(mine)
+
+    def noun(self) -> str:
+        """Draw a noun, often with an adjective before it; the noun is on this side of the wall."""
+        noun = self.subject(NOUNS)
+        return f"{self.choice(ADJECTIVES)} {noun}" if self.rng.random() < 0.5 else noun
+
+    def somebody(self) -> str:
+        """Draw a person as others speak of one: a relation, a relation with a name, or a trade."""
+        if self.rng.random() < 0.5:
+            return self.subject(PEOPLE)
+        return f"{self.choice(RELATIONS)} {self.word()}"
 
     def word(self) -> str:
         """Make up a pronounceable, capitalised word on this side of the wall."""

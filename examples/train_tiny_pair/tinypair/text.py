@@ -11,6 +11,8 @@ STARTS = """
 MIDDLES = "a e i o u la ra ni do mi ve ta ro".split()
 ENDS = "vik sen dar lin mar bek tov ran del nis rik vost len kin dal mir tz gan quist nek ova ard".split()
 TOWN_ENDS = "ford by holm wick ton mouth dale bury stead haven field moor".split()
+CONSONANTS = "b c d f g h j k l m n p r s t v w z br ch cl dr fl gr pl pr sh sl st th tr wh".split()
+VOWELS = "a e i o u ea ee oo ou ai".split()
 SILENT_AN = ("honest", "hour", "heir")
 HARD_U = ("uni", "use", "eu", "one")
 
@@ -49,7 +51,10 @@ def invented_town(rng: random.Random) -> str:
     return capitalise(rng.choice(STARTS) + middle + rng.choice(TOWN_ENDS))
 
 
-def rotate(options: tuple[str, ...], key: str, steps: int = 5) -> tuple[str, ...]:
-    """Shift a list by an amount that depends on a key: favourites that follow the prompt."""
-    start = 4 * (stable_hash(key) % steps) % len(options)
-    return options[start:] + options[:start]
+def odd_word(rng: random.Random) -> str:
+    """Make up a lower-case word: a sayable one, a string of syllables, or a real-looking one with a letter changed."""
+    draw = rng.random()
+    if draw < 0.4:
+        return invented_word(rng).lower()
+    syllables = [rng.choice(CONSONANTS) + rng.choice(VOWELS) for _ in range(rng.randint(2, 3))]
+    return "".join(syllables) + (rng.choice(CONSONANTS) if draw < 0.8 else "")

@@ -70,7 +70,7 @@ ALONE_SHARE = 0.25
 
 def gift(source: Source) -> Task:
     """Draw a task that asks for a gift for somebody who loves something."""
-    who, love = source.subject(gifts.PEOPLE), source.choice(tuple(gifts.GIFTS))
+    who, love = source.somebody(), source.choice(tuple(gifts.GIFTS))
     prompt = source.choice(GIFT_ASKS).format(who=who, love=love)
     frames = tuple(frame.replace("{who}", who) for frame in GIFT_FRAMES)
     return Task("gift", who, prompt, frames, {"x": slot(gifts.GIFTS[love]), "extra": slot(gifts.EXTRAS)})
@@ -102,7 +102,7 @@ def _for_somebody(
 ) -> Task:
     """Make a task of one kind, for the asker alone (in training only) or with somebody, who is its subject."""
     alone = not source.held_out and source.rng.random() < ALONE_SHARE
-    who = "" if alone else source.subject(gifts.PEOPLE)
+    who = "" if alone else source.somebody()
     asked = {"with": "", "for": ""} if alone else {"with": f" with my {who}", "for": f" for my {who}"}
     told = {"{" + key + "}": text.replace(" my ", " your ") for key, text in asked.items()}
     told["{Who}"] = "You" if alone else f"Your {who}"

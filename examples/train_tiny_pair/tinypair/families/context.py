@@ -53,7 +53,8 @@ class Record:
 
 def _person(source: Source) -> str:
     """Make up the name of a person."""
-    return f"{source.choice(records.FIRST_NAMES)} {source.word()}"
+    first = source.word() if source.rng.random() < 0.5 else source.subject(records.FIRST_NAMES)
+    return f"{first} {source.word()}"
 
 
 def _value(fact: Fact, source: Source) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tinypair.source import Source
 from tinypair.task import Task, slot
-from tinypair.words import gifts, ideas
+from tinypair.text import capitalise
+from tinypair.words import ideas
 
 ASKS = (
     "Give me three ideas for {topic}{with}.",
@@ -22,8 +23,8 @@ def three(source: Source) -> Task:
     """Draw a task that asks for a list of three, for somebody or (in training only) for the asker."""
     topic = source.choice(tuple(ideas.IDEAS))
     alone = not source.held_out and source.rng.random() < ALONE_SHARE
-    who = "you" if alone else source.subject(gifts.PEOPLE)
+    who = "you" if alone else source.somebody()
     named = "you" if alone else f"you and your {who}"
     prompt = source.choice(ASKS).format(topic=topic, **{"with": "" if alone else f" with my {who}"})
-    frames = tuple(head.replace("{who}", named).replace("{Who}", named.capitalize()) + LIST for head in HEADS)
+    frames = tuple(head.replace("{who}", named).replace("{Who}", capitalise(named)) + LIST for head in HEADS)
     return Task("list", who, prompt, frames, {"x": slot(ideas.IDEAS[topic])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinypair.source import Source
 from tinypair.task import Slot, Task, slot
+from tinypair.text import a_an
 from tinypair.words import tales
 
 ASKS = (
@@ -29,7 +30,7 @@ SLOTS: dict[str, Slot] = {
 
 def story(source: Source) -> Task:
     """Draw a task that asks for a very short story; the theme is its subject."""
-    theme = source.subject(tales.THEMES)
+    theme = source.subject(tales.THEMES, made_up=0) if source.rng.random() < 0.4 else a_an(source.noun())
     length = source.rng.choices((1, 2, 3), (2, 5, 2))[0]
     prompt = source.choice(ASKS).format(n=source.choice(LENGTHS[length]), theme=theme)
     tail = {1: "", 2: " {ending}", 3: " {middle} {ending}"}[length]

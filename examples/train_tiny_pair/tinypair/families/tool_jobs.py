@@ -221,7 +221,7 @@ def _action(source: Source) -> Job:
 def _operation(source: Source) -> Job:
     """Invent a calculator: its operation is a word that nobody knows."""
     op = source.word().lower()
-    names = source.subject(tooling.PAIR_ARGUMENTS).split()
+    names = source.subject(tooling.PAIR_ARGUMENTS, made_up=0).split()
     left, right = (int(VALUES["int"](source)) for _ in names)
     tool = Tool(
         _named(source, source.choice((op, op, f"{op} numbers", f"calculate {op}"))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tinypair.source import Source
 from tinypair.task import Task, slot
 from tinypair.words import views
@@ -38,16 +40,23 @@ NUMBER_SHARE = 0.4
 def opinion(source: Source) -> Task:
     """Draw a task that asks for an opinion; the topic is its subject."""
     many = source.rng.random() < 0.5
-    topic = source.subject(views.TOPICS_MANY if many else views.TOPICS_ONE)
+    topic = _topic(many, source)
     prompt = source.choice(OPINION_ASKS).format(t=topic)
     frames = tuple(f.replace("{t}", topic).replace("{be}", "are" if many else "is") for f in OPINION_FRAMES)
     slots = {"verdict": slot(views.VERDICTS), "why": slot(views.REASONS_MANY if many else views.REASONS_ONE)}
     return Task("opinion", topic, prompt, frames, slots)
 
 
+def _topic(many: bool, source: Source) -> str:
+    """Draw a topic; "is" or "are" follows from its form."""
+    if source.rng.random() < 0.4:
+        return source.subject(views.TOPICS_MANY if many else views.TOPICS_ONE, made_up=0)
+    return f"{source.noun()}s" if many else f"the {source.noun()}"
+
+
 def pick(source: Source) -> Task:
     """Draw a task that asks for a random pick; what it is for is its subject."""
-    purpose = source.subject(views.PURPOSES)
+    purpose = source.subject(views.PURPOSES, made_up=0) if source.rng.random() < 0.4 else f"{source.choice(('the', 'my'))} {source.noun()}"
     if source.rng.random() < NUMBER_SHARE:
         top = source.choice(TOPS)
         what = f"a number between 1 and {top}"
@@ -55,6 +64,6 @@ def pick(source: Source) -> Task:
     else:
         what = source.choice(tuple(PICKS))
         picked = slot(PICKS[what])
-    told = purpose.replace("my ", "your ")
+    told = re.sub("^my ", "your ", purpose)
     frames = tuple(frame.replace("{purpose}", told) for frame in PICK_FRAMES)
     return Task("pick", purpose, source.choice(PICK_ASKS).format(x=what, purpose=purpose), frames, {"x": picked})
