@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 
 def is_held_out(subject: str, share: int = HELD_OUT_SHARE) -> bool:
-    """Say whether a subject is kept from training."""
-    return stable_hash(subject.lower()) % share == 0
+    """Say whether a subject is kept from training, by its last word: "the old book" and "books" are on one side."""
+    return stable_hash(subject.lower().split()[-1].removesuffix("s")) % share == 0
 
 
 @dataclass(frozen=True)
