@@ -10,7 +10,7 @@ from rich.console import Console
 
 from baco.terminal import DISTINCT_MEANS, Column, legend, needs_marks, side_by_side
 
-PROMPT = "Suggest a gift for my {person}, who likes {interest}."
+PROMPT = "Give me a gift idea for my {person} who loves {interest}."
 DETAILS = {"person": "sister", "interest": "music"}
 WAYS = {"aligned alone": "aligned", "base alone": "base", "BACo": "p-punc"}
 ANSWERS = 6
@@ -56,8 +56,7 @@ def main() -> None:
     notes = (
         f"{DISTINCT_MEANS}. It says nothing of how good they are: read them.",
         "base: share of the tokens that the base model wrote.",
-        "Sampled anew each time, by two tiny models that know a miniature world only: "
-        "what they say of a passage has the right form, not the right facts.",
+        "Sampled anew each time, by two tiny models that know a miniature world only.",
     )
     console.print(*notes, sep="\n", style="dim")
     console.print('\nNext: [bold].venv/bin/baco compare "Name a pet rabbit." -n 10[/], or real models: [bold]--pair qwen2.5-0.5b[/]')

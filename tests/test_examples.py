@@ -73,6 +73,11 @@ def test_a_framework_example_shows_answers_of_the_aligned_model_and_of_both(run:
     assert shares[0] == 0 and 0 < shares[-1] < 100 and "«" in output
 
 
+def test_the_tool_example_calls_the_right_tool_and_reports_what_it_found(run: Run) -> None:
+    output = " ".join(run("langchain_tools.py").split())
+    assert re.search(r"human What is the price of Zelnik\? ai get_price\(product='Zelnik'\) tool 42 euros ai .*42 euros", output)
+
+
 def test_every_example_is_run_by_a_test() -> None:
     scripts = {path.name for path in EXAMPLES.glob("*.py") if "__main__" in path.read_text()}
     assert {name for name in scripts if f'"{name}"' not in Path(__file__).read_text()} == set()

@@ -38,9 +38,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Train the embedded base/aligned pair.")
     parser.add_argument("--out", type=Path, required=True, help="folder for base/, sft/, aligned/ and report.json")
-    parser.add_argument("--base-steps", type=int, default=6000)
-    parser.add_argument("--sft-steps", type=int, default=1200)
-    parser.add_argument("--dpo-steps", type=int, default=400)
+    parser.add_argument("--base-steps", type=int, default=5200)
+    parser.add_argument("--sft-steps", type=int, default=900)
+    parser.add_argument("--dpo-steps", type=int, default=150)
     parser.add_argument("--start", choices=STAGES, default="base", help="first stage to run; those before it are taken from the folder")
     parser.add_argument("--tokens", type=int, default=4096, help="tokens of a batch")
     parser.add_argument("--seed", type=int, default=1)
@@ -80,7 +80,7 @@ def train_sft(arguments: argparse.Namespace) -> dict[str, Any]:
 def train_dpo(arguments: argparse.Namespace) -> dict[str, Any]:
     """Sharpen the fine-tuned model's taste; the result is the aligned model."""
     model, tokenizer = load_model(arguments.out / "sft")
-    schedule = PreferenceSchedule(arguments.dpo_steps, 1e-4)
+    schedule = PreferenceSchedule(arguments.dpo_steps, 1.5e-5, sft_weight=1.0)
     pairs = draw_preferences(schedule.steps * schedule.batch_size, arguments.seed + 3)
     outcome = tune(model, tokenizer, pairs, schedule, arguments.seed + 3)
     save_model(model, tokenizer, arguments.out / "aligned")
