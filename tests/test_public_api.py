@@ -13,7 +13,7 @@ import baco
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"baco": ROOT / "shared" / "baco", "langchain_baco": ROOT / "langchain_baco", "llamaindex_baco": ROOT / "llamaindex_baco"}
 MODEL_FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-LARGEST_MODEL = 8 * 10**6
+LARGEST_MODEL = 16_000_000
 """Bytes on disk that one embedded model may take."""
 
 PUBLIC_NAMES = [
