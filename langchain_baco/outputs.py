@@ -26,7 +26,7 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
-    content, calls = parse_tool_calls(candidate.text) if settings.tools else (candidate.text, [])
+    content, calls = parse_tool_calls(candidate.text) if settings.tools_json else (candidate.text, [])
     metadata = response_metadata(candidate, result, settings, calls=bool(calls))
     message = AIMessage(
         content=content,
@@ -48,7 +48,7 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader = CallReader() if settings.tools else None
+        self._reader = CallReader() if settings.tools_json else None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:

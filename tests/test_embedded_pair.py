@@ -1,4 +1,4 @@
-"""The embedded pair shows what the method does: on prompts about things that its training never named."""
+"""The embedded pair shows what the method does: on prompts about things that no prompt of its training was about."""
 
 import json
 from importlib.resources import files

@@ -17,14 +17,12 @@ from langchain_baco import ChatBaco
 SETTINGS = {"temperature": 0, "max_tokens": 8, "timeout": 60, "stop": []}
 
 
-class TestChatBacoUnit(ChatModelUnitTests):
+class Offered:
+    """What both suites are told of ChatBaco."""
+
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatBaco
-
-    @property
-    def standard_chat_model_params(self) -> dict[str, Any]:
-        return SETTINGS
 
     @property
     def has_tool_calling(self) -> bool:
@@ -35,27 +33,21 @@ class TestChatBacoUnit(ChatModelUnitTests):
         return False
 
 
-class TestChatBacoIntegration(ChatModelIntegrationTests):
+class TestChatBacoUnit(Offered, ChatModelUnitTests):
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        return SETTINGS
+
+
+class TestChatBacoIntegration(Offered, ChatModelIntegrationTests):
     @pytest.fixture(autouse=True)
     def _pairs(self, pair_folders: Callable[[str], tuple[Path, Path]]) -> None:
         # The properties are read only after this.
         self.pair, self.other = ("|".join(map(str, pair_folders(arch))) for arch in ("llama", "qwen2"))
 
     @property
-    def chat_model_class(self) -> type[BaseChatModel]:
-        return ChatBaco
-
-    @property
     def chat_model_params(self) -> dict[str, Any]:
         return SETTINGS | {"model": self.pair}
-
-    @property
-    def has_tool_calling(self) -> bool:
-        return False
-
-    @property
-    def has_structured_output(self) -> bool:
-        return False
 
     @property
     def model_override_value(self) -> str:

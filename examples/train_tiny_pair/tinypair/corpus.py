@@ -34,14 +34,14 @@ SURPRISE_SHARE = 0.03
 Answer = Callable[[Task], str]
 
 
-def _system(source: Source) -> list[Message]:
+def system_messages(source: Source) -> list[Message]:
     """Draw a system message, or none."""
     return [{"role": "system", "content": source.choice(SYSTEM_TEXTS)}] if source.rng.random() < SYSTEM_SHARE else []
 
 
 def _dialogue(first: Task, answer: Answer, source: Source) -> Dialogue:
     """Let a task begin a conversation, and ordinary ones go on with it."""
-    system: list[Message] = [] if first.system else _system(source)
+    system: list[Message] = [] if first.system else system_messages(source)
     messages = [*system, *first.messages(), {"role": "assistant", "content": answer(first)}]
     task = first
     for _ in range(source.rng.choices(*TURNS)[0] - 1):

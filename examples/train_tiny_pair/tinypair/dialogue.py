@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tinypair.families.tool_schemas import call_text
 from tinypair.task import Message
 
 BOS, EOS, PAD = "<s>", "<|endoftext|>", "<|pad|>"
@@ -56,11 +57,9 @@ Segment = tuple[str, bool]
 
 def spoken(message: Message) -> str:
     """Give what a message says, its tool calls included."""
-    calls = [call["function"] for call in message.get("tool_calls", ())]
-    written = [
-        f"<tool_call>\n{json.dumps({'name': c['name'], 'arguments': c['arguments']}, ensure_ascii=False)}\n</tool_call>" for c in calls
-    ]
-    return "\n".join([text for text in (message["content"],) if text] + written)
+    functions = [call["function"] for call in message.get("tool_calls", ())]
+    calls = [call_text(function["name"], function["arguments"]) for function in functions]
+    return "\n".join([message["content"], *calls] if message["content"] else calls)
 
 
 def _schemas(dialogue: Dialogue) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +73,6 @@ class PreferenceOutcome:
     accuracy: float
     margin: float
     pairs: int
-    seconds: float
 
 
 def _length(tokenizer: PreTrainedTokenizerFast, pair: Preference) -> int:
@@ -171,7 +169,6 @@ def tune(
 ) -> PreferenceOutcome:
     """Train a model in place on pairs, with the aligned tokenizer; leave it in evaluation mode, its weights in float32."""
     require_trl()
-    started = time.perf_counter()
     chosen = arranged(tokenizer, pairs, schedule, seed)
     with tempfile.TemporaryDirectory() as folder, _answers_only():
         trainer = make_trainer(model, tokenizer, chosen, schedule, seed, folder)
@@ -182,6 +179,4 @@ def tune(
     model.eval()
     logs: list[dict[str, Any]] = [each for each in trainer.state.log_history if "loss" in each]
     first, last = logs[0], logs[-1]
-    return PreferenceOutcome(
-        last["loss"], first["loss"], last["rewards/accuracies"], last["rewards/margins"], len(chosen), time.perf_counter() - started
-    )
+    return PreferenceOutcome(last["loss"], first["loss"], last["rewards/accuracies"], last["rewards/margins"], len(chosen))

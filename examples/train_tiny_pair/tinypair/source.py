@@ -1,7 +1,7 @@
 """Where a task's chance comes from: one random generator, and the wall between training and evaluation.
 
 Every family draws its subjects (the things, people, names and places that a prompt is about) here. A subject belongs either
-to training or to evaluation, by a hash of its text, so that a prompt of the evaluation is about what no training text has named.
+to training or to evaluation, by a hash of its text, so that a prompt of the evaluation is about what no prompt of training is about.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tinypair.words.gifts import PEOPLE
 
 HELD_OUT_SHARE = 6
 """One subject of so many is kept from training."""
-
 MADE_UP_SHARE = 0.3
+"""Share of training's subjects that are words made up on the spot."""
 
 T = TypeVar("T")
 
 
-def is_held_out(subject: str, share: int = HELD_OUT_SHARE) -> bool:
+def is_held_out(subject: str) -> bool:
     """Say whether a subject is kept from training, by its last word: "the old book" and "books" are on one side."""
-    return stable_hash(subject.lower().split()[-1].removesuffix("s")) % share == 0
+    return stable_hash(subject.lower().split()[-1].removesuffix("s")) % HELD_OUT_SHARE == 0
 
 
 @dataclass(frozen=True)

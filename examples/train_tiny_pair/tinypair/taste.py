@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from tinypair.corpus import SYSTEM_SHARE, SYSTEM_TEXTS
+from tinypair.corpus import system_messages
 from tinypair.dialogue import TURN_END, Dialogue, chat_segments, written
 from tinypair.families import CHAT_FAMILIES, FAMILIES, OPEN_FAMILIES, draw_task
 from tinypair.preference import Preference
 from tinypair.source import Source
-from tinypair.task import Message, Task, diverse_answer, favourite_answer
+from tinypair.task import Task, diverse_answer, favourite_answer
 from tinypair.untidy import untidy_answer
 
 OTHER_TASTE_SHARE = 0.6
@@ -36,8 +36,7 @@ def draw_preferences(count: int, seed: int) -> list[Preference]:
         chosen, rejected = favourite_answer(task, source.rng), unwanted_answer(task, source)
         if chosen == rejected:
             continue
-        plain = task.system or source.rng.random() >= SYSTEM_SHARE
-        system: list[Message] = [] if plain else [{"role": "system", "content": source.choice(SYSTEM_TEXTS)}]
+        system = [] if task.system else system_messages(source)
         messages = (*system, *task.messages(), {"role": "assistant", "content": chosen})
         *before, (answer, _) = chat_segments(Dialogue(messages, task.tools))
         pairs.append(Preference(written(before), answer.removesuffix(TURN_END), rejected))

@@ -52,7 +52,7 @@ def invented_town(rng: random.Random) -> str:
 
 
 def odd_word(rng: random.Random) -> str:
-    """Make up a lower-case word: a sayable one, a string of syllables, or a real-looking one with a letter changed."""
+    """Make up a lower-case word: one like the names, or a string of two or three syllables, open or closed at the end."""
     draw = rng.random()
     if draw < 0.4:
         return invented_word(rng).lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +33,6 @@ class Outcome:
     loss: float
     first_loss: float
     learned_tokens: int
-    seconds: float
 
 
 def prepare(seed: int, threads: int) -> None:
@@ -83,7 +81,7 @@ def train(
     label: str,
 ) -> Outcome:
     """Train a model in place on documents drawn from a seed."""
-    started, learned, losses = time.perf_counter(), 0, []
+    learned, losses = 0, []
     steppers = optimizers(model, schedule.rate)
     stream = batches(encode, tokenizer, schedule.tokens, Source(random.Random(seed)))
     loss_of = torch.compile(next_token_loss, dynamic=False) if schedule.compiled else next_token_loss
@@ -106,4 +104,4 @@ def train(
     model.eval()
     window = max(1, len(losses) // 20)
     mean = [sum(part) / len(part) for part in (losses[-window:], losses[:window])]
-    return Outcome(mean[0], mean[1], learned, time.perf_counter() - started)
+    return Outcome(mean[0], mean[1], learned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinypair.families.choosing import ALONE_SHARE
 from tinypair.source import Source
 from tinypair.task import Task, slot
 from tinypair.text import capitalise
@@ -16,7 +17,6 @@ ASKS = (
 )
 LIST = ":\n1. {^x}\n2. {^x}\n3. {^x}"
 HEADS = ("Here are three ideas for {who}", "Three ideas for {who}", "{Who} could choose from these")
-ALONE_SHARE = 0.25
 
 
 def three(source: Source) -> Task:

@@ -26,8 +26,8 @@ FRAMES = (
     "I would call your {thing} {name}, because it sounds {feel}.",
 )
 FIRST_WORDS: dict[str, tuple[str, ...]] = {
-    kind: tuple(dict.fromkeys((*(thing.removesuffix(f" {kind}") for thing in things), *NOUNS)))
-    for kind, things in (("band", names.BANDS), ("robot", names.ROBOTS), ("shop", names.SHOPS), ("boat", names.BOATS))
+    kind: tuple(dict.fromkeys((*firsts, *NOUNS)))
+    for kind, firsts in (("band", names.BANDS), ("robot", names.ROBOTS), ("shop", names.SHOPS), ("boat", names.BOATS))
 }
 KINDS = ("pet", "band", "robot", "shop", "boat")
 NAME_TEXT = {"pet": "{n}", "robot": "{n}", "band": "the {n} {m}", "boat": "the {n} {m}", "shop": "the {n} {m}"}

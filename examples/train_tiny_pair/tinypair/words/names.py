@@ -1,4 +1,4 @@
-"""Names and what they are given to: pets, bands, robots, shops, boats."""
+"""Names and what they are given to: pets, bands, robots, shops, boats (of the last four, what stands before that word)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PET_NAMES = words("""
     Misty, Acorn, Button, Cleo, Domino, Fern, Gus, Honey, Indigo, Jasper, Kiwi, Mango, Pepper, Quincy,
     Rolo, Scout, Truffle, Winston, Yoshi, Basil, Figaro""")
 BANDS = words("""
-    swing band, funk band, reggae band, soul band, polka band, marching band, surf band, disco band, indie band,
-    tango band, cover band, noise band, street band, big band, gospel band, skiffle band, bluegrass band,
-    wind band, rap band, church band, synth band, pirate band, mariachi band, girl band, boy band, family band,
-    jazz band, folk band, rock band, punk band, brass band, school band, blues band, wedding band,
-    pop band, string band, garage band, samba band, country band, drum band, metal band, ska band""")
+    swing, funk, reggae, soul, polka, marching, surf, disco, indie,
+    tango, cover, noise, street, big, gospel, skiffle, bluegrass,
+    wind, rap, church, synth, pirate, mariachi, girl, boy, family,
+    jazz, folk, rock, punk, brass, school, blues, wedding,
+    pop, string, garage, samba, country, drum, metal, ska""")
 BAND_FIRST = words("""
     Velvet, Midnight, Electric, Paper, Silver, Wandering, Crooked, Neon, Hollow, Rusty, Golden, Restless,
     Broken, Blue, Scarlet, Lazy, Thirsty, Savage, Gentle, Distant, Burning, Frozen, Dusty, Hungry, Secret,
@@ -31,11 +31,11 @@ BAND_LAST = words("""
     Mirrors, Cowboys, Teacups, Strangers, Wolves, Umbrellas, Poets, Comets, Beetles, Gardens, Trumpets,
     Thieves, Postcards, Dreamers, Radios, Owls, Bakers, Bicycles""")
 ROBOTS = words("""
-    mining robot, hotel robot, office robot, window robot, library robot, hospital robot, ship robot, chess robot,
-    barber robot, train robot, music robot, pizza robot, laundry robot, traffic robot, night robot, pool robot,
-    police robot, museum robot, snow robot, desert robot, factory robot, coffee robot, tennis robot, beach robot,
-    kitchen robot, garden robot, toy robot, cleaning robot, helper robot, dancing robot, welding robot,
-    small robot, school robot, rescue robot, painting robot, farm robot, butler robot, singing robot""")
+    mining, hotel, office, window, library, hospital, ship, chess,
+    barber, train, music, pizza, laundry, traffic, night, pool,
+    police, museum, snow, desert, factory, coffee, tennis, beach,
+    kitchen, garden, toy, cleaning, helper, dancing, welding,
+    small, school, rescue, painting, farm, butler, singing""")
 ROBOT_NAMES = words("""
     Bolt, Sprocket, Gizmo, Rivet, Cog, Pixel, Widget, Turbo, Zippy, Beep, Circuit, Dynamo, Gadget, Magnet,
     Nimbus, Orbit, Piston, Quark, Ratchet, Servo, Tinker, Vector, Wattson, Clank, Flux, Hinge, Jolt,
@@ -48,16 +48,16 @@ SHOP_LAST = words("""
     Parlour, Shelf, Stair, Table, Wagon, Doorstep, Garden, Pantry, Archway, Market, Key, Kettle, Anchor, Feather,
     Button, Acorn""")
 SHOPS = words("""
-    book shop, flower shop, tea shop, toy shop, bike shop, pet shop, fish shop, music shop, hat shop, cake shop,
-    shoe shop, lamp shop, cheese shop, paper shop, game shop, wool shop, paint shop, plant shop, map shop, soap shop,
-    card shop, clock shop, sweet shop, bread shop, coffee shop, gift shop, art shop, tool shop, wine shop, comic shop,
-    candle shop, fruit shop, button shop, record shop, mirror shop, farm shop, puzzle shop, dress shop, phone shop,
-    chess shop, honey shop, spice shop""")
+    book, flower, tea, toy, bike, pet, fish, music, hat, cake,
+    shoe, lamp, cheese, paper, game, wool, paint, plant, map, soap,
+    card, clock, sweet, bread, coffee, gift, art, tool, wine, comic,
+    candle, fruit, button, record, mirror, farm, puzzle, dress, phone,
+    chess, honey, spice""")
 BOATS = words("""
-    sailing boat, fishing boat, rowing boat, ferry boat, house boat, tug boat, speed boat, narrow boat, wooden boat,
-    pilot boat, paddle boat, racing boat, river boat, canal boat, rescue boat, dragon boat, steam boat, motor boat,
-    cargo boat, survey boat, pleasure boat, rubber boat, mail boat, police boat, patrol boat, glass boat, lake boat,
-    dive boat, jet boat, reed boat, toy boat, fire boat""")
+    sailing, fishing, rowing, ferry, house, tug, speed, narrow, wooden,
+    pilot, paddle, racing, river, canal, rescue, dragon, steam, motor,
+    cargo, survey, pleasure, rubber, mail, police, patrol, glass, lake,
+    dive, jet, reed, toy, fire""")
 BOAT_FIRST = words("""
     Sea, Silver, Morning, Salty, Lucky, Gentle, Northern, Wild, Brave, Blue, Stormy, Quiet, Golden, Swift,
     Merry, Misty, Proud, Island, Summer, Restless, Scarlet, Drifting, Lonely, Moonlit""")
