@@ -9,11 +9,11 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from tinypair import check
-from tinypair.batching import Encoded, Row, encode_base, pack
+from tinypair.batching import Encoded, Row, encode_base, encode_repeats, pack
 from tinypair.corpus import aligned_dialogue, base_dialogue, base_document
 from tinypair.dialogue import Dialogue, chat_segments, transcript_segments, written
 from tinypair.families import CHAT_FAMILIES, CLOSED_FAMILIES, FAMILIES, OPEN_FAMILIES, draw_task, held_out_tasks
-from tinypair.source import Source, is_held_out
+from tinypair.source import Source
 from tinypair.task import Task, diverse_answer, favourite_answer, slot
 from tinypair.taste import draw_preferences
 from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
@@ -130,25 +130,6 @@ def test_favourites_are_narrow_and_diverse_answers_are_not(name: str) -> None:
     assert wide >= 80
 
 
-@pytest.mark.parametrize("name", OPEN_FAMILIES)
-def test_subjects_of_the_evaluation_are_in_no_training_prompt(name: str) -> None:
-    asked = {task.subject for task in held_out_tasks(name, 15, seed=5)}
-    source = Source(random.Random(9))
-    assert not asked & {FAMILIES[name][0](source).subject for _ in range(2000)}
-
-
-def test_the_wall_parts_every_list_and_everything_made_up() -> None:
-    options = tuple(f"thing {number}" for number in range(60))
-    training, evaluation = Source(random.Random(1)), Source(random.Random(2), held_out=True)
-    for draw in (lambda source: source.subject(options), Source.word, Source.town):
-        seen, kept = ({draw(source) for _ in range(500)} for source in (training, evaluation))
-        assert seen and kept and not seen & kept
-        assert all(is_held_out(subject) for subject in kept)
-        assert not any(is_held_out(subject) for subject in seen)
-    with pytest.raises(ValueError, match="held_out=True"):
-        evaluation.subject([option for option in options if not is_held_out(option)])
-
-
 def test_the_two_written_forms_of_a_dialogue() -> None:
     turns = ("user", "Hi"), ("assistant", "Hello!"), ("user", "Bye"), ("assistant", "See you.")
     dialogue = Dialogue(({"role": "system", "content": "Be kind."}, *({"role": role, "content": text} for role, text in turns)))
@@ -202,8 +183,24 @@ def test_packed_documents_keep_their_own_positions_and_targets(tokenizer: PreTra
     assert batch.weights.tolist() == [[1.0, 1.0, 0.0, 0.5, 0, 0, 0, 0]]
     assert batch.positions.tolist() == [[0, 1, 2, 0, 1, 0, 0, 0]]
     assert batch.documents.tolist() == [[1, 1, 1, 2, 2, 0, 0, 0]]
-    document = encode_base(tokenizer, Source(random.Random(1)))
-    assert document.token_ids[-1] == tokenizer.eos_token_id and len(document.token_ids) == len(document.weights)
+
+
+def test_documents_of_the_base_are_learned_whole_and_repeats_from_their_second_time(tokenizer: PreTrainedTokenizerFast) -> None:
+    source, kinds, repeated = Source(random.Random(1)), set(), set()
+    for _ in range(150):
+        document = encode_base(tokenizer, source)
+        assert document.token_ids[0] == tokenizer.bos_token_id and len(document.token_ids) == len(document.weights)
+        kinds.add(document.token_ids[-1] == tokenizer.eos_token_id)
+        assert document.weights[0] == 0 and document.weights[-1] == 1
+    assert kinds == {True, False}, "most documents end, repeats do not"
+    for _ in range(150):
+        document = encode_repeats(tokenizer, source)
+        tokens, first = document.token_ids[1:], document.weights[1:].index(1.0)
+        assert len(tokens) % first == 0 and tokens == tokens[:first] * (len(tokens) // first)
+        assert document.weights[1:] == [0.0] * first + [1.0] * (len(tokens) - first)
+        repeated.update(tokens)
+    assert not repeated & set(tokenizer.all_special_ids)
+    assert len(repeated) > 0.9 * (len(tokenizer) - len(tokenizer.all_special_ids)), "every token of the vocabulary can come up"
 
 
 def test_the_same_seed_draws_the_same_corpus() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinypair.batching import encode_aligned, encode_base
 from tinypair.corpus import aligned_dialogue, base_document
@@ -27,9 +27,6 @@ from tinypair.taste import draw_preferences
 from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
 from tinypair.training import Schedule, prepare, train
 
-if TYPE_CHECKING:
-    pass
-
 TOKENIZER_DOCUMENTS = 20_000
 STAGES = ("base", "sft", "dpo")
 
@@ -38,8 +35,8 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Train the embedded base/aligned pair.")
     parser.add_argument("--out", type=Path, required=True, help="folder for base/, sft/, aligned/ and report.json")
-    parser.add_argument("--base-steps", type=int, default=5200)
-    parser.add_argument("--sft-steps", type=int, default=900)
+    parser.add_argument("--base-steps", type=int, default=9000)
+    parser.add_argument("--sft-steps", type=int, default=1500)
     parser.add_argument("--dpo-steps", type=int, default=150)
     parser.add_argument("--start", choices=STAGES, default="base", help="first stage to run; those before it are taken from the folder")
     parser.add_argument("--tokens", type=int, default=4096, help="tokens of a batch")

@@ -17,6 +17,7 @@ from tinypair.source import Source
 
 QUESTION_WEIGHT = 0.2
 ROW_LENGTHS = (256, 512, 1024)
+REPEATS_SHARE = 0.08
 OPEN_ROWS = 3
 """A batch is given when so many times its rows are begun; the fullest go."""
 
@@ -42,8 +43,21 @@ def encode_segments(tokenizer: PreTrainedTokenizerFast, segments: list[Segment],
     return Encoded(ids, weights)
 
 
+def encode_repeats(tokenizer: PreTrainedTokenizerFast, source: Source) -> Encoded:
+    """Draw random tokens of the whole vocabulary, and write them again and again; only the repetitions are learned.
+
+    Copying must work for every token, those too that the world's texts only use in a few places.
+    """
+    ordinary = range(len(tokenizer.all_special_ids), len(tokenizer))
+    unit = [source.rng.choice(ordinary) for _ in range(source.rng.randint(3, 24))]
+    times = source.rng.randint(2, 4)
+    return Encoded([tokenizer.bos_token_id, *unit * times], [0.0] * (len(unit) + 1) + [1.0] * (len(unit) * (times - 1)))
+
+
 def encode_base(tokenizer: PreTrainedTokenizerFast, source: Source) -> Encoded:
     """Draw and encode a document of the base; all of it is learned, questions with less weight than answers."""
+    if source.rng.random() < REPEATS_SHARE:
+        return encode_repeats(tokenizer, source)
     document = encode_segments(tokenizer, base_document(source), QUESTION_WEIGHT)
     return Encoded([*document.token_ids, tokenizer.eos_token_id], [*document.weights, 1.0])
 

@@ -7,12 +7,14 @@ from itertools import pairwise
 
 from baco import Router
 from baco.routers.registry import KINDS
+from tinypair import first_words
 
 TEMPERATURES = (0.7, 1.0, 1.3, 1.6, 2.0)
 THRESHOLDS: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(("p", "p-punc", "p-fc"), (0.2, 0.3, 0.4, 0.5)),
     **dict.fromkeys(("h", "h-punc", "h-fc"), (1.0, 1.5, 2.0)),
     "nudging": (0.2, 0.4, 0.6, 0.8),
+    first_words.NAME: first_words.WORDS,
 }
 """Thresholds that are measured beside each router's default."""
 RAND_THRESHOLDS = (0.1, 0.2, 0.3, 0.5)

@@ -168,9 +168,9 @@ def rule(source: Source) -> Task:
         return _task("rule", ask, (f"{capitalise(value)}.", capitalise(value)), [], source.choice(SHORT_RULES))
     invented = source.rng.random() < 0.3
     if form == "end":
-        closing = f"{source.word()}{source.choice('.!')}" if invented else source.subject(CLOSINGS, made_up=0)
+        closing = f"{source.word()}{source.choice('.!')}" if invented else source.subject(CLOSINGS)
         return _task("rule", ask, (f"{capitalise(sentence)} {closing}",), [], source.choice(END_RULES).format(w=closing))
-    opening = f"{person(source)}," if invented else source.subject(OPENINGS, made_up=0)
+    opening = f"{person(source)}," if invented else source.subject(OPENINGS)
     return _task("rule", ask, (f"{opening} {sentence}",), [], source.choice(BEGIN_RULES).format(w=opening))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinypair.source import Source, is_held_out
+from tinypair.source import Source, asked_only_in_evaluation
 from tinypair.task import Slot, Task, slot
 from tinypair.text import a_an
 from tinypair.words import truths
@@ -13,7 +13,7 @@ CAPITAL_ASKS = ("What is the capital of {k}?", "Name the capital of {k}.", "Whic
 COLOUR_ASKS = ("What colour is {k}?", "Tell me the colour of {k}.", "Which colour is {k}?")
 OPPOSITE_ASKS = ("What is the opposite of {k}?", "Give me the opposite of {k}.", "Name the opposite of {k}.")
 SOUND_ASKS = ("What does {a} say?", "What sound does {a} make?", "Which sound does {a} make?")
-LEG_ASKS = ("How many legs does {a} have?", "How many legs has {a}?", "Tell me how many legs {a} has.")
+LEG_ASKS = ("How many legs does {a} have?", "How many legs has {a}?", "How many legs are there on {a}?")
 SUM_ASKS = ("What is {k}?", "How much is {k}?", "Calculate {k}.", "{k} = ?")
 
 
@@ -78,7 +78,7 @@ def fact(source: Source) -> Task:
         # The counts have one way of asking each, so all of them must be learned.
         if kind == "count" and source.held_out:
             continue
-        if kind == "count" or is_held_out(prompt) == source.held_out:
+        if kind == "count" or asked_only_in_evaluation(prompt) == source.held_out:
             break
     frames = (frame,) if kind in ("count", "sound", "legs") else (frame, "It is {x}.", "{^x}.")
     return Task("fact", prompt, prompt, frames, {"x": slot((value,))})

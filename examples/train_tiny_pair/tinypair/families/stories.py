@@ -30,7 +30,7 @@ SLOTS: dict[str, Slot] = {
 
 def story(source: Source) -> Task:
     """Draw a task that asks for a very short story; the theme is its subject."""
-    theme = source.subject(tales.THEMES, made_up=0) if source.rng.random() < 0.4 else a_an(source.noun())
+    theme = source.subject(tales.THEMES) if source.rng.random() < 0.4 else a_an(source.noun())
     length = source.rng.choices((1, 2, 3), (2, 5, 2))[0]
     prompt = source.choice(ASKS).format(n=source.choice(LENGTHS[length]), theme=theme)
     tail = {1: "", 2: " {ending}", 3: " {middle} {ending}"}[length]

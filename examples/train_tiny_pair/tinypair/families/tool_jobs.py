@@ -120,7 +120,7 @@ def _put(text: str, **parts: str) -> str:
 
 def _fresh(source: Source, options: Sequence[str], share: float) -> str:
     """Draw a name from a list, or make one up for a share of the draws."""
-    return source.word().lower() if source.rng.random() < share else source.subject(options)
+    return source.word().lower() if source.rng.random() < share else source.subject(options, longer=0)
 
 
 def _named(source: Source, phrase: str) -> str:
@@ -137,7 +137,7 @@ def _finished(source: Source, job: Job) -> Job:
         about = source.choice(ABOUTS)
         arguments = tuple(Argument(a.name, a.type, about.format(a=a.name.replace("_", " ")), a.default) for a in arguments)
     if source.rng.random() < 0.12:
-        arguments = (*arguments, Argument(source.subject(tooling.OPTIONS), "string", default=source.choice(tooling.DEFAULTS)))
+        arguments = (*arguments, Argument(source.subject(tooling.OPTIONS, longer=0), "string", default=source.choice(tooling.DEFAULTS)))
     if source.rng.random() < BY_NAME_SHARE:
         prompt = f"{source.choice(('Use', 'Call'))} {tool.name} {source.choice(('for', 'with'))} {' and '.join(values)}."
     return Job(Tool(tool.name, tool.description, arguments), prompt, job.arguments, job.answers, job.result, job.key, job.sums)
@@ -221,7 +221,7 @@ def _action(source: Source) -> Job:
 def _operation(source: Source) -> Job:
     """Invent a calculator: its operation is a word that nobody knows."""
     op = source.word().lower()
-    names = source.subject(tooling.PAIR_ARGUMENTS, made_up=0).split()
+    names = source.subject(tooling.PAIR_ARGUMENTS, longer=0).split()
     left, right = (int(VALUES["int"](source)) for _ in names)
     tool = Tool(
         _named(source, source.choice((op, op, f"{op} numbers", f"calculate {op}"))),

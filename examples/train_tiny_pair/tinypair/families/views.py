@@ -50,13 +50,13 @@ def opinion(source: Source) -> Task:
 def _topic(many: bool, source: Source) -> str:
     """Draw a topic; "is" or "are" follows from its form."""
     if source.rng.random() < 0.4:
-        return source.subject(views.TOPICS_MANY if many else views.TOPICS_ONE, made_up=0)
+        return source.subject(views.TOPICS_MANY if many else views.TOPICS_ONE)
     return f"{source.noun()}s" if many else f"the {source.noun()}"
 
 
 def pick(source: Source) -> Task:
     """Draw a task that asks for a random pick; what it is for is its subject."""
-    purpose = source.subject(views.PURPOSES, made_up=0) if source.rng.random() < 0.4 else f"{source.choice(('the', 'my'))} {source.noun()}"
+    purpose = source.subject(views.PURPOSES) if source.rng.random() < 0.4 else f"{source.choice(('the', 'my'))} {source.noun()}"
     if source.rng.random() < NUMBER_SHARE:
         top = source.choice(TOPS)
         what = f"a number between 1 and {top}"
