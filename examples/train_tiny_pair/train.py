@@ -1,6 +1,7 @@
 """Train the embedded pair from nothing: corpus, tokenizer, base, aligned model (SFT, then DPO), report.
 
 Run ``make train``, or ``python examples/train_tiny_pair/train.py --out FOLDER`` where torch, transformers, tokenizers, tqdm and trl are.
+The same command goes on with a run that was interrupted in the base's stage; with ``--start sft`` it goes on in the next one.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def train_base(arguments: argparse.Namespace) -> dict[str, Any]:
     tokenizer = train_tokenizer(tokenizer_texts(arguments.seed), VOCAB_SIZE, CONTEXT)
     model = new_model(tokenizer)
     schedule = Schedule(arguments.base_steps, 3e-3, arguments.tokens, compiled=not arguments.no_compile)
-    outcome = train(model, tokenizer, encode_base, schedule, arguments.seed + 1, "base")
+    outcome = train(model, tokenizer, encode_base, schedule, arguments.seed + 1, arguments.out / "base.state")
     save_model(model, tokenizer, arguments.out / "base")
     return {**asdict(schedule), **asdict(outcome)}
 
@@ -69,7 +70,7 @@ def train_sft(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fine-tune the base on neat chats."""
     model, tokenizer = load_model(arguments.out / "base")
     schedule = Schedule(arguments.sft_steps, 1e-3, arguments.tokens, compiled=not arguments.no_compile)
-    outcome = train(model, tokenizer, encode_aligned, schedule, arguments.seed + 2, "sft")
+    outcome = train(model, tokenizer, encode_aligned, schedule, arguments.seed + 2, arguments.out / "sft.state")
     save_model(model, aligned_tokenizer(tokenizer), arguments.out / "sft")
     return {**asdict(schedule), **asdict(outcome)}
 
@@ -109,8 +110,10 @@ def main() -> None:
         prepare(arguments.seed, arguments.threads)
         started = time.perf_counter()
         report[stage] = run(arguments)
-        report[stage]["seconds"] = time.perf_counter() - started
+        # The steps before an interruption count too.
+        report[stage]["seconds"] = max(time.perf_counter() - started, report[stage].get("seconds", 0.0))
         path.write_text(json.dumps(report, indent=2) + "\n")
+        (arguments.out / f"{stage}.state").unlink(missing_ok=True)
     report |= facts(arguments) | {"seconds": sum(report[stage]["seconds"] for stage in STAGES)}
     path.write_text(json.dumps(report, indent=2) + "\n")
 

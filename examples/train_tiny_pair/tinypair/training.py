@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +15,11 @@ from tqdm import tqdm
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tinypair.batching import Batch, Encode, batches
+from tinypair.checkpoint import Checkpoint
 from tinypair.source import Source
+
+KEEP_EVERY = 500
+"""Steps between two savings of the state: about three minutes."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Outcome:
     loss: float
     first_loss: float
     learned_tokens: int
+    seconds: float
+    """Of all the steps, also those before an interruption."""
 
 
 def prepare(seed: int, threads: int) -> None:
@@ -72,36 +82,47 @@ def next_token_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
     return (losses * weights).sum() / weights.sum()
 
 
+def take_step(model: LlamaForCausalLM, loss: Tensor, steppers: Sequence[torch.optim.Optimizer], rate: float) -> None:
+    """Go one step down a loss, at a learning rate."""
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for stepper in steppers:
+        for group in stepper.param_groups:
+            group["lr"] = rate
+        stepper.step()
+        stepper.zero_grad()
+
+
 def train(
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    encode: Encode,
-    schedule: Schedule,
-    seed: int,
-    label: str,
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, encode: Encode, schedule: Schedule, seed: int, state_file: Path
 ) -> Outcome:
-    """Train a model in place on documents drawn from a seed."""
-    learned, losses = 0, []
+    """Train a model in place on documents drawn from a seed. The state is kept in a file as long as the run lasts.
+
+    A run that finds its state there goes on from it. It draws the documents of the steps before once more, so it ends as it would have.
+
+    Raises:
+        ValueError: the file holds the state of a run with other settings.
+    """
     steppers = optimizers(model, schedule.rate)
-    stream = batches(encode, tokenizer, schedule.tokens, Source(random.Random(seed)))
+    checkpoint = Checkpoint(state_file, {**asdict(schedule), "seed": seed})
+    state = checkpoint.load(model, steppers)
+    stream = islice(batches(encode, tokenizer, schedule.tokens, Source(random.Random(seed))), state.step, schedule.steps)
     loss_of = torch.compile(next_token_loss, dynamic=False) if schedule.compiled else next_token_loss
     model.train()
-    progress = tqdm(range(schedule.steps), desc=label, mininterval=5)
-    for step in progress:
-        batch = next(stream)
+    progress = tqdm(stream, desc=state_file.stem, initial=state.step, total=schedule.steps, mininterval=5)
+    clock = time.perf_counter()
+    for batch in progress:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(model, batch)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for stepper in steppers:
-            for group in stepper.param_groups:
-                group["lr"] = schedule.rate * rate_factor(step, schedule)
-            stepper.step()
-            stepper.zero_grad()
-        losses.append(loss.item())
-        learned += int((batch.weights > 0).sum())
-        progress.set_postfix(loss=f"{sum(losses[-20:]) / len(losses[-20:]):.3f}", refresh=False)
+        take_step(model, loss, steppers, schedule.rate * rate_factor(state.step, schedule))
+        state.step += 1
+        state.losses.append(loss.item())
+        state.learned += int((batch.weights > 0).sum())
+        state.seconds, clock = state.seconds + time.perf_counter() - clock, time.perf_counter()
+        progress.set_postfix(loss=f"{sum(state.losses[-20:]) / len(state.losses[-20:]):.3f}", refresh=False)
+        if state.step % KEEP_EVERY == 0:
+            checkpoint.save(state, model, steppers)
     model.eval()
-    window = max(1, len(losses) // 20)
-    mean = [sum(part) / len(part) for part in (losses[-window:], losses[:window])]
-    return Outcome(mean[0], mean[1], learned)
+    window = max(1, schedule.steps // 20)
+    last, first = (sum(part) / len(part) for part in (state.losses[-window:], state.losses[:window]))
+    return Outcome(last, first, state.learned, state.seconds)
