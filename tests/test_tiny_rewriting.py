@@ -235,3 +235,13 @@ def test_all_kinds_of_a_family_are_drawn() -> None:
         drawn = [family(source) for _ in range(300)]
         assert {task.subject.partition(":")[0] for task in drawn} == set(kinds)
         assert {task.family for task in drawn} == {family.__name__}
+
+
+def test_a_word_to_remove_stands_in_the_sentence_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    awkward = itertools.cycle(("open", "is", "walks", "in", "old"))
+    monkeypatch.setattr(rewriting, "GAPS", dict.fromkeys(GAPS, lambda source: next(awkward)))
+    source = Source(random.Random(5))
+    for _ in range(100):
+        ask, sentence = parts(rewriting.without(source))
+        (word,) = re.findall(r"\b(open|is|walks|in|old)\b", ask.replace("from this", ""))
+        assert sentence.rstrip(".").split().count(word) == 1

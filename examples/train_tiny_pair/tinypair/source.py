@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from tinypair.text import a_an, capitalise, invented_town, invented_word, odd_word, stable_hash
@@ -29,6 +30,7 @@ KEPT_WORDS = frozenset("a an the my to in on of at for with".split())
 T = TypeVar("T")
 
 
+@lru_cache(1 << 16)
 def is_held_out(subject: str) -> bool:
     """Say whether a subject is kept from training, by its last word: "the old book" and "books" are on one side."""
     return stable_hash(subject.lower().split()[-1].removesuffix("s")) % HELD_OUT_SHARE == 0

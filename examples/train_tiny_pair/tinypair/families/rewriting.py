@@ -100,11 +100,11 @@ def begin(source: Source) -> Task:
 
 def without(source: Source) -> Task:
     """Draw a sentence from which a word has to go."""
-    template, gap = source.choice(EXTRAS)
-    extra = GAPS[gap](source)
-    sentence = filled(source, template)
-    while f" {extra} " in f" {sentence[:-1]} ":
-        sentence = filled(source, template)
+    while True:
+        template, gap = source.choice(EXTRAS)
+        extra, sentence = GAPS[gap](source), filled(source, template)
+        if f" {extra} " not in f" {sentence[:-1]} ":
+            break
     prompt = source.choice(WITHOUT_ASKS).format(w=extra, s=sentence.replace("@", extra))
     return _task("without", prompt, sentence.replace("@ ", ""))
 
