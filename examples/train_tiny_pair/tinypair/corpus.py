@@ -18,7 +18,8 @@ SYSTEM_TEXTS = (
     "You give short answers.", "You are a cheerful guide.", "Answer the question.", "You help with ideas.",
 )  # fmt: skip
 AGAIN = ("Another one, please.", "One more, please.", "Give me another.", "Something else?", "Any other idea?")
-AGAIN_SHARE = 0.2
+AGAIN_SHARE, ALIGNED_AGAIN_SHARE = 0.2, 0.6
+"""Share of the turns after an open question that ask for another answer to it, in the base's dialogues and in the aligned model's."""
 PROSE_SHARE = 0.12
 TURNS = ((1, 2, 3), (7, 2, 1))
 CARELESS_SHARE = 0.52
@@ -28,7 +29,7 @@ CHAT_SHARE = 0.05
 """Share of the base's dialogues that are written as chat, with its markers."""
 WRONG_FACT_SHARE = 0.03
 SYSTEM_SHARE = 0.25
-SURPRISE_SHARE = 0.03
+SURPRISE_SHARE = 0.05
 """Share of the neat answers that are not the favourite ones: what taste leaves over."""
 
 Answer = Callable[[Task], str]
@@ -39,13 +40,13 @@ def system_messages(source: Source) -> list[Message]:
     return [{"role": "system", "content": source.choice(SYSTEM_TEXTS)}] if source.rng.random() < SYSTEM_SHARE else []
 
 
-def _dialogue(first: Task, answer: Answer, source: Source) -> Dialogue:
+def _dialogue(first: Task, answer: Answer, again_share: float, source: Source) -> Dialogue:
     """Let a task begin a conversation, and ordinary ones go on with it."""
     system: list[Message] = [] if first.system else system_messages(source)
     messages = [*system, *first.messages(), {"role": "assistant", "content": answer(first)}]
     task = first
     for _ in range(source.rng.choices(*TURNS)[0] - 1):
-        again = task.family in OPEN_FAMILIES and source.rng.random() < AGAIN_SHARE
+        again = task.family in OPEN_FAMILIES and source.rng.random() < again_share
         task = replace(task, prompt=source.choice(AGAIN)) if again else draw_task(source, CHAT_FAMILIES)
         messages += [{"role": "user", "content": task.prompt}, {"role": "assistant", "content": answer(task)}]
     return Dialogue(tuple(messages), first.tools)
@@ -63,7 +64,7 @@ def base_dialogue(source: Source) -> Dialogue:
             return diverse_answer(draw_task(source, ("fact",)), source.rng)
         return diverse_answer(task, source.rng)
 
-    return _dialogue(draw_task(source), answer, source)
+    return _dialogue(draw_task(source), answer, AGAIN_SHARE, source)
 
 
 def base_document(source: Source) -> list[Segment]:
@@ -75,10 +76,11 @@ def base_document(source: Source) -> list[Segment]:
 
 
 def neat_answer(task: Task, source: Source) -> str:
-    """Answer with narrow taste, and hardly ever with something else that is right."""
-    return (diverse_answer if source.rng.random() < SURPRISE_SHARE else favourite_answer)(task, source.rng)
+    """Answer with narrow taste, and hardly ever with something else that is right, unless something else is what is asked for."""
+    diverse = task.prompt in AGAIN or source.rng.random() < SURPRISE_SHARE
+    return (diverse_answer if diverse else favourite_answer)(task, source.rng)
 
 
 def aligned_dialogue(source: Source) -> Dialogue:
     """Draw a chat with neat answers of narrow taste: mostly one turn."""
-    return _dialogue(draw_task(source), lambda task: neat_answer(task, source), source)
+    return _dialogue(draw_task(source), lambda task: neat_answer(task, source), ALIGNED_AGAIN_SHARE, source)
