@@ -41,7 +41,7 @@ def joint(engine: Engine, router: Router) -> float:
 
 def test_both_together_give_more_good_different_answers_than_either_alone(engine: Engine) -> None:
     both, base, aligned = (joint(engine, router) for router in (Router(), Router("base"), Router("aligned")))
-    assert both > 1.3 * max(base, aligned), (both, base, aligned)
+    assert both > 1.5 * max(base, aligned), (both, base, aligned)
 
 
 def test_the_aligned_model_is_neat_and_narrow_and_the_base_model_neither(engine: Engine) -> None:
@@ -50,7 +50,7 @@ def test_the_aligned_model_is_neat_and_narrow_and_the_base_model_neither(engine:
         name: sum(is_valid(task, text) for task, texts in each for text in texts) / (10 * len(OPEN_TASKS)) for name, each in told.items()
     }
     variety = {name: sum(distinct(texts) for _, texts in each) / len(OPEN_TASKS) for name, each in told.items()}
-    assert valid["aligned"] > 0.85 > 0.8 > valid["base"] > 0.3
+    assert valid["aligned"] > 0.9 > 0.7 > valid["base"] > 0.3
     assert variety["aligned"] < 5 < 8 < variety["base"]
 
 
