@@ -55,7 +55,7 @@ def test_an_interrupted_run_ends_as_it_would_have(tokenizer: PreTrainedTokenizer
     with pytest.raises(KeyboardInterrupt):
         train(untrained(tokenizer), tokenizer, counted, SCHEDULE, 5, tmp_path / "parts.state")
     saved = torch.load(tmp_path / "parts.state", weights_only=True)
-    assert 0 < saved["state"]["step"] < SCHEDULE.steps and not list(tmp_path.glob("*.new"))
+    assert 0 < len(saved["state"]["losses"]) < SCHEDULE.steps and not list(tmp_path.glob("*.new"))
     resumed = untrained(tokenizer)
     outcome = train(resumed, tokenizer, encode_base, SCHEDULE, 5, tmp_path / "parts.state")
     assert (outcome.loss, outcome.first_loss, outcome.learned_tokens) == (expected.loss, expected.first_loss, expected.learned_tokens)

@@ -18,6 +18,7 @@ from tinypair.source import Source
 QUESTION_WEIGHT = 0.2
 ROW_LENGTHS = (256, 512, 1024)
 REPEATS_SHARE = 0.08
+"""Share of the base's documents that are random tokens, repeated."""
 OPEN_ROWS = 3
 """A batch is given when so many times its rows are begun; the fullest go."""
 

@@ -16,12 +16,16 @@ from torch import nn
 class State:
     """What a run has done so far."""
 
-    step: int = 0
     learned: int = 0
     """Tokens whose loss counted."""
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     """One of each step."""
+
+    @property
+    def step(self) -> int:
+        """Number of steps taken."""
+        return len(self.losses)
 
 
 @dataclass(frozen=True)

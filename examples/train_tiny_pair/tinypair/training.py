@@ -115,7 +115,6 @@ def train(
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(model, batch)
         take_step(model, loss, steppers, schedule.rate * rate_factor(state.step, schedule))
-        state.step += 1
         state.losses.append(loss.item())
         state.learned += int((batch.weights > 0).sum())
         state.seconds, clock = state.seconds + time.perf_counter() - clock, time.perf_counter()
