@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -12,12 +13,13 @@ from tinypair import check
 from tinypair.batching import Encoded, Row, encode_base, encode_repeats, pack
 from tinypair.corpus import aligned_dialogue, base_dialogue, base_document
 from tinypair.dialogue import Dialogue, chat_segments, transcript_segments, written
-from tinypair.families import CHAT_FAMILIES, CLOSED_FAMILIES, FAMILIES, OPEN_FAMILIES, draw_task, held_out_tasks
+from tinypair.families import CHAT_FAMILIES, CLOSED_FAMILIES, FAMILIES, OPEN_FAMILIES, Family, choosing, draw_task, held_out_tasks
 from tinypair.source import Source
 from tinypair.task import Task, diverse_answer, favourite_answer, slot
 from tinypair.taste import draw_preferences
 from tinypair.tokenizer import aligned_tokenizer, train_tokenizer
 from tinypair.untidy import untidy_answer
+from tinypair.words import choices, gifts
 
 GIFT = Task(
     "gift",
@@ -90,6 +92,20 @@ def test_good_gifts_are_valid(text: str) -> None:
 )
 def test_near_misses_are_not_valid(text: str) -> None:
     assert not check.is_valid(GIFT, text)
+
+
+@pytest.mark.parametrize(
+    ("family", "table"),
+    [(choosing.gift, gifts.GIFTS), (choosing.dinner, choices.DINNERS), (choosing.hobby, choices.HOBBIES)],
+)
+def test_everything_is_right_where_a_prompt_asks_for_no_kind(family: Family, table: dict[str, tuple[str, ...]]) -> None:
+    tasks = [family(Source(random.Random(seed))) for seed in range(200)]
+    everything = {option for options in table.values() for option in options}
+    told = [bool(re.search(rf"\b({'|'.join(table)})\b", task.prompt)) for task in tasks]
+    for task, names_a_kind in zip(tasks, told, strict=True):
+        right = set(task.slots["x"].options)
+        assert right < everything if names_a_kind else right == everything, task.prompt
+    assert any(told) and not all(told)
 
 
 def test_a_list_needs_three_different_entries() -> None:

@@ -24,6 +24,9 @@ MADE_UP_SHARE = 0.45
 """Share of training's subjects that are made up on the spot."""
 LONGER_SHARE = 0.2
 """Share of the words made up for a subject that have another one before them."""
+TAIL_SHARE = 0.1
+"""Share of the made-up subjects of which the last word has a tail: "in the" or the like, and another word."""
+TAILS = ("in the", "on the", "of the", "to the", "with a", "for my", "in", "on", "of", "to", "with")
 KEPT_WORDS = frozenset("a an the my to in on of at for with".split())
 """Words that a made-up subject takes over from the one it is made after."""
 
@@ -106,6 +109,8 @@ def _made_after(option: str, longer: float, rng: random.Random) -> str:
             made.append(_odd(rng))
         plural = "s" if word.endswith("s") and not word.endswith("ss") else ""
         made.append((capitalise if word[0].isupper() else str)(_odd(rng)) + plural + mark)
+    if longer and made[-1][0].islower() and rng.random() < TAIL_SHARE:
+        made += [rng.choice(TAILS), _odd(rng)]
     return a_an(" ".join(made[1:])) if made[0] in ("a", "an") else " ".join(made)
 
 

@@ -36,8 +36,8 @@ FAMILIES: dict[str, tuple[Family, float]] = {
     "rewrite": (rewrite, 4.0),
     "context": (context_task, 7.0),
     "context_list": (context_list_task, 1.5),
-    "tool": (tool_call, 5.0),
-    "tool_answer": (tool_answer, 2.5),
+    "tool": (tool_call, 6.0),
+    "tool_answer": (tool_answer, 4.0),
     "tool_chat": (tool_chat, 0.7),
     "dialogue": (dialogue, 3.0),
 }

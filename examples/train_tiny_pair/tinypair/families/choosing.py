@@ -23,6 +23,14 @@ GIFT_FRAMES = (
     "Your {who} would enjoy {x}.",
     "A good gift for your {who} would be {x} with {extra}.",
 )
+ANY_GIFT_ASKS = (
+    "Give me a gift idea for my {who}.",
+    "What should I give my {who}?",
+    "Suggest a gift for my {who}.",
+    "I need a present for my {who}.",
+    "What would be a good gift for my {who}?",
+    "Help me find a present for my {who}.",
+)
 PLACE_ASKS = (
     "Suggest a place to visit {kind}{with}.",
     "Where should I go for a trip {kind}{with}?",
@@ -51,6 +59,13 @@ DINNER_FRAMES = (
     "How about {x} with {side}{for}?",
     "I would make {x} with {side}{for}.",
 )
+ANY_DINNER_ASKS = (
+    "Suggest a dinner{for}.",
+    "What should I cook for dinner{for}?",
+    "Give me an idea for dinner tonight{for}.",
+    "Recommend a dish{for}.",
+    "What could I make for dinner{for}?",
+)
 HOBBY_ASKS = (
     "Suggest a hobby that is {kind}{for}.",
     "I am looking for a hobby that is {kind}{for}. Any ideas?",
@@ -58,22 +73,38 @@ HOBBY_ASKS = (
     "Give me an idea for a hobby that is {kind}{for}.",
     "Help me find a hobby that is {kind}{for}.",
 )
+ANY_HOBBY_ASKS = (
+    "Suggest a hobby{for}.",
+    "I am looking for a hobby{for}. Any ideas?",
+    "Recommend a hobby{for}.",
+    "Help me find a hobby{for}.",
+)
 HOBBY_FRAMES = (
     "{Who} could try {x}, which is {good}.",
     "{Who} could take up {x}.",
     "How about {x}{for}? It is {good}.",
     "I would suggest {x}{for}, because it is {good}.",
 )
+ANY_SHARE = 0.2
+"""Share of prompts that leave it open what somebody loves, or what kind of dinner or hobby is wanted."""
 ALONE_SHARE = 0.25
 """Share of training prompts that name nobody."""
 
 
+def _kind(table: Mapping[str, tuple[str, ...]], source: Source) -> tuple[str, tuple[str, ...]]:
+    """Draw a kind with what is right for it, or no kind, for which everything is right."""
+    if source.rng.random() < ANY_SHARE:
+        return "", tuple(option for options in table.values() for option in options)
+    kind = source.choice(tuple(table))
+    return kind, table[kind]
+
+
 def gift(source: Source) -> Task:
     """Draw a task that asks for a gift for somebody who loves something."""
-    who, love = source.somebody(), source.choice(tuple(gifts.GIFTS))
-    prompt = source.choice(GIFT_ASKS).format(who=who, love=love)
+    who, (love, options) = source.somebody(), _kind(gifts.GIFTS, source)
+    prompt = source.choice(GIFT_ASKS if love else ANY_GIFT_ASKS).format(who=who, love=love)
     frames = tuple(frame.replace("{who}", who) for frame in GIFT_FRAMES)
-    return Task("gift", who, prompt, frames, {"x": slot(gifts.GIFTS[love]), "extra": slot(gifts.EXTRAS)})
+    return Task("gift", who, prompt, frames, {"x": slot(options), "extra": slot(gifts.EXTRAS)})
 
 
 def place(source: Source) -> Task:
@@ -85,16 +116,18 @@ def place(source: Source) -> Task:
 
 def dinner(source: Source) -> Task:
     """Draw a task that asks for a dinner of some kind."""
-    kind = source.choice(tuple(choices.DINNERS))
-    slots = {"x": slot(choices.DINNERS[kind]), "side": slot(choices.SIDES)}
-    return _for_somebody("dinner", kind, DINNER_ASKS, DINNER_FRAMES, slots, source)
+    kind, options = _kind(choices.DINNERS, source)
+    asks = DINNER_ASKS if kind else ANY_DINNER_ASKS
+    slots = {"x": slot(options), "side": slot(choices.SIDES)}
+    return _for_somebody("dinner", kind, asks, DINNER_FRAMES, slots, source)
 
 
 def hobby(source: Source) -> Task:
     """Draw a task that asks for a hobby of some kind."""
-    kind = source.choice(tuple(choices.HOBBIES))
-    slots = {"x": slot(choices.HOBBIES[kind]), "good": slot(choices.HOBBY_GOOD)}
-    return _for_somebody("hobby", kind, HOBBY_ASKS, HOBBY_FRAMES, slots, source)
+    kind, options = _kind(choices.HOBBIES, source)
+    asks = HOBBY_ASKS if kind else ANY_HOBBY_ASKS
+    slots = {"x": slot(options), "good": slot(choices.HOBBY_GOOD)}
+    return _for_somebody("hobby", kind, asks, HOBBY_FRAMES, slots, source)
 
 
 def _for_somebody(
@@ -107,7 +140,7 @@ def _for_somebody(
     told = {"{" + key + "}": text.replace(" my ", " your ") for key, text in asked.items()}
     told["{Who}"] = "You" if alone else f"Your {who}"
     prompt = source.choice(asks).format(kind=kind, **asked)
-    return Task(family, who or kind, prompt, tuple(_replaced(frame, told) for frame in frames), slots)
+    return Task(family, who or kind or family, prompt, tuple(_replaced(frame, told) for frame in frames), slots)
 
 
 def _replaced(frame: str, told: Mapping[str, str]) -> str:

@@ -73,7 +73,7 @@ KINDS: dict[str, Callable[[Source], tuple[str, str, str]]] = {
 def fact(source: Source) -> Task:
     """Draw a question with one right answer. Facts must be learned, so it is the way of asking that is held out."""
     while True:
-        kind = source.rng.choices(list(KINDS), (4, 3, 4, 1, 1, 4, 1))[0]
+        kind = source.rng.choices(list(KINDS), (4, 3, 4, 2, 2, 4, 1))[0]
         prompt, frame, value = KINDS[kind](source)
         # The counts have one way of asking each, so all of them must be learned.
         if kind == "count" and source.held_out:

@@ -13,7 +13,7 @@ from tinypair.words.tooling import Known
 
 Value = str | int
 
-KNOWN_SHARE = 0.6
+KNOWN_SHARE = 0.4
 BY_NAME_SHARE = 0.06
 ABOUTS = ("The {a}.", "Name of the {a}.", "The {a} to use.", "Which {a} it is.")
 GETTERS = ("get", "get", "get", "get", "find", "look up", "fetch", "check", "read", "show")
