@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Train the embedded base/aligned pair.")
     parser.add_argument("--out", type=Path, required=True, help="folder for base/, sft/, aligned/ and report.json")
-    parser.add_argument("--base-steps", type=int, default=11000)
+    parser.add_argument("--base-steps", type=int, default=10000)
     parser.add_argument("--sft-steps", type=int, default=1300)
     parser.add_argument("--dpo-steps", type=int, default=150)
     parser.add_argument("--start", choices=STAGES, default="base", help="first stage to run; those before it are taken from the folder")

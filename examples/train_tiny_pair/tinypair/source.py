@@ -26,7 +26,7 @@ LONGER_SHARE = 0.2
 """Share of the words made up for a subject that have another one before them."""
 TAIL_SHARE = 0.1
 """Share of the made-up subjects of which the last word has a tail: "in the" or the like, and another word."""
-TAILS = ("in the", "on the", "of the", "to the", "with a", "for my", "in", "on", "of", "to", "with")
+TAILS = ("in the", "on the", "of the", "to the", "with the", "for my", "in", "on", "of", "to", "with")
 KEPT_WORDS = frozenset("a an the my to in on of at for with".split())
 """Words that a made-up subject takes over from the one it is made after."""
 
