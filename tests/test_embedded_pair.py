@@ -54,13 +54,15 @@ def test_the_aligned_model_is_neat_and_narrow_and_the_base_model_neither(engine:
     assert variety["aligned"] < 5 < 8 < variety["base"]
 
 
-@pytest.mark.parametrize("family", ["fact", "context", "rewrite", "dialogue"])
-def test_what_has_one_right_answer_stays_right(engine: Engine, family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "floor"), [("fact", 12), ("context", 12), ("tool", 6), ("tool_answer", 12), ("rewrite", 12), ("dialogue", 12)]
+)
+def test_what_has_one_right_answer_stays_right(engine: Engine, family: str, floor: int) -> None:
     right = {
         name: sum(is_valid(task, text) for task in held_out_tasks(family, 12, seed=78) for text in answers(engine, task, Router(name), 2))
         for name in ("aligned", "p-punc")
     }
-    assert right["p-punc"] >= 0.85 * right["aligned"] > 12
+    assert right["p-punc"] >= 0.85 * right["aligned"] > floor
 
 
 @pytest.mark.parametrize(
