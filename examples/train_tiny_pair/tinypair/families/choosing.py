@@ -100,7 +100,7 @@ def _kind(table: Mapping[str, tuple[str, ...]], source: Source) -> tuple[str, tu
 
 
 def gift(source: Source) -> Task:
-    """Draw a task that asks for a gift for somebody who loves something."""
+    """Draw a task that asks for a gift for somebody, mostly one who loves something."""
     who, (love, options) = source.somebody(), _kind(gifts.GIFTS, source)
     prompt = source.choice(GIFT_ASKS if love else ANY_GIFT_ASKS).format(who=who, love=love)
     frames = tuple(frame.replace("{who}", who) for frame in GIFT_FRAMES)
@@ -115,7 +115,7 @@ def place(source: Source) -> Task:
 
 
 def dinner(source: Source) -> Task:
-    """Draw a task that asks for a dinner of some kind."""
+    """Draw a task that asks for a dinner, mostly of some kind."""
     kind, options = _kind(choices.DINNERS, source)
     asks = DINNER_ASKS if kind else ANY_DINNER_ASKS
     slots = {"x": slot(options), "side": slot(choices.SIDES)}
@@ -123,7 +123,7 @@ def dinner(source: Source) -> Task:
 
 
 def hobby(source: Source) -> Task:
-    """Draw a task that asks for a hobby of some kind."""
+    """Draw a task that asks for a hobby, mostly of some kind."""
     kind, options = _kind(choices.HOBBIES, source)
     asks = HOBBY_ASKS if kind else ANY_HOBBY_ASKS
     slots = {"x": slot(options), "good": slot(choices.HOBBY_GOOD)}
