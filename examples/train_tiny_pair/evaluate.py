@@ -1,6 +1,6 @@
 """Measure a trained pair on held-out prompts, print the tables, and keep them in its report.
 
-Run ``python examples/train_tiny_pair/evaluate.py --pair FOLDER``. It needs `baco` itself, and some minutes; ``--quick`` needs two.
+Run ``python examples/train_tiny_pair/evaluate.py --pair FOLDER``. It needs `baco` itself, and half an hour; ``--quick`` needs two minutes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Evaluate the embedded base/aligned pair.")
     parser.add_argument("--pair", type=Path, required=True, help="folder with base/ and aligned/")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--prompts", type=int, default=12, help="held-out prompts of each family")
+    parser.add_argument("--prompts", type=int, default=40, help="held-out prompts of each family")
     parser.add_argument("--quick", action="store_true", help=f"only {QUICK_PROMPTS} prompts of each family")
     parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
     parser.add_argument("--no-write", action="store_true", help="leave report.json as it is")
