@@ -1,84 +1,133 @@
 """Tokens per second of this engine beside transformers: `python benchmarks/throughput.py [--quick] [--output FILE]`.
 
-Prints the conditions, a table, and as its last line one JSON object. Progress goes to standard error.
+Prints the conditions, tables, and as its last line one JSON object. Progress goes to standard error.
 """
 
 import argparse
-import json
-import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import Progress, TaskID
-from rich.table import Table
 
-from baco import Engine, ModelPair
-from baco.prompts import build_prompt
-from benchmarks.methods import METHODS, THRESHOLD, Timing, Work, endless
-from benchmarks.random_pair import QUARTER, QWEN2_0_5B, build_random_pair, parameters
+from baco import Router, SamplingParams
+from benchmarks.agreement import measure_agreement
+from benchmarks.copying_pair import copying_prompt, save_copying_pair
+from benchmarks.measure import MEGABYTE, Measurement, Plan, Progress, measure
+from benchmarks.methods import THRESHOLD
+from benchmarks.random_pair import QUICK, SHAPES, Shape
+from benchmarks.report import agreement_line, conditions, finish, measurement_table, open_console, progress_bar
+from benchmarks.shared_prompt import measure_shared_prompt
+from benchmarks.subjects import Subject, embedded_subject, made_subject, quiet_transformers
+from benchmarks.timing import peak_resident_bytes
 
+AGES = ("older", "younger", "dear", "busy", "quiet", "clever", "cheerful", "favourite")
+RELATIONS = ("sister", "aunt", "niece", "cousin", "friend", "mother", "daughter", "teacher")
+WHO = [f"{age} {relation}" for relation, age in product(RELATIONS, AGES)]
+"""Whom a prompt is about: prompts differ near their beginning, so that no method has read one before."""
 PROMPT = (
-    "My sister is moving to a small house by the sea next month. She likes music, long walks and cooking for friends, and she has no "
+    "My {who} is moving to a small house by the sea next month. She likes music, long walks and cooking for friends, and she has no "
     "room for anything large. Suggest a gift for her, and say in one sentence why she would like it."
 )
-WARM_UP_TOKENS = 4
-TABLE_WIDTH = 100
+PARTS = ("embedded", "random", "copying", "shared-prompt")
+LEGEND = (
+    "ttft: time to the first token; ms/token: of each row, after the first; passes: of both models, for each token of a row; kept: share "
+    "of proposed tokens that were accepted; base: share of the base's tokens; MB: weights (on CUDA: the peak); x: times as fast"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How much is measured on one pair."""
+class Size:
+    """How much is measured."""
 
-    batches: tuple[int, ...]
-    new_tokens: int
-    repeats: int
+    embedded: Plan
+    random: Plan
+    copying: Plan
+    shared_tokens: int
+    shared_repeats: int
+    agreement_rows: int
+    agreement_tokens: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """Medians over the repeats of one method at one batch size."""
+FULL = Size(
+    embedded=Plan(batches=(1, 8, 32), new_tokens=128, repeats=5),
+    random=Plan(batches=(1, 8, 32), new_tokens=32, repeats=3),
+    copying=Plan(batches=(1,), new_tokens=64, repeats=3),
+    shared_tokens=64,
+    shared_repeats=5,
+    agreement_rows=8,
+    agreement_tokens=32,
+)
+SHORT = Size(
+    embedded=Plan(batches=(1, 8), new_tokens=8, repeats=1),
+    random=Plan(batches=(1, 8), new_tokens=8, repeats=1),
+    copying=Plan(batches=(1,), new_tokens=16, repeats=1),
+    shared_tokens=8,
+    shared_repeats=1,
+    agreement_rows=2,
+    agreement_tokens=8,
+)
 
-    pair: str
-    method: str
-    batch: int
-    prompt_tokens: int
-    new_tokens: int
-    repeats: int
-    tokens_per_second: float
-    """New tokens of all rows over the wall-clock time of the whole call."""
-    ttft_ms: float
-    """From the call to the first token."""
-    tpot_ms: float
-    """Time per token of a row, after the first."""
-    base_share: float | None
+
+@dataclass
+class Run:
+    """One run of the benchmark: where it reports to, and what it has found."""
+
+    size: Size
+    console: Console
+    progress: Progress
+    results: list[dict[str, Any]] = field(default_factory=list)
+    agreement: list[dict[str, Any]] = field(default_factory=list)
+    shared_prompt: list[dict[str, Any]] = field(default_factory=list)
+
+    def time_methods(self, workload: str, subject: Subject, plan: Plan, prompts: Iterator[str]) -> None:
+        """Time all methods on a pair."""
+        found: list[Measurement] = measure(subject, plan, prompts, self.progress)
+        self.console.print(measurement_table(workload, found))
+        self.results += [{"workload": workload} | vars(measurement) for measurement in found]
+
+    def compare_models(self, subject: Subject) -> None:
+        """Measure how the two models differ along answers such as those that are timed."""
+        self.progress(f"{subject.title}: how the two models differ")
+        params = SamplingParams(n=self.size.agreement_rows, max_tokens=self.size.agreement_tokens, seed=0)
+        router, prompts = Router("p-punc", threshold=THRESHOLD), [PROMPT.format(who=who) for who in WHO[-4:]]
+        results = subject.engine.generate_batch(prompts, params, router, base_prompt="template")
+        agreement = measure_agreement(results, subject.base, subject.aligned)
+        self.console.print(f"{subject.title}: {agreement_line(agreement)}")
+        self.agreement.append({"pair": subject.title} | vars(agreement))
+
+    def share_prompt(self, subject: Subject, prompts: Iterator[str]) -> None:
+        """Time n answers at once beside n calls."""
+        size = self.size
+        found = measure_shared_prompt(subject, prompts, self.progress, new_tokens=size.shared_tokens, repeats=size.shared_repeats)
+        self.console.print(
+            f"{found.pair}: {found.answers} answers to one prompt in one call take {found.together_s:.2f} s, as {found.answers} calls "
+            f"{found.one_by_one_s:.2f} s: {found.times_one_by_one:.1f} times as fast"
+        )
+        self.shared_prompt.append(vars(found))
 
 
 def main() -> None:
     """Measure everything and report it."""
     arguments = _arguments()
-    console = Console(highlight=False)
-    console.width = max(console.width, TABLE_WIDTH)
-    facts = conditions(arguments.device)
-    for name, value in facts.items():
-        console.print(f"[bold]{name}[/]: {value}", soft_wrap=True)
-    console.print(
-        "ttft: time to the first token; ms/token: of each row, after the first; base: share of the base model's tokens; x: times as fast"
-    )
-    measurements: list[Measurement] = []
-    for of_pair in _measure_all(arguments.quick, arguments.device):
-        console.print(_table(of_pair))
-        measurements += of_pair
-    line = json.dumps({"benchmark": "throughput", "conditions": facts, "results": [_as_json(m) for m in measurements]})
-    if arguments.output is not None:
-        arguments.output.write_text(line + "\n")
-    print(line)
+    facts = conditions(arguments.device) | {
+        "sampling": "temperature 1, no truncation; no end token, so every answer has the same length",
+        "routing": f"p-punc, threshold {THRESHOLD}; the two-model loop without word boundaries",
+        "rows": "n answers to one prompt, written together; every repeat has a prompt of its own",
+        "figures": "medians; the methods take turns within each repeat, after a warm-up",
+    }
+    console = open_console(facts)
+    console.print(LEGEND)
+    size = SHORT if arguments.quick else FULL
+    shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
+    with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
+        run = Run(size, console, progress)
+        _measure_all(run, arguments.only, shapes, arguments.device)
+    console.print(f"largest resident set of the process, with the models of all methods: {peak_resident_bytes() / MEGABYTE:,.0f} MB")
+    document = {"benchmark": "throughput", "quick": arguments.quick, "conditions": facts}
+    finish(document | {"agreement": run.agreement, "results": run.results, "shared_prompt": run.shared_prompt}, arguments.output)
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,106 +135,54 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes and one repeat: shows that it works, not how fast it is")
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the JSON line there")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="NAME", help=f"parts to run: {', '.join(PARTS)}")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["0.5b"], help="sizes of the pairs with made-up weights")
     return parser.parse_args()
 
 
-def conditions(device: str) -> dict[str, str | int]:
-    """Say on what, with what and how the figures were taken."""
-    return {
-        "processor": _processor(),
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name() if device in ("auto", "cuda") and torch.cuda.is_available() else "none",
-        "software": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("torch", "transformers", "baco"))]
-        ),
-        "sampling": "temperature 1, no truncation; no end token, so every answer has the same length",
-        "routing": f"p-punc, threshold {THRESHOLD}; the two-model loop without word boundaries",
-        "batch": "n answers to one prompt, written together",
-        "figures": "medians; the methods take turns within each repeat, after a warm-up",
+def _steps(size: Size, only: Sequence[str], shapes: int) -> int:
+    """How often the bar goes on."""
+    steps = {
+        "embedded": size.embedded.runs + 1,
+        "random": shapes * (size.random.runs + 2),
+        "copying": shapes * (size.copying.runs + 1),
+        "shared-prompt": 2 * (size.shared_repeats + 1),
     }
+    return sum(steps[part] for part in only)
 
 
-def _measure_all(quick: bool, device: str) -> Iterator[list[Measurement]]:
-    """Measure pair by pair."""
-    plans = {
-        "embedded": Plan(batches=(1, 8), new_tokens=16, repeats=1) if quick else Plan(batches=(1, 8, 32), new_tokens=128, repeats=5),
-        "random": Plan(batches=(1, 8), new_tokens=8, repeats=1) if quick else Plan(batches=(1, 8, 32), new_tokens=32, repeats=3),
-    }
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        runs = sum(len(plan.batches) * (plan.repeats + 1) * len(METHODS) for plan in plans.values())
-        bar = progress.add_task("loading the embedded pair", total=runs)
-        yield _measure(ModelPair.from_pretrained(device=device), plans["embedded"], progress, bar)
-        progress.update(bar, description="building a pair with random weights")
-        yield _measure(build_random_pair(QUARTER if quick else QWEN2_0_5B, device), plans["random"], progress, bar)
+def _measure_all(run: Run, only: Sequence[str], shapes: Mapping[str, Shape], device: str) -> None:
+    """Run the parts. Each holds its pair alone and lets go of it at its end, so that only one is in memory."""
+    if "embedded" in only or "shared-prompt" in only:
+        _on_embedded(run, only, device)
+    for name, shape in shapes.items():
+        if "random" in only:
+            _on_random(run, name, shape, device)
+        if "copying" in only:
+            _on_copying(run, name, shape, device)
 
 
-def _measure(pair: ModelPair, plan: Plan, progress: Progress, bar: TaskID) -> list[Measurement]:
-    pair = endless(pair)
-    engine = Engine(pair, max_batch_size=max(plan.batches))
-    encoded = build_prompt(pair, PROMPT, models=["aligned"], base_prompt="template", max_model_len=engine.max_model_len)
-    name = f"{pair.name}, 2 x {parameters(pair.aligned) / 1e6:.0f} M, {str(pair.dtype).removeprefix('torch.')}"
-    measurements = []
-    for rows in plan.batches:
-        timings: dict[str, list[Timing]] = {method: [] for method in METHODS}
-        for repeat in range(plan.repeats + 1):
-            new_tokens = plan.new_tokens if repeat else WARM_UP_TOKENS
-            work = Work(prompt=PROMPT, token_ids=encoded.token_ids["aligned"], rows=rows, new_tokens=new_tokens)
-            for method, run in METHODS.items():
-                progress.update(bar, description=f"{name}: batch {rows}, {method}")
-                timing = run(engine, work)
-                progress.advance(bar)
-                if repeat:
-                    timings[method].append(timing)
-        measurements += [_summarise(name, method, work, runs) for method, runs in timings.items()]
-    return measurements
+def _on_embedded(run: Run, only: Sequence[str], device: str) -> None:
+    with embedded_subject(device) as subject:
+        prompts = (PROMPT.format(who=who) for who in WHO)
+        if "embedded" in only:
+            run.time_methods("answering", subject, run.size.embedded, prompts)
+            run.compare_models(subject)
+        if "shared-prompt" in only:
+            run.share_prompt(subject, prompts)
 
 
-def _summarise(pair: str, method: str, work: Work, runs: list[Timing]) -> Measurement:
-    return Measurement(
-        pair=pair,
-        method=method,
-        batch=work.rows,
-        prompt_tokens=len(work.token_ids),
-        new_tokens=work.new_tokens,
-        repeats=len(runs),
-        tokens_per_second=median(run.tokens / run.total for run in runs),
-        ttft_ms=median(run.ttft * 1000 for run in runs),
-        tpot_ms=median((run.total - run.ttft) / (work.new_tokens - 1) * 1000 for run in runs),
-        base_share=runs[0].base_share,
-    )
+def _on_random(run: Run, name: str, shape: Shape, device: str) -> None:
+    run.progress(f"making a random pair of shape {name}")
+    with made_subject(f"random {name}", shape, device) as subject:
+        run.time_methods("answering", subject, run.size.random, (PROMPT.format(who=who) for who in WHO))
+        run.compare_models(subject)
 
 
-def _table(mine: list[Measurement]) -> Table:
-    """Lay out one pair's measurements."""
-    first = mine[0]
-    title = f"{first.pair}: prompt {first.prompt_tokens} tokens, {first.new_tokens} new, {first.repeats} repeats"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for heading in ("batch", "method", "tokens/s", "ttft ms", "ms/token", "base", "x loop", "x generate"):
-        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
-    last = list(METHODS)[-1]
-    for m in mine:
-        table.add_row(str(m.batch), m.method, *_cells(m, mine), end_section=m.method == last)
-    return table
-
-
-def _cells(m: Measurement, mine: list[Measurement]) -> list[str]:
-    speed = {other.method: other.tokens_per_second for other in mine if other.batch == m.batch}
-    _, loop, generate = METHODS
-    share = "-" if m.base_share is None else f"{m.base_share:.0%}"
-    ratios = [f"{m.tokens_per_second / speed[other]:.2f}" for other in (loop, generate)]
-    return [f"{m.tokens_per_second:.1f}", f"{m.ttft_ms:.1f}", f"{m.tpot_ms:.2f}", share, *ratios]
-
-
-def _as_json(measurement: Measurement) -> dict[str, Any]:
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in vars(measurement).items()}
-
-
-def _processor() -> str:
-    """Name of the processor, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+def _on_copying(run: Run, name: str, shape: Shape, device: str) -> None:
+    run.progress(f"making a copying pair of shape {name}")
+    with made_subject(f"copying {name}", shape, device, save_copying_pair) as subject:
+        run.time_methods("copying", subject, run.size.copying, (copying_prompt(who) for who in WHO))
 
 
 if __name__ == "__main__":

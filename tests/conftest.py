@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from baco import Engine, ModelPair
+from baco.requests import Request
+from tests.gate import Gate, Pass, put_gate, record_passes, record_requests
 from tests.oracle import Oracle
 from tests.pairs import make_pair_folders
 
@@ -63,3 +65,23 @@ def get_oracle(pair_folders: PairFolders) -> Callable[[str], Oracle]:
 def engine(get_engine: Callable[[str], Engine]) -> Engine:
     """An engine over a tiny Llama pair, for tests to which the architecture does not matter."""
     return get_engine("llama")
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
+    """Every pass of any model, as it comes."""
+    return record_passes(monkeypatch)
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Every request that is submitted, as it comes."""
+    return record_requests(monkeypatch)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A gate in front of every step of decoding; it is opened at the end."""
+    gate = put_gate(monkeypatch)
+    yield gate
+    gate.open()

@@ -199,7 +199,7 @@ def test_a_hub_id_that_cannot_be_reached_says_what_to_do(pair_folders: PairFolde
         ({"dtype": "float8"}, ConfigError, "`dtype` must be one of auto, float32, bfloat16, float16, but is 'float8'"),
         ({"device": "tpu"}, ConfigError, "`device` must be one of auto, cpu, cuda, mps"),
         ({"device": "cuda:99"}, ConfigError, "`device`"),
-        ({"quantization": "int4"}, ConfigError, "`quantization` must be None"),
+        ({"quantization": "int3"}, ConfigError, "`quantization` must be None, 'int8' or 'int4', but is 'int3'"),
     ],
 )
 @pytest.mark.usefixtures("no_weights")

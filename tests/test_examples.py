@@ -52,7 +52,8 @@ def test_the_streaming_example_counts_the_tokens_that_it_shows(run: Run) -> None
     assert found and "«" in output
     tokens, base, base_passes, aligned_passes = map(int, found.groups())
     assert 0 < base < tokens
-    assert tokens == base_passes == aligned_passes, "in lockstep, each token is a pass of both models"
+    assert 0 < base_passes and 0 < aligned_passes
+    assert base_passes + aligned_passes < 2 * tokens, "in lockstep, each token would be a pass of both models"
 
 
 def test_the_demo_shows_three_ways_in_both_frameworks_and_counts_truly(run: Run) -> None:

@@ -1,10 +1,12 @@
 """A seed names an answer: the same alone, among others, streamed or not; and nothing is ever silently identical."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
-from baco import Engine, Router, SamplingParams, Token
+from baco import Engine, GenerationResult, Router, SamplingParams, Token
+from baco.results import Passes
 
 PROMPT = "Write a short poem about the captain and the sea."
 OTHERS = [f"{'Tell me more about it. ' * (i % 5)}What is the story of the {i} fish?" for i in range(16)]
@@ -21,9 +23,14 @@ PARAMS = SamplingParams(n=3, max_tokens=16, temperature=0.9, top_p=0.95, repetit
 routers = pytest.mark.parametrize("router", ROUTERS, ids=lambda router: router.name)
 
 
+def answer(result: GenerationResult) -> GenerationResult:
+    """All of a result but what it cost: what was read before is not read again, and others share the passes."""
+    return replace(result, passes=Passes(base=0, aligned=0))
+
+
 @routers
 def test_the_same_request_gives_the_same_answers_again(engine: Engine, router: Router) -> None:
-    assert engine.generate(PROMPT, PARAMS, router) == engine.generate(PROMPT, PARAMS, router)
+    assert answer(engine.generate(PROMPT, PARAMS, router)) == answer(engine.generate(PROMPT, PARAMS, router))
 
 
 @routers
@@ -55,14 +62,14 @@ def test_a_streamed_request_gives_what_it_gives_at_once(engine: Engine, router: 
     for candidate in at_once.candidates:
         assert tuple(tokens[candidate.index]) == candidate.tokens
         assert reasons[candidate.index] == candidate.finish_reason
-    assert events[-1].result == at_once
+    assert events[-1].result is not None and answer(events[-1].result) == answer(at_once)
     assert all(event.result is None for event in events[:-1])
 
 
 @routers
 def test_equal_prompts_in_one_batch_share_a_seed_and_so_their_answers(engine: Engine, router: Router) -> None:
     found = engine.generate_batch([PROMPT, OTHERS[0], PROMPT, PROMPT], PARAMS, router)
-    assert found[0] == found[2] == found[3]
+    assert answer(found[0]) == answer(found[2]) == answer(found[3])
     assert found[0].candidates != found[1].candidates
 
 
@@ -93,7 +100,7 @@ def test_other_seeds_give_other_answers(engine: Engine) -> None:
 @routers
 def test_the_seed_in_the_result_of_an_unseeded_request_reproduces_it(engine: Engine, router: Router) -> None:
     unseeded = engine.generate(PROMPT, SamplingParams(n=2, max_tokens=16), router)
-    assert engine.generate(PROMPT, SamplingParams(n=2, max_tokens=16, seed=unseeded.seed), router) == unseeded
+    assert answer(engine.generate(PROMPT, SamplingParams(n=2, max_tokens=16, seed=unseeded.seed), router)) == answer(unseeded)
 
 
 def test_unseeded_requests_differ_also_within_one_batch(engine: Engine) -> None:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from baco.errors import ConfigError
+from baco.linear import WeightOnlyLinear
 from baco.pair import ModelPair
 from baco.presets import EMBEDDED
 from baco.routers import Router
@@ -122,7 +123,8 @@ def map_key(router: Router, base_prompt: str) -> str:
 def load_map(pair: ModelPair, key: str) -> CalibrationMap | None:
     """Find a map that ships with the embedded pair or was measured before."""
     shipped = Path(str(files("baco") / "pairs" / EMBEDDED / "calibration.json"))
-    for path in [shipped] * (pair.name == EMBEDDED) + [_cache_file(pair)]:
+    as_shipped = pair.name == EMBEDDED and (pair.config is None or pair.config.quantization is None)
+    for path in [shipped] * as_shipped + [_cache_file(pair)]:
         if path.is_file():
             table = json.loads(path.read_text())
             if key in table:
@@ -152,4 +154,6 @@ def _fingerprint(model: PreTrainedModel) -> bytes:
     """Tell models apart by their shape and by a few weights of every tensor."""
     parts = [type(model).__name__, str(model.dtype)]
     parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
+    parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
     return "\n".join(parts).encode()

@@ -8,21 +8,17 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
+from baco.catalogue import pairs_table
 from baco.cli_options import Settings, with_settings
 from baco.config import SamplingParams
 from baco.errors import BacoError, ConfigError
-from baco.presets import EMBEDDED, PRESETS
 from baco.results import GenerationResult
 from baco.terminal import (
     DISTINCT_MEANS,
@@ -109,22 +105,11 @@ def compare(prompt: Prompt, *, n: Count = 6, as_json: AsJson = False, settings: 
 
 @app.command()
 def pairs() -> None:
-    """List the pairs that can be loaded by name."""
-    table = Table(box=SIMPLE_HEAD, caption="memory: the weights of both models in bfloat16; the cache of running answers comes on top")
-    for heading in ("name", "base", "aligned", "size", "memory", "licence"):
-        table.add_column(
-            heading, justify="right" if heading in ("size", "memory") else "left", no_wrap=heading in ("name", "size", "memory")
-        )
-    size = _embedded_size()
-    table.add_row(EMBEDDED, "(in the package)", "(in the package)", _size(size), _memory(size), "Apache-2.0", style="bold")
-    for preset in PRESETS.values():
-        billions = preset.parameters
-        terms = preset.license + (", gated" if preset.gated else "")
-        table.add_row(preset.name, preset.base, preset.aligned, _size(billions), _memory(billions), terms)
+    """List the pairs that can be loaded by name, and the memory that each takes."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    console.print(table)
+    console.print(pairs_table())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -222,18 +207,3 @@ def _document(content: dict[str, Any]) -> str:
 
 def _router_name(result: GenerationResult) -> str:
     return result.router if result.threshold is None else f"{result.router} {result.threshold:.2f}"
-
-
-def _embedded_size() -> float:
-    """Billions of parameters of one model of the embedded pair, whose weights are stored in two bytes each."""
-    return Path(str(files("baco") / "pairs" / EMBEDDED / "aligned" / "model.safetensors")).stat().st_size / 2e9
-
-
-def _size(billions: float) -> str:
-    return f"{billions:.2f} B" if billions >= 0.45 else f"{billions * 1000:.3g} M"
-
-
-def _memory(billions: float) -> str:
-    """Memory of two models in bfloat16, two bytes a parameter."""
-    gigabytes = 2 * 2 * billions
-    return f"{gigabytes:.1f} GB" if gigabytes >= 0.1 else f"{gigabytes * 1000:.0f} MB"

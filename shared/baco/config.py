@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from baco.errors import ConfigError, check_keywords
 
@@ -15,6 +15,7 @@ Configured = TypeVar("Configured")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+Quantization = Literal["int8", "int4"]
 MAX_LOGPROBS = 20
 MIN_TEMPERATURE = 0.01
 """The smallest temperature above 0. Below it, logits divided by it leave float32's exact range; 0 itself is greedy (our own choice)."""
@@ -57,20 +58,28 @@ class PairConfig:
 
     base: str
     """Folder or hub id of the base model."""
-    aligned: str
+    aligned: str | None = None
     """Folder or hub id of the aligned model."""
+    aligned_adapter: str | None = None
+    """Folder or hub id of a LoRA adapter that makes the aligned model of the base; either this or `aligned`."""
     device: str = "auto"
     """"auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps"."""
     dtype: str = "auto"
     """"auto", "float32", "bfloat16" or "float16"."""
+    quantization: Quantization | None = None
+    """Bits in which the weights of linear layers are kept: None (as `dtype` says), "int8" or "int4"."""
 
     def __post_init__(self) -> None:
-        for argument in ("base", "aligned"):
+        if self.aligned is not None and self.aligned_adapter is not None:
+            raise ConfigError("give `aligned` (a whole model) or `aligned_adapter` (a LoRA adapter of the base), not both")
+        for argument in ("base", "aligned" if self.aligned_adapter is None else "aligned_adapter"):
             value = getattr(self, argument)
             require(isinstance(value, str) and bool(value.strip()), argument, "a folder or a hub id", value)
         kind = self.device.split(":")[0] if isinstance(self.device, str) else self.device
         require(kind in DEVICES, "device", f"one of {', '.join(DEVICES)} (or cuda:<index>)", self.device)
         require(self.dtype in DTYPES, "dtype", f"one of {', '.join(DTYPES)}", self.dtype)
+        quantized = self.quantization is None or self.quantization in get_args(Quantization)
+        require(quantized, "quantization", "None, 'int8' or 'int4'", self.quantization)
 
 
 @strict_keywords

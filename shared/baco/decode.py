@@ -1,223 +1,219 @@
-"""The decode loop: two models, one route and one token per row and step. Everything that generates consumes `Decoder.steps`.
+"""The decode loop: rows of two models that take turns. Everything that generates consumes `Decoder.step`.
 
-Knows token ids, not text. Shapes: B rows still running, V the pair's vocabulary. This is lockstep: each step passes the last token
-through every model that the rows' routers use.
+A step is one pass of one model over every row that has something for it to read: a piece of a prompt, the tokens since its last turn, and
+what is proposed behind them. Rows come and go between steps, and may be in different phases. Knows token ids, not text.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence as Collection
+from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
-
-from baco.config import SamplingParams
+from baco.attention import Feed
+from baco.drafting import PromptLookup
 from baco.model_runner import ModelRunner
-from baco.noise import step_keys
 from baco.pair import ModelPair
-from baco.prompts import Prompt
-from baco.results import FinishReason, Model
-from baco.routers import Prefix, Router, Signals
-from baco.routers.plan import RoutingPlan
-from baco.sampling import SamplingBatch, penalise, sample
-from baco.surface import Surface
+from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_length
+from baco.results import Model
+from baco.schedule import Schedule
+from baco.sequence import FinalToken
+from baco.views import Cell, Row, ViewReader
+
+CHUNK = 512
+"""Tokens of prompts that one pass reads while rows wait for their next token, so that long prompts do not hold them up."""
+SHORT_FEED = 32
+"""A row with no more unread tokens than this is not counted as a prompt."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One answer to be decoded."""
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A row's place in the batch."""
 
-    prompt: Prompt
-    params: SamplingParams
-    router: Router
-    seed: int
-    sample_index: int
-    max_tokens: int
-    """Longest answer that the request and the context window allow."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IdLogprobs:
-    """Natural log-probabilities of one step of one row, by token id, under the token's owner."""
-
-    chosen: float
-    top: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """One new token for each running row; all lists have the same order."""
-
-    rows: list[int]
-    token_ids: list[int]
-    from_base: list[bool]
-    finish_reasons: list[FinishReason | None]
-    """"stop" for an end token, "length" for the last token that fits, None for a row that goes on."""
-    logprobs: list[IdLogprobs | None]
+    row: Row
+    lookup: PromptLookup
+    index: int
+    """Slot of the caches that the row stands in."""
+    sources: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
+    """For each model: another slot that is reading the same beginning, and its length, while that is worth waiting for."""
+    waited: int = 1
+    """Steps since the row's last progress."""
 
 
 class Decoder:
-    """Decodes rows together. All rows must use the same models; prompts may have any lengths, and equal prompts share one prefill."""
+    """Decodes rows together, whatever their prompts, routers and settings."""
 
-    def __init__(self, pair: ModelPair, rows: Sequence[Row]) -> None:
+    def __init__(self, pair: ModelPair, prefixes: dict[Model, PrefixCache], schedule: Schedule) -> None:
         self.pair = pair
-        self.rows = rows
-        self.lexicon = pair.lexicon
-        self.models: tuple[Model, ...] = tuple(rows[0].prompt.token_ids)
-        self.runners = {which: ModelRunner(pair.model(which), pair.vocab_size, _replacement_id(pair, which)) for which in self.models}
-        self.end_ids = {which: torch.tensor(sorted(pair.end_ids(which)), device=pair.device) for which in self.models}
-        self.generated: list[list[int]] = [[] for _ in rows]
-        self.passes: list[dict[Model, int]] = [{} for _ in rows]
-        """For each row: passes of each model until the row ended."""
-        self.running = list(range(len(rows)))
-        self._ended: set[int] = set()
+        self.prefixes = prefixes
+        self.schedule = schedule
+        self.slots: list[Slot] = []
+        """Running rows, in the order of the caches' slots."""
+        self._runners: dict[Model, ModelRunner] = {}
+        self._reader: ViewReader | None = None
 
-    def steps(self) -> Iterator[Step]:
-        """Yield steps until every row has ended, by itself or by `finish`."""
-        logits = self._prefill()
-        while True:
-            step = self._step(logits)
-            self._note(step)
-            yield step
-            self._drop_ended()
-            if not self.running:
-                return
-            logits = {which: runner.step(self.last_tokens) for which, runner in self.runners.items()}
+    def add(self, row: Row) -> None:
+        """Take a row in; what others have read already, or are reading, it will not read again."""
+        slot = Slot(row, PromptLookup(row.prompt.token_ids.get("aligned") or row.prompt.token_ids["base"]), len(self.slots))
+        for which, prompt in row.prompt.token_ids.items():
+            runner = self._runner(which)
+            runner.cache.reserve(slot.index + 1, 0)
+            longest, source = self._longest_shared(which, slot)
+            held, prefix = self.prefixes[which].find(prompt[:-1])
+            if prefix is not None and held >= longest:
+                runner.cache.reserve(0, held)
+                runner.cache.put(slot.index, prefix.layers, held)
+                row.sequence.seen[which] = held
+            elif source is not None:
+                slot.sources[which] = (source, longest)
+        self.slots.append(slot)
+        self._reader = None
 
-    def finish(self, row: int) -> None:
-        """End a row from outside: a stop text, a cancellation, a deadline."""
-        self._ended.add(row)
+    def remove(self, row: Row) -> None:
+        """Let a row go, ended or not. Its slot is filled with the last one, so that running rows stand together."""
+        gone = next(slot for slot in self.slots if slot.row is row)
+        for slot in self.slots:
+            for which in [which for which, (source, _) in slot.sources.items() if source is gone]:
+                self._copy_from_source(slot, which)
+        self._keep_prefixes(gone)
+        last = self.slots.pop()
+        if last is not gone:
+            for which, seen in last.row.sequence.seen.items():
+                self._runners[which].cache.copy_slot(last.index, gone.index, seen)
+            last.index = gone.index
+            self.slots[gone.index] = last
+        self._reader = None
 
-    def _prefill(self) -> dict[Model, Tensor]:
-        """Read every distinct prompt once, and give each row its copy; return the logits [B, V] of each model."""
-        device = self.pair.device
-        distinct: dict[tuple[tuple[int, ...], ...], int] = {}
-        keys = [tuple(tuple(row.prompt.token_ids[which]) for which in self.models) for row in self.rows]
-        source = [distinct.setdefault(key, len(distinct)) for key in keys]
-        logits = {}
-        for position, which in enumerate(self.models):
-            first = self.runners[which].prefill([list(key[position]) for key in distinct])
-            self.runners[which].cache.select(source)
-            logits[which] = first[torch.tensor(source, device=device)]
-        params = [row.params for row in self.rows]
-        self.sampling = SamplingBatch.build(params, [row.seed for row in self.rows], [row.sample_index for row in self.rows], device)
-        self.plan = RoutingPlan.build([row.router for row in self.rows], device)
-        self.owners = torch.zeros(len(self.rows), dtype=torch.bool, device=device)
-        self.last_tokens = torch.full((len(self.rows),), -1, device=device)
-        self.positions = torch.zeros(len(self.rows), dtype=torch.int64, device=device)
-        self.seen = self._prompt_tokens() if any(p.repetition_penalty != 1 for p in params) else {}
-        return logits
+    def release(self) -> None:
+        """Give the caches' memory back. No row may be running."""
+        assert not self.slots, "rows are still running"
+        for runner in self._runners.values():
+            runner.cache.release()
 
-    def _prompt_tokens(self) -> dict[Model, Tensor]:
-        """Which tokens each model's prompt holds, bool [B, V]."""
-        seen = {}
-        for which in self.models:
-            seen[which] = torch.zeros(len(self.rows), self.pair.vocab_size, dtype=torch.bool, device=self.pair.device)
-            for index, row in enumerate(self.rows):
-                seen[which][index, row.prompt.token_ids[which]] = True
-        return seen
+    def shrink(self) -> None:
+        """Give back what the caches hold for rows that no longer run."""
+        for runner in self._runners.values():
+            runner.cache.shrink(len(self.slots))
 
-    @torch.inference_mode()
-    def _step(self, logits: dict[Model, Tensor]) -> Step:
-        """Route and draw one token per running row, from logits [B, V]."""
-        self.owners = self._route(logits)
-        self.last_tokens = sample(self._allowed(logits), self.sampling, self.positions)
-        self.positions = self.positions + 1
-        for tokens_seen in self.seen.values():
-            tokens_seen.scatter_(1, self.last_tokens[:, None], True)
-        ended = torch.where(self.owners, self._ends("base"), self._ends("aligned"))
-        token_ids, from_base, ends = torch.stack([self.last_tokens, self.owners, ended]).tolist()  # the one copy to the host
-        return Step(
-            rows=list(self.running),
-            token_ids=token_ids,
-            from_base=[bool(owner) for owner in from_base],
-            finish_reasons=[self._reason(row, bool(end)) for row, end in zip(self.running, ends, strict=True)],
-            logprobs=self._logprobs(logits),
-        )
+    def step(self, alone: Row | None = None) -> list[tuple[Row, list[FinalToken]]]:
+        """Run one pass; return the rows that it brought forward with their new tokens.
 
-    def _route(self, logits: dict[Model, Tensor]) -> Tensor:
-        """Say who owns the next tokens, bool [B]."""
-        if "base" not in logits or "aligned" not in logits:
-            return torch.full_like(self.owners, "base" in logits)
-        signals = Signals(
-            base_logits=logits["base"],
-            aligned_top1=logits["aligned"].argmax(-1) if self.plan.any_reads_aligned else None,
-            reads_aligned=self.plan.reads_aligned,
-            step_keys=step_keys(self.sampling.row_keys, self.positions),
-            lexicon=self.lexicon,
-            prefixes=lambda slots: [self._prefix(slot, logits) for slot in slots],
-        )
-        return self.plan.route(signals, self.owners, self.last_tokens)
+        Args:
+            alone: the only row to feed, to find out which one makes a pass fail.
+        """
+        slots = [slot for slot in self.slots if alone is None or slot.row is alone]
+        which = self.schedule.choose([(slot.row.sequence.needs(), slot.waited) for slot in slots])
+        if alone is not None:
+            for slot in slots:
+                self._copy_from_source(slot, which)
+        feeds = self._feeds(which, slots)
+        fed = [self.slots[feed.slot] for feed in feeds]
+        cells, wanted = _cells(which, feeds, fed)
+        runner = self._runner(which)
+        runner.cache.reserve(len(self.slots), max(feed.end for feed in feeds))
+        with self.schedule.timed(sum(len(feed.token_ids) for feed in feeds)):
+            logits = runner.forward(feeds, wanted)
+            if self._reader is None:
+                self._reader = ViewReader(self.pair, [slot.row for slot in self.slots])
+            views = self._reader.read(which, logits, cells) if cells else []
+        writing = [feed for feed, slot in zip(feeds, fed, strict=True) if feed.start >= len(slot.row.sequence.prompts[which])]
+        for feed, slot in zip(feeds, fed, strict=True):
+            slot.row.sequence.seen[which] = feed.end
+            slot.row.passes.count(which, self.schedule.passes)
+        for cell, view in zip(cells, views, strict=True):
+            self.slots[cell.row].row.sequence.views[which][cell.position] = view
+        progress = self._resolve(slots)
+        if len(writing) == len(feeds):
+            self.schedule.learn(len(slots), sum(len(feed.token_ids) for feed in feeds), sum(len(finals) for _, finals in progress))
+        return progress
 
-    def _prefix(self, slot: int, logits: dict[Model, Tensor]) -> Prefix:
-        name = Surface.of(self.pair.tokenizer).text
-        return Prefix(
-            text=str(self.pair.tokenizer.decode(self.generated[self.running[slot]])),
-            base_token=name(int(logits["base"][slot].argmax())),
-            aligned_token=name(int(logits["aligned"][slot].argmax())),
-        )
+    def _resolve(self, slots: Collection[Slot]) -> list[tuple[Row, list[FinalToken]]]:
+        progress = []
+        for slot in slots:
+            sequence = slot.row.sequence
+            finals = sequence.resolve()
+            slot.waited = 1 if finals else slot.waited + 1
+            if finals:
+                progress.append((slot.row, finals))
+                slot.row.forget_noise()
+            if sequence.mode == "routed" and self.schedule.speculates and not sequence.ended:
+                slot.lookup.extend(sequence)
+        return progress
 
-    def _allowed(self, logits: dict[Model, Tensor]) -> Tensor:
-        """Logits [B, V] that the owners may draw from: penalised, and without special tokens where the base may not write them."""
-        if self.seen:
-            logits = {which: penalise(values, self.seen[which], self.sampling.repetition_penalty) for which, values in logits.items()}
-        masked = (self.owners & self.plan.masks_special)[:, None] & self.lexicon.special
-        return _by_owner(logits, self.owners).masked_fill(masked, -torch.inf)
+    def _feeds(self, which: Model, slots: Collection[Slot]) -> list[Feed]:
+        """What each row is fed: what it needs, and what it can use, since the pass is made anyway."""
+        feeds: list[Feed] = []
+        budget = CHUNK if len(slots) > 1 else 8 * CHUNK
+        for slot in slots:
+            sequence = slot.row.sequence
+            if which not in sequence.prompts or not self._is_ready(slot, which):
+                continue
+            unread = sequence.unread(which, self.schedule.reach(sequence, slot.lookup.open_tokens))
+            in_prompt = sequence.seen[which] < len(sequence.prompts[which])
+            if not (in_prompt or self.schedule.speculates or sequence.needs() == which):
+                continue
+            count = len(unread)
+            if count > SHORT_FEED:
+                count = min(count, budget)
+                budget -= count
+            if count:
+                tokens = sequence.slice(which, unread.start, unread.start + count)
+                feeds.append(Feed(slot=slot.index, start=unread.start, token_ids=tokens))
+        assert feeds, "no row can go on"
+        return feeds
 
-    def _ends(self, which: Model) -> Tensor:
-        """Whether each new token would end an answer of this model, bool [B]."""
-        if which not in self.end_ids:
-            return torch.zeros_like(self.owners)
-        return torch.isin(self.last_tokens, self.end_ids[which])
+    def _is_ready(self, slot: Slot, which: Model) -> bool:
+        """Whether a row can read on, or waits for another one that is reading the same."""
+        if which not in slot.sources:
+            return True
+        source, length = slot.sources[which]
+        if source.row.sequence.seen[which] < length:
+            return False
+        self._copy_from_source(slot, which)
+        return True
 
-    def _reason(self, row: int, ends: bool) -> FinishReason | None:
-        if ends:
-            return "stop"
-        return "length" if len(self.generated[row]) + 1 >= self.rows[row].max_tokens else None
+    def _copy_from_source(self, slot: Slot, which: Model) -> None:
+        """Take over what the source has read by now."""
+        if which in slot.sources:
+            source, length = slot.sources.pop(which)
+            length = min(length, source.row.sequence.seen[which])
+            if length > slot.row.sequence.seen[which]:
+                self._runners[which].cache.copy_slot(source.index, slot.index, length)
+                slot.row.sequence.seen[which] = length
 
-    def _logprobs(self, logits: dict[Model, Tensor]) -> list[IdLogprobs | None]:
-        wanted = [self.rows[row].params.logprobs for row in self.running]
-        if all(count is None for count in wanted):
-            return [None] * len(wanted)
-        scores = _by_owner(logits, self.owners).log_softmax(-1)  # [B, V]
-        chosen: list[float] = scores.gather(1, self.last_tokens[:, None]).flatten().tolist()
-        best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
-        tops = [list(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
-        return [
-            None if count is None else IdLogprobs(chosen=value, top=tuple(top[:count]))
-            for count, value, top in zip(wanted, chosen, tops, strict=True)
-        ]
+    def _longest_shared(self, which: Model, slot: Slot) -> tuple[int, Slot | None]:
+        """The running row that begins most alike, and how many tokens that is; its last token each row reads itself, for its own draw."""
+        prompt = slot.row.prompt.token_ids[which]
+        longest, best = SHORTEST_PREFIX - 1, None
+        for other in self.slots:
+            if which in other.row.sequence.prompts:
+                length = min(common_length(prompt, other.row.sequence.prompts[which]), len(prompt) - 1)
+                if length > longest:
+                    longest, best = length, other
+        return longest, best
 
-    def _note(self, step: Step) -> None:
-        for row, token_id, reason in zip(step.rows, step.token_ids, step.finish_reasons, strict=True):
-            self.generated[row].append(token_id)
-            self.passes[row] = {which: runner.passes for which, runner in self.runners.items()}
-            if reason is not None:
-                self._ended.add(row)
+    def _keep_prefixes(self, slot: Slot) -> None:
+        """Keep what a leaving row has read, for prompts that begin alike."""
+        sequence = slot.row.sequence
+        for which, prompt in sequence.prompts.items():
+            length = min(sequence.seen[which], len(prompt) + sequence.final)
+            cache = self.prefixes[which]
+            if length >= SHORTEST_PREFIX and cache.budget and not cache.covers(prompt[: min(length, len(prompt) - 1)]):
+                token_ids = tuple(sequence.slice(which, 0, length))
+                cache.add(Prefix(token_ids, self._runners[which].cache.take(slot.index, length)))
 
-    @torch.inference_mode()
-    def _drop_ended(self) -> None:
-        """Take ended rows out of the batch, so that they cost nothing more."""
-        if self._ended.isdisjoint(self.running):
-            return
-        slots = [slot for slot, row in enumerate(self.running) if row not in self._ended]
-        self.running = [self.running[slot] for slot in slots]
-        kept = torch.tensor(slots, dtype=torch.int64, device=self.pair.device)
-        for runner in self.runners.values():
-            runner.cache.select(slots)
-        self.sampling, self.plan = self.sampling.select(kept), self.plan.select(kept)
-        self.owners, self.last_tokens, self.positions = self.owners[kept], self.last_tokens[kept], self.positions[kept]
-        self.seen = {which: tokens[kept] for which, tokens in self.seen.items()}
-
-
-def _by_owner(logits: dict[Model, Tensor], owners: Tensor) -> Tensor:
-    """Each row's logits [B, V] under its owner."""
-    if "base" not in logits:
-        return logits["aligned"]
-    if "aligned" not in logits:
-        return logits["base"]
-    return torch.where(owners[:, None], logits["base"], logits["aligned"])
+    def _runner(self, which: Model) -> ModelRunner:
+        if which not in self._runners:
+            # What a model reads in place of a token that only the other one has: its end token, a boundary (our own choice).
+            replacement = min(self.pair.end_ids(which), default=0)
+            self._runners[which] = ModelRunner(self.pair.model(which), self.pair.vocab_size, replacement)
+        return self._runners[which]
 
 
-def _replacement_id(pair: ModelPair, which: Model) -> int:
-    """What a model reads in place of a token that only the other one has: its end token, a boundary (our own choice)."""
-    return min(pair.end_ids(which), default=0)
+def _cells(which: Model, feeds: Collection[Feed], fed: Collection[Slot]) -> tuple[list[Cell], list[int]]:
+    """The positions that a pass is asked about, and the packed indices of the tokens before them."""
+    cells, wanted, offset = [], [], 0
+    for feed, slot in zip(feeds, fed, strict=True):
+        length = len(slot.row.sequence.prompts[which])
+        for index in range(max(feed.start, length + slot.row.sequence.final - 1), feed.end):
+            cells.append(Cell(feed.slot, index + 1 - length))
+            wanted.append(offset + index - feed.start)
+        offset += len(feed.token_ids)
+    return cells, wanted

@@ -28,7 +28,10 @@ _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 def held_length(text: str, stops: Sequence[str]) -> int:
     """Length of the longest suffix of `text` that more text could turn into a stop text (a whole stop text is no such suffix)."""
     longest = max(map(len, stops), default=0) - 1
+    beginnings = {stop[0] for stop in stops}
     for start in range(max(0, len(text) - longest), len(text)):
+        if text[start] not in beginnings:
+            continue
         tail = text[start:]
         if any(len(stop) > len(tail) and stop.startswith(tail) for stop in stops):
             return len(tail)

@@ -1,9 +1,10 @@
-"""`Engine`: what a user holds. Checks and resolves requests, and hands them to the decode loop."""
+"""`Engine`: what a user holds. Checks and resolves requests, and hands them to the pair's scheduler."""
 
 import asyncio
 import secrets
-import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
 
 from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
 from baco.chat_template import Message
@@ -11,34 +12,45 @@ from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
 from baco.pair import ModelPair
 from baco.prompts import build_prompt
-from baco.requests import Request, run
+from baco.requests import Request
 from baco.results import GenerationResult, StreamEvent
 from baco.routers import Router
+from baco.scheduler import Scheduler
 from baco.tools import Tool
 
 Messages = str | Sequence[Message]
+MAX_WAITING = 4096
 
 
 class Engine:
     """Decodes prompts with a pair of models.
 
+    Engines are cheap. All engines of a pair, and all threads and tasks that use them, share one worker, whose passes serve everybody's
+    requests together.
+
     Args:
         pair: the models.
         max_batch_size: rows (prompts times n) that are decoded together.
         max_model_len: longest prompt and answer together, in tokens; None takes the smaller of the models' windows.
+        max_waiting: answers that may wait for a place; with as many waiting, a further request is refused with `QueueFullError`. A batch
+            of any size is taken whole where fewer wait.
 
     Raises:
         ConfigError: a value is out of its range.
     """
 
-    def __init__(self, pair: ModelPair, *, max_batch_size: int = 32, max_model_len: int | None = None) -> None:
+    def __init__(
+        self, pair: ModelPair, *, max_batch_size: int = 32, max_model_len: int | None = None, max_waiting: int = MAX_WAITING
+    ) -> None:
         require(is_integer(max_batch_size) and max_batch_size >= 1, "max_batch_size", "an integer of at least 1", max_batch_size)
+        require(is_integer(max_waiting) and max_waiting >= 1, "max_waiting", "an integer of at least 1", max_waiting)
         window = pair.context_window
         fits = max_model_len is None or (is_integer(max_model_len) and 2 <= max_model_len <= window)
         require(fits, "max_model_len", f"None or an integer in [2, {window}], the smaller of the models' windows", max_model_len)
         self.pair = pair
         self.max_batch_size = max_batch_size
         self.max_model_len = max_model_len or window
+        self.max_waiting = max_waiting
 
     def generate(
         self,
@@ -74,8 +86,7 @@ class Engine:
         tools: Sequence[Tool] | None = None,
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
-        requests = self._requests(batch, params, router, base_prompt, tools)
-        return _collect(requests, run(self.pair, requests, self.max_batch_size))
+        return self._run(self._requests(batch, params, router, base_prompt, tools))
 
     def stream(
         self,
@@ -87,8 +98,7 @@ class Engine:
         tools: Sequence[Tool] | None = None,
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
-        requests = self._requests([messages], params, router, base_prompt, tools)
-        return (event for _, event in run(self.pair, requests, self.max_batch_size))
+        return self._events(self._requests([messages], params, router, base_prompt, tools)[0])
 
     async def agenerate(
         self,
@@ -112,16 +122,12 @@ class Engine:
         tools: Sequence[Tool] | None = None,
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
-        cancelled = threading.Event()
-
-        def work() -> list[GenerationResult]:
-            requests = self._requests(batch, params, router, base_prompt, tools)
-            return _collect(requests, run(self.pair, requests, self.max_batch_size, cancelled))
-
+        requests = await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools)
         try:
-            return await asyncio.to_thread(work)
+            self._submit(requests)
+            return [await asyncio.wrap_future(request.done) for request in requests]
         finally:
-            cancelled.set()
+            _cancel(requests)
 
     async def astream(
         self,
@@ -133,27 +139,22 @@ class Engine:
         tools: Sequence[Tool] | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
-        loop, cancelled = asyncio.get_running_loop(), threading.Event()
-        queue: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
+        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools)
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
 
-        def work() -> None:
-            try:
-                requests = self._requests([messages], params, router, base_prompt, tools)
-                for _, event in run(self.pair, requests, self.max_batch_size, cancelled):
-                    loop.call_soon_threadsafe(queue.put_nowait, event)
-                loop.call_soon_threadsafe(queue.put_nowait, None)
-            except BaseException as error:
-                loop.call_soon_threadsafe(queue.put_nowait, error)
+        def hand_over(item: StreamEvent | Future[GenerationResult]) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, item)
 
-        worker = loop.run_in_executor(None, work)
+        request.on_event = hand_over
+        request.done.add_done_callback(hand_over)
         try:
-            while (item := await queue.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
+            self._submit([request])
+            while not isinstance(item := await queue.get(), Future):
                 yield item
+            item.result()
         finally:
-            cancelled.set()
-            await asyncio.shield(worker)
+            request.cancel()
 
     def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
         """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
@@ -181,8 +182,7 @@ class Engine:
         requests = [
             request for value in thresholds for request in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)
         ]
-        results = _collect(requests, run(self.pair, requests, self.max_batch_size))
-        usages = [result.usage for result in results]
+        usages = [result.usage for result in self._run(requests)]
         groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
 
@@ -213,12 +213,37 @@ class Engine:
                 router=router,
                 seed=secrets.randbits(63) if params.seed is None else params.seed,
                 max_model_len=self.max_model_len,
+                max_batch_size=self.max_batch_size,
             )
             for prompt in prompts
         ]
 
+    def _submit(self, requests: Sequence[Request]) -> None:
+        Scheduler.of(self.pair).submit(self.pair, requests, self.max_waiting)
 
-def _collect(requests: Sequence[Request], events: Iterator[tuple[int, StreamEvent]]) -> list[GenerationResult]:
-    """Run to the end and return the results in the order of the requests."""
-    results = {number: event.result for number, event in events if event.result is not None}
-    return [results[number] for number in range(len(requests))]
+    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
+        """Decode requests to their end; if one fails, or the caller is interrupted, the others are ended as well."""
+        try:
+            self._submit(requests)
+            return [request.done.result() for request in requests]
+        finally:
+            _cancel(requests)
+
+    def _events(self, request: Request) -> Iterator[StreamEvent]:
+        """Submit a request once its first event is asked for."""
+        queue: SimpleQueue[StreamEvent | Future[GenerationResult]] = SimpleQueue()
+        request.on_event = queue.put
+        request.done.add_done_callback(queue.put)
+        try:
+            self._submit([request])
+            while not isinstance(item := queue.get(), Future):
+                yield item
+            item.result()
+        finally:
+            request.cancel()
+
+
+def _cancel(requests: Sequence[Request]) -> None:
+    """End what has not ended."""
+    for request in requests:
+        request.cancel()

@@ -9,6 +9,8 @@ BacoError
 ├── PromptError (ValueError)          a prompt that cannot be decoded
 │   ├── ChatTemplateError             a tokenizer without a chat template, or one that refuses the messages
 │   └── ContextOverflowError          prompt and answer do not fit into the context window
+├── QueueFullError                    too many requests are waiting
+├── OutOfMemoryError (MemoryError)    one request alone does not fit into memory
 └── MissingExtraError (ImportError)   an optional dependency is not installed
 """
 
@@ -65,6 +67,28 @@ class ContextOverflowError(PromptError):
             f"the {model} model's prompt has {prompt_tokens} tokens, but its context window holds {max_model_len} "
             f"(prompt and at least one new token); shorten the prompt by {prompt_tokens - max_model_len + 1} tokens "
             "or raise Engine(max_model_len=…) if the models allow it"
+        )
+
+
+class QueueFullError(BacoError):
+    """Too many requests are waiting for this pair. The refused request has cost nothing, and can be sent again later."""
+
+    def __init__(self, waiting: int, max_waiting: int) -> None:
+        self.waiting = waiting
+        self.max_waiting = max_waiting
+        super().__init__(
+            f"{waiting} answers are waiting already, and Engine(max_waiting={max_waiting}) takes no more; send the request again later, "
+            "or raise the bound"
+        )
+
+
+class OutOfMemoryError(BacoError, MemoryError):
+    """A request does not fit into memory even when it is decoded alone."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"not even one answer at a time fits into memory ({reason}); use a shorter prompt, a smaller max_model_len or dtype, or "
+            "quantization"
         )
 
 

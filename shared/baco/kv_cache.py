@@ -1,8 +1,9 @@
-"""Key-value cache with one slot per row, each at its own length: ragged batches, shared prefills and rollback without padding tricks.
+"""Key-value cache with one slot per row, each at its own length: ragged batches, shared prefixes and rollback without padding tricks.
 
-Layers are preallocated `[B, H, S, D]` tensors; a pass writes each row's keys and values at that row's own positions and reads the
-first `window` entries, and the attention mask hides what a row has not written. Rolling a row back is lowering its length: later
-writes overwrite the rest. Sliding layers keep all positions too; their window is in the mask.
+Layers are preallocated `[slots, S, H, D]` tensors, so that one token's heads lie side by side. A pass is one packed sequence of N tokens,
+whichever rows they belong to; every token is written at its own (slot, position). A row's length is known to its owner only: rolling back
+is feeding from an earlier position, since later writes overwrite the rest and no mask ever shows what a row has not been fed. Sliding
+layers keep all positions too; their window is in the mask.
 """
 
 from typing import Any
@@ -11,11 +12,12 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-INITIAL_CAPACITY = 128
+FIRST_CAPACITY = 128
+FIRST_SLOTS = 1
 
 
 class SlotLayer(CacheLayerMixin):
-    """Keys and values of one attention layer, `[B, H, S, D]`."""
+    """Keys and values of one attention layer, `[slots, S, H, D]`."""
 
     def __init__(self, owner: "SlotCache") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -23,41 +25,38 @@ class SlotLayer(CacheLayerMixin):
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocate for the shapes of the first pass."""
-        rows, capacity = self.owner.rows, self.owner.capacity
-        self.keys = key_states.new_zeros(rows, key_states.shape[1], capacity, key_states.shape[3])
-        self.values = value_states.new_zeros(rows, value_states.shape[1], capacity, value_states.shape[3])
+        slots, capacity = self.owner.slots, self.owner.capacity
+        self.keys = key_states.new_zeros(slots, capacity, key_states.shape[1], key_states.shape[3])
+        self.values = value_states.new_zeros(slots, capacity, value_states.shape[1], value_states.shape[3])
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write `[B, H, Q, D]` at the rows' positions and return the window `[B, H, W, D]`."""
+        """Write `[1, H, N, D]` where the pass's tokens belong; return everything, as `[slots, H, S, D]`."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None and self.values is not None
-        index = (self.owner.row_index, slice(None), self.owner.positions)  # [B, 1], all heads, [B, Q]
-        self.keys[index] = key_states.transpose(1, 2)
-        self.values[index] = value_states.transpose(1, 2)
-        window = self.owner.window
-        return self.keys[:, :, :window], self.values[:, :, :window]
+        places = self.owner.places
+        self.keys.flatten(0, 1).index_copy_(0, places, key_states[0].transpose(0, 1))
+        self.values.flatten(0, 1).index_copy_(0, places, value_states[0].transpose(0, 1))
+        return self.keys.transpose(1, 2), self.values.transpose(1, 2)
 
-    def grow(self, capacity: int) -> None:
-        """Make room for `capacity` positions."""
+    def resize(self, slots: int, capacity: int) -> None:
+        """Make room for more slots and positions, or for fewer."""
         if self.keys is not None and self.values is not None:
-            extra = capacity - self.keys.shape[2]
-            self.keys = torch.nn.functional.pad(self.keys, (0, 0, 0, extra))
-            self.values = torch.nn.functional.pad(self.values, (0, 0, 0, extra))
-
-    def select(self, rows: Tensor) -> None:
-        """Replace the rows by those at int64 indices [K], which may repeat."""
-        if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys[rows], self.values[rows]
+            held, length = min(slots, self.keys.shape[0]), min(capacity, self.keys.shape[1])
+            for name in ("keys", "values"):
+                old = getattr(self, name)
+                new = old.new_zeros(slots, capacity, *old.shape[2:])
+                new[:held, :length] = old[:held, :length]
+                setattr(self, name, new)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Length and offset of the window, for transformers."""
-        return self.owner.window, 0
+        return self.owner.capacity, 0
 
     def get_seq_length(self) -> int:
-        """Length of the longest row, for transformers."""
-        return max(self.owner.lengths)
+        """Length of the longest row, for transformers, which then leaves positions to the caller."""
+        return self.owner.capacity
 
     def get_max_length(self) -> int:
         """No limit: the layer grows."""
@@ -65,47 +64,69 @@ class SlotLayer(CacheLayerMixin):
 
 
 class SlotCache(Cache):
-    """The cache of one model over B rows."""
+    """The cache of one model."""
 
-    def __init__(self, num_layers: int, rows: int, device: torch.device) -> None:
-        self.rows = rows
+    def __init__(self, num_layers: int, device: torch.device) -> None:
         self.device = device
-        self.capacity = INITIAL_CAPACITY
-        self.lengths = [0] * rows
-        """Tokens held by each row."""
-        self.row_index = torch.arange(rows, device=device)[:, None]
-        self.positions = torch.zeros(rows, 0, dtype=torch.int64, device=device)
-        self.window = 0
+        self.slots = FIRST_SLOTS
+        self.capacity = FIRST_CAPACITY
+        self.places = torch.zeros(0, dtype=torch.int64, device=device)
         self.slot_layers = [SlotLayer(self) for _ in range(num_layers)]
         super().__init__(layers=list(self.slot_layers))
 
-    def begin(self, query_length: int) -> Tensor:
-        """Prepare a pass of `query_length` tokens after each row's end; return their positions, int64 [B, Q]."""
-        self.window = max(self.lengths) + query_length
-        if self.window > self.capacity:
-            self.capacity = max(self.window, 2 * self.capacity)
+    def begin(self, token_slots: Tensor, token_positions: Tensor) -> None:
+        """Say where the N tokens of the coming pass belong, both int64 [N]."""
+        self.places = token_slots * self.capacity + token_positions
+
+    def reserve(self, slots: int, capacity: int) -> None:
+        """Make sure that there is room for so many slots of so many positions."""
+        if slots > self.slots or capacity > self.capacity:
+            wanted = (max(slots, min(2 * self.slots, slots + 32)) if slots > self.slots else self.slots, self.capacity)
+            if capacity > self.capacity:
+                wanted = (wanted[0], max(capacity, min(2 * self.capacity, capacity + 1024)))
             for layer in self.slot_layers:
-                layer.grow(self.capacity)
-        starts = torch.tensor(self.lengths, device=self.device)
-        self.positions = starts[:, None] + torch.arange(query_length, device=self.device)
-        return self.positions
+                layer.resize(*wanted)
+            self.slots, self.capacity = wanted
 
-    def advance(self, counts: list[int]) -> None:
-        """Keep the first `counts[row]` tokens of the pass in each row."""
-        self.lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
-
-    def roll_back(self, row: int, count: int) -> None:
-        """Forget the last `count` tokens of a row."""
-        assert 0 <= count <= self.lengths[row], "a row cannot forget more than it holds"
-        self.lengths[row] -= count
-
-    def select(self, rows: list[int]) -> None:
-        """Replace the rows by those at the given indices, which may repeat: n samples of one prefill, or the rows still running."""
-        if rows == list(range(self.rows)):
-            return
-        index = torch.tensor(rows, dtype=torch.int64, device=self.device)
+    def shrink(self, slots: int) -> None:
+        """Give the memory of all but the first `slots` slots back."""
+        self.slots = max(slots, FIRST_SLOTS)
         for layer in self.slot_layers:
-            layer.select(index)
-        self.rows = len(rows)
-        self.lengths = [self.lengths[row] for row in rows]
-        self.row_index = torch.arange(self.rows, device=self.device)[:, None]
+            layer.resize(self.slots, self.capacity)
+
+    def copy_slot(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of a slot to another one."""
+        for layer in self.slot_layers:
+            if layer.keys is not None and layer.values is not None:
+                layer.keys[target, :length] = layer.keys[source, :length]
+                layer.values[target, :length] = layer.values[source, :length]
+
+    def take(self, slot: int, length: int) -> list[tuple[Tensor, Tensor]]:
+        """Copy the first `length` positions of a slot out, as keys and values `[length, H, D]` of every layer."""
+        return [
+            (layer.keys[slot, :length].clone(), layer.values[slot, :length].clone())
+            for layer in self.slot_layers
+            if layer.keys is not None and layer.values is not None
+        ]
+
+    def put(self, slot: int, held: list[tuple[Tensor, Tensor]], length: int) -> None:
+        """Write the first `length` positions of what `take` returned into a slot."""
+        for layer, (keys, values) in zip(self.slot_layers, held, strict=True):
+            if not layer.is_initialized:
+                layer.lazy_initialization(keys.transpose(0, 1)[None], values.transpose(0, 1)[None])
+            assert layer.keys is not None and layer.values is not None
+            layer.keys[slot, :length] = keys[:length]
+            layer.values[slot, :length] = values[:length]
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the layers hold."""
+        tensors = [tensor for layer in self.slot_layers for tensor in (layer.keys, layer.values) if tensor is not None]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def release(self) -> None:
+        """Give the memory back."""
+        self.slots, self.capacity = FIRST_SLOTS, FIRST_CAPACITY
+        for layer in self.slot_layers:
+            layer.keys = layer.values = None
+            layer.is_initialized = False

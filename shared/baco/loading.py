@@ -3,6 +3,7 @@
 A folder never touches the hub. Nothing is loaded at import.
 """
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from baco.errors import ConfigError, ModelNotFoundError, PairError
+from baco.config import Quantization
+from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
 
 SMALL_HIDDEN_SIZE = 512
+MODEL_FILE = "config.json"
+"""What a model folder cannot do without."""
 
 
 def resolve_device(device: str) -> torch.device:
@@ -50,16 +54,17 @@ def resolve_dtype(dtype: str, device: torch.device, hidden_size: int) -> torch.d
     return torch.bfloat16 if fast and hidden_size >= SMALL_HIDDEN_SIZE else torch.float32
 
 
-def locate(source: str) -> tuple[str, bool]:
+def locate(source: str, needed: str = MODEL_FILE) -> tuple[str, bool]:
     """Tell a folder from a hub id: return what transformers should load, and whether it is local.
 
     Raises:
-        ModelNotFoundError: it reads as a path, but there is no such folder, or the folder holds no model.
+        ModelNotFoundError: it reads as a path, but there is no such folder, or the folder lacks the `needed` file.
     """
     path = Path(source).expanduser()
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelNotFoundError(f"the folder {source!r} has no config.json, so it is not a transformers model folder")
+        if not (path / needed).is_file():
+            kind = "a transformers model" if needed == MODEL_FILE else "an adapter"
+            raise ModelNotFoundError(f"the folder {source!r} has no {needed}, so it is not {kind} folder")
         return str(path), True
     if source.startswith((".", "~", os.sep)) or source.count("/") != 1 or path.exists():
         raise ModelNotFoundError(
@@ -71,7 +76,7 @@ def locate(source: str) -> tuple[str, bool]:
 def load_config(source: str) -> Any:
     """Read a model's configuration, before any weight is read."""
     name, local = locate(source)
-    with _explained(source):
+    with explained(source):
         return AutoConfig.from_pretrained(name, local_files_only=local)
 
 
@@ -80,24 +85,50 @@ def context_window(config: Any) -> int:
     return int(config.get_text_config().max_position_embeddings)
 
 
-def load_model(source: str, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
-    """Load a causal language model for inference."""
+def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:
+    """Load a causal language model for inference.
+
+    Args:
+        source: folder or hub id.
+        device: where to.
+        dtype: number type of its weights.
+        quantization: on CUDA, the linear layers become those of bitsandbytes. Elsewhere it is not this function's business.
+
+    Raises:
+        ModelNotFoundError: it is not there.
+        MissingExtraError: bitsandbytes is needed and not installed.
+    """
     name, local = locate(source)
-    with _explained(source), _quiet():
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
-    model.to(device)  # type: ignore[arg-type]
+    if quantization is not None and device.type == "cuda":
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise MissingExtraError("bitsandbytes", "quant")
+        # A quantised model cannot be moved, so its place is said when it is loaded.
+        placed = {"quantization_config": _bits_and_bytes(quantization, dtype), "device_map": {"": device}}
+    else:
+        placed = {}
+    with explained(source), _quiet():
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local, **placed)
+    if not placed:
+        model.to(device)  # type: ignore[arg-type]
     model.eval().requires_grad_(False)
     return model
 
 
-def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
-    """Load a tokenizer of the `tokenizers` library.
+def _bits_and_bytes(quantization: Quantization, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """The library's own defaults (LLM.int8(), arXiv 2208.07339), and NF4 with double quantisation (QLoRA, arXiv 2305.14314)."""
+    if quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+
+
+def load_tokenizer(source: str, needed: str = MODEL_FILE) -> PreTrainedTokenizerBase:
+    """Load a tokenizer of the `tokenizers` library from a folder that holds the `needed` file, or from the hub.
 
     Raises:
         PairError: the model has only a tokenizer in Python.
     """
-    name, local = locate(source)
-    with _explained(source):
+    name, local = locate(source, needed)
+    with explained(source):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=local)
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise PairError(f"the tokenizer of {source!r} has no tokenizer.json; convert it once with AutoTokenizer and save_pretrained")
@@ -113,12 +144,15 @@ def embedding_rows(model: PreTrainedModel) -> int:
 
 def logit_columns(model: PreTrainedModel) -> int:
     """Number of token ids that a model can score."""
-    columns: int = model.get_output_embeddings().weight.shape[0]
+    head: Any = model.get_output_embeddings()
+    # A quantised or packed head would make its weight anew to be asked for its shape.
+    columns: int = head.out_features if hasattr(head, "out_features") else head.weight.shape[0]
     return columns
 
 
 @contextmanager
-def _explained(source: str) -> Iterator[None]:
+def explained(source: str) -> Iterator[None]:
+    """Turn what transformers raises for a model that it cannot load into `ModelNotFoundError`."""
     try:
         yield
     except (OSError, ValueError) as error:

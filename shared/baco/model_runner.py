@@ -1,24 +1,24 @@
-"""`ModelRunner`: one model over a slot cache, from token ids to next-token logits.
+"""`ModelRunner`: one model over a slot cache, from packed tokens to next-token logits.
 
 Knows one transformers model and its attention masks; knows nothing of the other model, of routing or of sampling.
 """
 
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from baco.attention import FULL_MARK, SLIDING_MARK, Feed, PackedPass, packed
 from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
 
 
 class ModelRunner:
-    """Runs one model over B rows of different lengths.
+    """Runs one model over rows of different lengths, each in a slot of the cache.
 
-    A row's tokens are those it was prefilled with and those that it was fed since; ids beyond the model's embedding are read as
-    `replacement_id` (a chat token that only the other model has).
+    Ids beyond the model's embedding are read as `replacement_id` (a chat token that only the other model has).
     """
 
     def __init__(self, model: PreTrainedModel, vocab_size: int, replacement_id: int) -> None:
@@ -27,68 +27,47 @@ class ModelRunner:
         self.vocab_size = vocab_size
         self.replacement_id = replacement_id
         self.embedding_rows = embedding_rows(model)
-        self.num_layers: int = config.num_hidden_layers
-        self.sliding_window: int | None = getattr(config, "sliding_window", None)
         self.mask_form = _mask_form(model)
-        self.passes = 0
-        self.cache = SlotCache(self.num_layers, 0, model.device)
+        self.sliding_window: int | None = getattr(config, "sliding_window", None) if self.mask_form != "full" else None
+        self.marks = {width: torch.zeros(1, 1, 1, width, dtype=model.dtype, device=model.device) for width in (FULL_MARK, SLIDING_MARK)}
+        self.cache = SlotCache(config.num_hidden_layers, model.device)
 
     @torch.inference_mode()
-    def prefill(self, prompts: list[list[int]]) -> Tensor:
-        """Read R prompts of any lengths in one pass; return the logits after each, float32 [R, V]."""
-        self.cache = SlotCache(self.num_layers, len(prompts), self.model.device)
-        longest = max(len(prompt) for prompt in prompts)
-        # Padding stands to the right, where no token of its row can see it, and is overwritten by what the row is fed next.
-        token_ids = torch.tensor([prompt + [prompt[-1]] * (longest - len(prompt)) for prompt in prompts], device=self.model.device)
-        lengths = [len(prompt) for prompt in prompts]
-        last = torch.tensor(lengths, device=self.model.device) - 1
-        kept, index = last.unique(return_inverse=True)
-        logits = self._forward(token_ids, logits_to_keep=kept)  # [R, K, V]
-        self.cache.advance(lengths)
-        return self._widen(logits[torch.arange(len(prompts), device=self.model.device), index])
+    def forward(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> Tensor:
+        """Feed rows and return the logits behind some of the tokens.
 
-    @torch.inference_mode()
-    def step(self, token_ids: Tensor) -> Tensor:
-        """Feed one token to every row, int64 [B]; return the next logits, float32 [B, V]."""
-        logits = self._forward(token_ids[:, None], logits_to_keep=1)
-        self.cache.advance([1] * self.cache.rows)
-        return self._widen(logits[:, -1])
+        Args:
+            feeds: what each row is fed, in the order of their slots. The cache must have room (`SlotCache.reserve`).
+            wanted: indices of tokens within the packed pass, [C].
 
-    def _forward(self, token_ids: Tensor, logits_to_keep: int | Tensor) -> Tensor:
-        readable = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
-        positions = self.cache.begin(token_ids.shape[1])
-        self.passes += 1
-        output = self.model(
-            input_ids=readable,
-            position_ids=positions,
-            attention_mask=self._mask(positions),
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=logits_to_keep,
-        )
-        logits: Tensor = output.logits
-        return logits
+        Returns:
+            float32 [C, V]; tokens that the model lacks get -inf.
+        """
+        layout = PackedPass(feeds, self.model.device, self.sliding_window)
+        token_ids = layout.token_ids
+        if self.embedding_rows < self.vocab_size:
+            token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
+        self.cache.begin(layout.slots, layout.positions)
+        keep: int | Tensor = torch.tensor(wanted, device=self.model.device) if len(wanted) < token_ids.shape[1] else 0
+        with packed(self.model, layout):
+            output = self.model(
+                input_ids=token_ids,
+                position_ids=layout.positions[None],
+                attention_mask=self._marks(),
+                past_key_values=self.cache,
+                use_cache=True,
+                logits_to_keep=keep,
+            )
+        logits: Tensor = output.logits[0].float()
+        missing = self.vocab_size - logits.shape[-1]
+        return torch.nn.functional.pad(logits, (0, missing), value=-torch.inf) if missing else logits
 
-    def _mask(self, positions: Tensor) -> Any:
-        """Additive mask [B, 1, Q, W] in the form that the model takes."""
-        keys = torch.arange(self.cache.window, device=positions.device)
-        causal = keys <= positions[:, :, None]
-        full = self._additive(causal)
-        if self.mask_form == "full":
-            return full
-        if self.sliding_window is None:
-            return {"full_attention": full}
-        sliding = self._additive(causal & (keys > positions[:, :, None] - self.sliding_window))
-        return sliding if self.mask_form == "sliding" else {"full_attention": full, "sliding_attention": sliding}
-
-    def _additive(self, visible: Tensor) -> Tensor:
-        dtype = self.model.dtype
-        hidden = torch.full(visible.shape, torch.finfo(dtype).min, dtype=dtype, device=visible.device)
-        return hidden.masked_fill_(visible, 0.0)[:, None]
-
-    def _widen(self, logits: Tensor) -> Tensor:
-        """Bring logits [B, v] to the pair's vocabulary [B, V] in float32; tokens that the model lacks get -inf."""
-        return torch.nn.functional.pad(logits.float(), (0, self.vocab_size - logits.shape[-1]), value=-torch.inf)
+    def _marks(self) -> Tensor | dict[str, Tensor]:
+        """Stand-in masks, in the form that the model takes; the packed attention makes the real ones."""
+        full, sliding = self.marks[FULL_MARK], self.marks[SLIDING_MARK]
+        if self.mask_form == "by_layer":
+            return {"full_attention": full, "sliding_attention": sliding}
+        return sliding if self.mask_form == "sliding" else full
 
 
 def _mask_form(model: PreTrainedModel) -> str:

@@ -7,15 +7,17 @@ import threading
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from baco.config import PairConfig, require
+from baco.config import PairConfig, Quantization, require
 from baco.errors import ConfigError, ModelNotFoundError
 from baco.lexicon import Lexicon
 from baco.loading import context_window, load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
+from baco.lora import ADAPTER_FILE, check_adapter, load_adapted, load_adapted_tokenizer
+from baco.memory import replace_linears, share_equal_tensors, tensor_bytes
 from baco.presets import EMBEDDED, PRESETS, get_preset
 from baco.results import Model
 from baco.vocabulary import check_vocabularies
@@ -44,29 +46,35 @@ class ModelPair:
         *,
         base: str | None = None,
         aligned: str | None = None,
+        aligned_adapter: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        quantization: None = None,
+        quantization: str | None = None,
     ) -> "ModelPair":
         """Load a pair, or return it if this process holds it already.
 
         Args:
             pair: a preset (see `baco.presets`), "base|aligned" with two folders or hub ids, or None.
-            base: folder or hub id of the base model; give both or neither.
+            base: folder or hub id of the base model, with `aligned` or `aligned_adapter`.
             aligned: folder or hub id of the aligned model. With no argument at all, the embedded pair is loaded.
+            aligned_adapter: instead of `aligned`, folder or hub id of a plain LoRA adapter of the base (needs peft). Both models use
+                one set of weights. The adapter's tokenizer is used where it has one.
             device: "auto" (CUDA, then MPS, then CPU) or a device.
             dtype: "auto", "float32", "bfloat16" or "float16".
-            quantization: only None in this version.
+            quantization: None, "int8" or "int4": how the weights of linear layers are kept. Embeddings, heads tied to them, norms
+                and layers of odd sizes stay in `dtype`. It saves memory; on a CPU it saves time only in bfloat16 and for a few rows, and
+                costs time otherwise (int4 in float32 most). On CUDA, bitsandbytes does it.
 
         Raises:
             ConfigError: arguments that contradict each other or are out of range.
             ModelNotFoundError: a folder, hub id or preset that is not there.
             VocabularyError: the two models do not share a vocabulary.
+            PairError: an adapter that does not fit, or is more than plain LoRA.
+            MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
-        if quantization is not None:
-            raise ConfigError(f"`quantization` must be None in this version, but is {quantization!r}; dtype='bfloat16' halves the memory")
-        name, config = resolve(pair, base, aligned)
-        config = replace(config, device=str(resolve_device(replace(config, device=device).device)), dtype=dtype)
+        name, config = resolve(pair, base, aligned, aligned_adapter)
+        config = replace(config, device=device, dtype=dtype, quantization=cast(Quantization | None, quantization))
+        config = replace(config, device=str(resolve_device(config.device)))
         with _registry_lock:
             if config not in _registry:
                 _registry[config] = cls._load(name, config)
@@ -82,7 +90,10 @@ class ModelPair:
         *,
         name: str = "in-memory",
     ) -> "ModelPair":
-        """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's."""
+        """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's.
+
+        The models are used as they are: nothing in them is packed, quantised or shared.
+        """
         base_tokenizer = base_tokenizer or tokenizer
         check_vocabularies(base_tokenizer, tokenizer)
         require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
@@ -91,12 +102,12 @@ class ModelPair:
     @classmethod
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
         # Cheap checks first: both must be there and fit together before any weight is read.
-        configs = [load_config(source) for source in (config.base, config.aligned)]
-        base_tokenizer, tokenizer = load_tokenizer(config.base), load_tokenizer(config.aligned)
+        configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
+        base_tokenizer, tokenizer = load_tokenizer(config.base), _load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
         device = torch.device(config.device)
         dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
-        base, aligned = (load_model(source, device, dtype) for source in (config.base, config.aligned))
+        base, aligned = _load_models(config, device, dtype, tokenizer)
         return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, config=config)
 
     def unload(self) -> None:
@@ -146,15 +157,48 @@ class ModelPair:
 
     def memory(self) -> dict[str, int]:
         """Bytes that the weights take: "base", "aligned", and "total" with shared tensors counted once."""
-        sizes = {which: _tensor_bytes(self.model(which)) for which in ("base", "aligned")}
+        sizes = {which: tensor_bytes(self.model(which)) for which in ("base", "aligned")}
         merged = sizes["base"] | sizes["aligned"]
         return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
 
 
-def resolve(pair: str | None, base: str | None, aligned: str | None) -> tuple[str, PairConfig]:
+def _load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
+    if config.aligned is not None:
+        return load_tokenizer(config.aligned)
+    assert config.aligned_adapter is not None, "a configuration has one or the other"
+    return load_adapted_tokenizer(config.base, config.aligned_adapter)
+
+
+def _load_models(
+    config: PairConfig, device: torch.device, dtype: torch.dtype, tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, PreTrainedModel]:
+    """Load both models, each of their linear layers in its form for inference, and hold once what they have in common."""
+    # On CUDA, bitsandbytes quantises while it loads.
+    form = None if device.type == "cuda" else config.quantization
+    if config.aligned is None:
+        assert config.aligned_adapter is not None, "a configuration has one or the other"
+        if config.quantization is not None and device.type == "cuda":
+            raise ConfigError("`quantization` and `aligned_adapter` do not go together on CUDA; use dtype='bfloat16', or device='cpu'")
+        adapter = check_adapter(config.aligned_adapter)
+        base = load_model(config.base, device, dtype)
+        aligned = load_adapted(base, config.aligned_adapter, adapter, tokenizer)
+        replace_linears([base, aligned], form)
+    else:
+        base = load_model(config.base, device, dtype, config.quantization)
+        # Before the other one is read: two plain models need never be in memory at once.
+        replace_linears([base], form)
+        aligned = load_model(config.aligned, device, dtype, config.quantization)
+        replace_linears([aligned], form)
+        share_equal_tensors(base, aligned)
+    return base, aligned
+
+
+def resolve(pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None) -> tuple[str, PairConfig]:
     """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration."""
-    if pair is not None and (base is not None or aligned is not None):
+    if pair is not None and (base is not None or aligned is not None or aligned_adapter is not None):
         raise ConfigError("give a pair by name, or `base` and `aligned`, not both")
+    if aligned_adapter is not None:
+        return _resolve_adapted(base, aligned, aligned_adapter)
     if pair is None and base is None and aligned is None:
         pair = EMBEDDED
     if pair is not None and "|" in pair:
@@ -173,10 +217,16 @@ def resolve(pair: str | None, base: str | None, aligned: str | None) -> tuple[st
     return f"{base}|{aligned}", PairConfig(base=base, aligned=aligned)
 
 
+def _resolve_adapted(base: str | None, aligned: str | None, adapter: str) -> tuple[str, PairConfig]:
+    if base is None:
+        raise ConfigError("`aligned_adapter` needs `base`: the folder or hub id of the model that the adapter was trained on")
+    config = PairConfig(base=base, aligned=aligned, aligned_adapter=adapter)
+    _check_not_preset(base)
+    locate(base)
+    locate(adapter, ADAPTER_FILE)
+    return f"{base}+{adapter}", config
+
+
 def _check_not_preset(source: str) -> None:
     if source in PRESETS:
         raise ModelNotFoundError(f"{source!r} is a preset, which names two models: use ModelPair.from_pretrained({source!r})")
-
-
-def _tensor_bytes(model: PreTrainedModel) -> dict[int, int]:
-    return {t.data_ptr(): t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())}

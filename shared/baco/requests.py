@@ -1,25 +1,25 @@
-"""Requests over the decode loop: rows become answers with text, answers become stream events and results.
+"""Requests: rows become answers with text, answers become stream events and a result.
 
-Knows requests, rows and texts; knows nothing of routing or of models. One producer of events; `Engine.generate` and `Engine.stream`
-both consume it.
+Knows requests, rows and texts; knows nothing of models, passes or queues.
 """
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 
 from baco.config import SamplingParams
-from baco.decode import Decoder, IdLogprobs, Row
 from baco.detokenize import AnswerText
 from baco.pair import ModelPair
 from baco.prompts import Prompt
-from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
+from baco.results import Candidate, FinishReason, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routers import Router
+from baco.sequence import FinalToken, IdLogprobs, Mode, Sequence
 from baco.surface import Surface
+from baco.views import PassCount, Row
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Request:
     """One prompt with its settings, checked and resolved; collects its answers."""
 
@@ -28,30 +28,42 @@ class Request:
     router: Router
     seed: int
     max_model_len: int
+    max_batch_size: int
+    """Rows of any requests that may run beside each of this request's."""
+    on_event: Callable[[StreamEvent], None] | None = None
+    """Called by the worker with every event, the last of which carries the result."""
+    done: "Future[GenerationResult]" = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
     candidates: dict[int, Candidate] = field(default_factory=dict)
-    passes: dict[int, dict[Model, int]] = field(default_factory=dict)
-    """For each batch that decoded rows of this request: the passes that they took part in."""
+    passes: PassCount = field(default_factory=PassCount)
+    proposed: int = 0
+    accepted: int = 0
+    cancelled: bool = False
 
-    def row(self, sample_index: int) -> Row:
-        """The decode loop's view of one answer."""
-        room = self.max_model_len - max(len(ids) for ids in self.prompt.token_ids.values())
-        return Row(
-            prompt=self.prompt,
-            params=self.params,
-            router=self.router,
-            seed=self.seed,
-            sample_index=sample_index,
-            max_tokens=min(self.params.max_tokens, room),
-        )
+    def __post_init__(self) -> None:
+        # From now on a caller who gives up cannot cancel the future itself, only the request.
+        self.done.set_running_or_notify_cancel()
+
+    def cancel(self) -> None:
+        """End every answer as it stands, within one step. Safe from any thread, and after the end."""
+        self.cancelled = True
 
     @property
-    def is_late(self) -> bool:
-        """Whether the deadline has passed."""
-        return self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
+    def is_over(self) -> bool:
+        """Whether the request was cancelled or its deadline has passed."""
+        late = self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
+        return self.cancelled or late
 
-    def _passes(self, which: Model) -> int:
-        return sum(batch.get(which, 0) for batch in self.passes.values())
+    @property
+    def mode(self) -> Mode:
+        """Who writes."""
+        if len(self.router.models) == 1:
+            return self.router.models[0]
+        return "joint" if self.router.reads_aligned else "routed"
+
+    def answers(self, pair: ModelPair) -> "list[Answer]":
+        """Make the n answers, with nothing in them yet."""
+        return [Answer(pair, self, index) for index in range(self.params.n)]
 
     def result(self) -> GenerationResult:
         """Everything about the finished request."""
@@ -67,88 +79,83 @@ class Request:
                 base_tokens=sum(owners),
                 aligned_tokens=len(owners) - sum(owners),
             ),
-            passes=Passes(base=self._passes("base"), aligned=self._passes("aligned")),
+            passes=Passes(base=self.passes.base, aligned=self.passes.aligned, proposed=self.proposed, accepted=self.accepted),
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
         )
 
 
-class _Answer:
-    """One row's text so far."""
+class Answer:
+    """One answer of a request: its row for the decoder, and its text so far."""
 
-    def __init__(self, pair: ModelPair, number: int, request: Request, sample_index: int) -> None:
-        self.pair = pair
-        self.number = number
+    def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
         self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop)
         self.tokens: list[Token] = []
+        self._surface = Surface.of(pair.tokenizer)
+        prompts = request.prompt.token_ids
+        room = request.max_model_len - max(len(ids) for ids in prompts.values())
+        sequence = Sequence(
+            prompts=prompts,
+            mode=request.mode,
+            end_ids={which: pair.end_ids(which) for which in prompts},
+            max_tokens=min(request.params.max_tokens, room),
+        )
+        self.row = Row(
+            prompt=request.prompt,
+            params=request.params,
+            router=request.router,
+            seed=request.seed,
+            sample_index=sample_index,
+            sequence=sequence,
+            passes=request.passes,
+        )
 
-    def push(
-        self, token_id: int, from_base: bool, logprobs: IdLogprobs | None, reason: FinishReason | None
-    ) -> tuple[StreamEvent | None, bool]:
-        """Take one token; return the event that it makes, if any, and whether the answer has ended."""
-        tokens = self.text.push(token_id, from_base, self._logprob(token_id, from_base, logprobs))
-        if self.text.stopped:
-            reason = "stop"
-        elif reason is None and self.request.is_late:
-            reason = "cancelled"
-        if reason is not None:
-            tokens += self.text.finish()
+    def push(self, finals: Iterable[FinalToken]) -> bool:
+        """Take new tokens, up to a stop text; say whether the answer has ended."""
+        tokens: list[Token] = []
+        for final in finals:
+            tokens += self.text.push(final.token_id, final.from_base, self._logprob(final))
+            reason: FinishReason | None = "stop" if self.text.stopped else final.finish_reason
+            if reason is not None:
+                self._end(tokens, reason)
+                return True
+        if tokens:
+            self.tokens += tokens
+            self._tell(tokens, None)
+        return False
+
+    def cut(self) -> None:
+        """End the answer as it stands."""
+        self._end([], "cancelled")
+
+    def _end(self, tokens: list[Token], reason: FinishReason) -> None:
+        tokens += self.text.finish()
         self.tokens += tokens
-        if reason is not None:
-            self.request.candidates[self.sample_index] = Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason)
-        event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason) if tokens or reason else None
-        return event, reason is not None
+        request, sequence = self.request, self.row.sequence
+        request.candidates[self.sample_index] = Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason)
+        request.proposed += sequence.proposed
+        request.accepted += sequence.accepted
+        self._tell(tokens, reason)
 
-    def _logprob(self, token_id: int, from_base: bool, logprobs: IdLogprobs | None) -> TokenLogprob | None:
+    def _tell(self, tokens: list[Token], reason: FinishReason | None) -> None:
+        request = self.request
+        if request.on_event is None and reason is None:
+            return
+        event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason)
+        complete = reason is not None and len(request.candidates) == request.params.n
+        result = request.result() if complete else None
+        if request.on_event is not None:
+            request.on_event(event if result is None else replace(event, result=result))
+        if result is not None:
+            request.done.set_result(result)
+
+    def _logprob(self, final: FinalToken) -> TokenLogprob | None:
+        logprobs: IdLogprobs | None = final.logprobs
         if logprobs is None:
             return None
-        name = Surface.of(self.pair.tokenizer).text
+        name = self._surface.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
-        return TokenLogprob(token_id=token_id, text=name(token_id), logprob=logprobs.chosen, from_base=from_base, top=top)
-
-
-def run(
-    pair: ModelPair, requests: Sequence[Request], max_batch_size: int, cancelled: threading.Event | None = None
-) -> Iterator[tuple[int, StreamEvent]]:
-    """Decode requests, `max_batch_size` rows at a time; yield (index of the request, event).
-
-    All requests must use the same models. Once `cancelled` is set, every answer ends as it stands, within one token.
-    """
-    samples = [(number, request, index) for number, request in enumerate(requests) for index in range(request.params.n)]
-    for batch, start in enumerate(range(0, len(samples), max_batch_size)):
-        answers = [_Answer(pair, *sample) for sample in samples[start : start + max_batch_size]]
-        yield from _run_batch(pair, answers, batch, cancelled or threading.Event())
-
-
-def _run_batch(pair: ModelPair, answers: list[_Answer], batch: int, cancelled: threading.Event) -> Iterator[tuple[int, StreamEvent]]:
-    decoder = Decoder(pair, [answer.request.row(answer.sample_index) for answer in answers])
-    for step in decoder.steps():
-        for row, token_id, from_base, reason, logprobs in zip(
-            step.rows, step.token_ids, step.from_base, step.finish_reasons, step.logprobs, strict=True
-        ):
-            answer = answers[row]
-            if reason is None and cancelled.is_set():
-                reason = "cancelled"
-            event, ended = answer.push(token_id, from_base, logprobs, reason)
-            if ended:
-                decoder.finish(row)
-                _count_passes(answer.request, batch, decoder.passes[row])
-            if event is not None:
-                yield answer.number, _with_result(event, answer.request)
-
-
-def _count_passes(request: Request, batch: int, passes: dict[Model, int]) -> None:
-    """Rows of one request in one batch share their passes: the longest row's count is the request's."""
-    shared = request.passes.setdefault(batch, {})
-    for which, count in passes.items():
-        shared[which] = max(count, shared.get(which, 0))
-
-
-def _with_result(event: StreamEvent, request: Request) -> StreamEvent:
-    """Attach the result to the event that completes the request."""
-    if event.finish_reason is None or len(request.candidates) < request.params.n:
-        return event
-    return StreamEvent(index=event.index, tokens=event.tokens, finish_reason=event.finish_reason, result=request.result())
+        return TokenLogprob(token_id=final.token_id, text=name(final.token_id), logprob=logprobs.chosen, from_base=final.from_base, top=top)

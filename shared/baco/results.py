@@ -63,10 +63,14 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passes:
-    """Forward passes that one request took part in, the prefill among them."""
+    """Forward passes that one request took part in, the prefill among them, and what became of tokens that were only proposed."""
 
     base: int
     aligned: int
+    proposed: int = 0
+    """Tokens that one model, or a draft, proposed and that were decided about."""
+    accepted: int = 0
+    """Those of them that the answer kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

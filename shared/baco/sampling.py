@@ -59,6 +59,11 @@ class SamplingBatch:
         return replace(self, **kept)
 
 
+def draw_noise(row_keys: Tensor, positions: Tensor, vocab_size: int) -> Tensor:
+    """Noise of rows at positions of their answers: int64 [B] and int64 [B] to float32 [B, V], the same for both models."""
+    return gumbel(step_keys(row_keys, positions), vocab_size)
+
+
 def penalise(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
     """Apply the repetition penalty (CTRL, arXiv 1909.05858).
 
@@ -84,21 +89,20 @@ def truncate(logits: Tensor, top_k: Tensor, top_p: Tensor, min_p: Tensor) -> Ten
     return logits.masked_fill(~torch.zeros_like(kept).scatter(-1, order, kept), -torch.inf)
 
 
-def sample(logits: Tensor, batch: SamplingBatch, positions: Tensor) -> Tensor:
+def sample(logits: Tensor, batch: SamplingBatch, noise: Tensor | None) -> Tensor:
     """Draw one token per row.
 
     Args:
         logits: float32 [B, V], penalties applied.
         batch: the rows' settings.
-        positions: int64 [B], index of the token within its answer.
+        noise: Gumbel noise [B, V], see `draw_noise`; None where every row is greedy.
 
     Returns:
         int64 [B]. A greedy row takes the first of its largest logits.
     """
-    if not batch.draws:
+    if noise is None:
         return logits.argmax(-1)
     scaled = logits / batch.temperature[:, None]
     if batch.truncates:
         scaled = truncate(scaled, batch.top_k, batch.top_p, batch.min_p)
-    noise = gumbel(step_keys(batch.row_keys, positions), logits.shape[-1])
     return torch.where(batch.greedy[:, None], logits, scaled + noise).argmax(-1)

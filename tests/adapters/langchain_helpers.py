@@ -68,9 +68,11 @@ def telling_seed(model: ChatBaco, prompt: str = PROMPT) -> int:
 
 
 def essence(message: BaseMessage) -> dict[str, Any]:
-    """All of an answer but the id of its run."""
+    """All of an answer but the id of its run, and its passes: what was read before is not read again."""
     assert isinstance(message, AIMessage)
-    return {"text": message.text, "usage": message.usage_metadata, **message.response_metadata}
+    metadata = dict(message.response_metadata)
+    metadata["baco"] = {key: value for key, value in metadata["baco"].items() if key != "passes"}
+    return {"text": message.text, "usage": message.usage_metadata, **metadata}
 
 
 class Runs(BaseCallbackHandler):

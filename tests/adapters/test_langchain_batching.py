@@ -13,8 +13,10 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableParallel
 
 from baco import ContextOverflowError, Engine, PromptError
+from baco.requests import Request
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, PROMPTS, Passes, Runs, counted_passes, essence
+from tests.gate import Pass, settle
 
 OVERLONG = "rabbit " * 400
 MIXED = ["Name a fish.", OVERLONG, "Go on"]
@@ -37,42 +39,33 @@ def test_a_batch_gives_each_prompt_what_invoke_gives_it(model: ChatBaco, seed: i
     assert [answer.usage_metadata for answer in answers] == [answer.usage_metadata for answer in alone]
 
 
-def test_a_batch_of_prompts_takes_the_passes_of_its_longest(model: ChatBaco, seed: int, batch: Batch) -> None:
-    alone = []
+def test_the_prompts_of_a_batch_share_their_passes(model: ChatBaco, seed: int, batch: Batch, passes: list[Pass]) -> None:
     for prompt in PROMPTS:
-        with counted_passes(model) as passes:
-            model.invoke(prompt, seed=seed)
-        alone.append(passes.counts)
-    with counted_passes(model) as passes:
-        batch(PROMPTS, seed=seed)
-    assert passes.counts == {which: max(counts[which] for counts in alone) for which in ("base", "aligned")}
+        model.invoke(prompt, seed=seed)
+    assert {one.rows for one in passes} == {1}
+    alone = len(passes)
+    passes.clear()
+    batch(PROMPTS, seed=seed)
+    assert max(one.rows for one in passes) == len(PROMPTS)
+    assert len(passes) < alone / 2
 
 
-def test_max_concurrency_splits_a_batch(model: ChatBaco, seed: int, batch: Batch) -> None:
+def test_max_concurrency_splits_a_batch(model: ChatBaco, seed: int, batch: Batch, passes: list[Pass]) -> None:
     answers = batch(PROMPTS, seed=seed)
-    with counted_passes(model) as whole:
-        batch(PROMPTS[:4], seed=seed)
-    with counted_passes(model) as rest:
-        batch(PROMPTS[4:], seed=seed)
-    with counted_passes(model) as split:
-        halves = batch(PROMPTS, {"max_concurrency": 4}, seed=seed)
+    passes.clear()
+    halves = batch(PROMPTS, {"max_concurrency": 4}, seed=seed)
     assert [essence(answer)["text"] for answer in halves] == [answer.text for answer in answers]
-    assert split.counts["base"] == whole.counts["base"] + rest.counts["base"]
+    assert max(one.rows for one in passes) == 4
 
 
-def test_generate_decodes_all_answers_to_all_prompts_as_one_batch(model: ChatBaco, seed: int) -> None:
+def test_generate_decodes_all_answers_to_all_prompts_as_one_batch(model: ChatBaco, seed: int, passes: list[Pass]) -> None:
     messages: list[list[BaseMessage]] = [[HumanMessage(prompt)] for prompt in PROMPTS[:3]]
-    alone = []
-    for conversation in messages:
-        with counted_passes(model) as passes:
-            model.generate([conversation], n=3, seed=seed)
-        alone.append(passes.counts["base"])
     run_id = uuid4()
-    with counted_passes(model) as passes:
-        result = model.generate(messages, n=3, seed=seed, run_id=run_id)
-    with counted_passes(model) as apasses:
-        aresult = asyncio.run(model.agenerate(messages, n=3, seed=seed))
-    assert passes.counts["base"] == apasses.counts["base"] == max(alone)
+    result = model.generate(messages, n=3, seed=seed, run_id=run_id)
+    assert max(one.rows for one in passes) == 9
+    passes.clear()
+    aresult = asyncio.run(model.agenerate(messages, n=3, seed=seed))
+    assert max(one.rows for one in passes) == 9
     texts = [[answer.text for answer in answers] for answers in result.generations]
     assert texts == [[answer.text for answer in answers] for answers in aresult.generations]
     assert [len(set(answers)) for answers in texts] == [3, 3, 3]
@@ -113,13 +106,13 @@ def test_a_message_that_is_not_text_fails_alone_too(batch: Batch) -> None:
     assert isinstance(refused, PromptError) and "'image'" in str(refused)
 
 
-def test_a_batch_of_which_some_answers_are_cached_decodes_the_others(model: ChatBaco) -> None:
+def test_a_batch_of_which_some_answers_are_cached_decodes_the_others(model: ChatBaco, submitted: list[Request]) -> None:
     cached = model.model_copy(update={"cache": InMemoryCache(), "temperature": 0.0})
     first = cached.invoke(PROMPTS[0])
-    with counted_passes(model) as passes:
-        answers = cached.batch(PROMPTS[:2])
+    submitted.clear()
+    answers = cached.batch(PROMPTS[:2])
     assert answers[0].text == first.text
-    assert passes.counts["base"] == cached.invoke(PROMPTS[1]).response_metadata["baco"]["passes"]["base"]
+    assert [request.result().text for request in submitted] == [answers[1].text]
     assert cached.batch([]) == []
 
 
@@ -141,7 +134,7 @@ def test_an_interrupt_ends_a_batch_and_every_run_of_it(model: ChatBaco, monkeypa
     assert [event for event, _ in runs.events].count("error") == 3
 
 
-def test_a_chain_and_its_batch_answer_as_the_model_does(model: ChatBaco, seed: int) -> None:
+def test_a_chain_and_its_batch_answer_as_the_model_does(model: ChatBaco, seed: int, passes: list[Pass]) -> None:
     chain = (
         ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "Name a {thing}.")])
         | model.bind(seed=seed)
@@ -151,9 +144,9 @@ def test_a_chain_and_its_batch_answer_as_the_model_does(model: ChatBaco, seed: i
     alone = [chain.invoke(thing) for thing in things]
     assert alone[0] == model.invoke([("system", "Be brief."), ("human", "Name a fish.")], seed=seed).text
     assert "".join(chain.stream(things[1])) == alone[1]
-    with counted_passes(model) as passes:
-        assert chain.batch(things) == alone
-    assert passes.counts["base"] <= 1 + model.max_tokens
+    passes.clear()
+    assert chain.batch(things) == alone
+    assert max(one.rows for one in passes) == 4
 
 
 def test_models_side_by_side_answer_as_they_do_alone(model: ChatBaco, seed: int) -> None:
@@ -177,7 +170,7 @@ CANCELLED: dict[str, Callable[[ChatBaco, int], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("call", CANCELLED)
-def test_cancelling_the_task_stops_decoding_within_one_token(model: ChatBaco, seed: int, call: str) -> None:
+def test_cancelling_the_task_stops_decoding_within_one_token(model: ChatBaco, seed: int, call: str, submitted: list[Request]) -> None:
     async def cancel_at(passes: Passes) -> None:
         task = asyncio.ensure_future(CANCELLED[call](model, seed))
         await asyncio.to_thread(passes.reached.wait, 60)
@@ -190,18 +183,23 @@ def test_cancelling_the_task_stops_decoding_within_one_token(model: ChatBaco, se
 
     with counted_passes(model) as passes:
         passes.hold_at = 5
-        # Leaving the loop waits for its threads, so no pass can come later.
         asyncio.run(cancel_at(passes))
-    assert passes.counts["base"] <= 6
+        settle(submitted)
+    assert "cancelled" in [c.finish_reason for request in submitted for c in request.candidates.values()]
+    assert passes.counts["base"] == 5
 
 
-def test_closing_a_stream_stops_decoding(model: ChatBaco, seed: int) -> None:
+def test_closing_a_stream_stops_decoding(model: ChatBaco, seed: int, submitted: list[Request]) -> None:
     with counted_passes(model) as passes:
+        passes.hold_at = 6
         stream = model.stream(PROMPT, seed=seed)
         next(stream)
+        assert passes.reached.wait(timeout=60)
         stream.close()  # type: ignore[attr-defined]
-        seen = passes.counts["base"]
-    assert 0 < seen < 10
+        passes.released.set()
+        settle(submitted)
+    assert submitted[0].candidates[0].finish_reason == "cancelled"
+    assert passes.counts["base"] == 6
 
 
 def test_other_tasks_run_while_an_answer_is_decoded(model: ChatBaco, seed: int) -> None:

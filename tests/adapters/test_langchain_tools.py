@@ -4,7 +4,6 @@ Random weights call nothing, so the engine's decoding is replaced by a script he
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -14,14 +13,12 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from baco import Candidate, ConfigError, Engine, StreamEvent, Token, UnknownKeywordError
-from baco.requests import Request
+from baco import ConfigError, Engine, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
 from tests.adapters.langchain_helpers import PROMPT
+from tests.scripted import Script, scripted
 from tests.tokenizers import QWEN_TEMPLATE
-
-Script = Callable[..., list[Request]]
 
 TEXT = (
     'I look.\n<tool_call>\n{"name": "clock", "arguments": {"city": "Köln"}}\n</tool_call>\n'
@@ -45,27 +42,7 @@ def _room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Make every answer one of the given texts, three characters a token; returns the requests that came."""
-
-    def write(*texts: str, reason: Any = "stop") -> list[Request]:
-        seen: list[Request] = []
-
-        def run(pair: object, requests: Sequence[Request], *_: object) -> Iterator[tuple[int, StreamEvent]]:
-            seen.extend(requests)
-            for number, request in enumerate(requests):
-                for index in range(request.params.n):
-                    text = texts[(number + index) % len(texts)]
-                    pieces = [text[start : start + 3] for start in range(0, len(text), 3)]
-                    tokens = tuple(Token(token_id=5, text=piece, from_base=False) for piece in pieces)
-                    yield from ((number, StreamEvent(index=index, tokens=(token,))) for token in tokens[:-1])
-                    request.candidates[index] = Candidate(index=index, tokens=tokens, finish_reason=reason)
-                    result = request.result() if len(request.candidates) == request.params.n else None
-                    yield number, StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result)
-
-        monkeypatch.setattr("baco.engine.run", run)
-        return seen
-
-    return write
+    return scripted(monkeypatch)
 
 
 def told(message: BaseMessage) -> dict[str, Any]:

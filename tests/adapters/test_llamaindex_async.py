@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,49 +10,31 @@ from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.llms import ChatMessage
 
 from baco import ModelPair
-from baco.decode import Decoder, Step
+from baco.decode import Decoder
 from llamaindex_baco import BacoLLM, capture_responses
+from tests.gate import Gate, settle
 
 ASYNC_METHODS = ("achat", "acomplete", "astream_chat", "astream_complete")
 LONG = 60
 """Tokens of an answer that nobody cuts short."""
 
 
-class Gate:
-    """Lets the decode loop make one step per permit, and counts them."""
+async def wait_for_steps(gate: Gate, count: int) -> None:
+    """Permit some steps, and wait until they are made, with the loop running."""
+    await asyncio.to_thread(gate.permit, count)
 
-    def __init__(self) -> None:
-        self.permits = threading.Semaphore(0)
-        self.steps = 0
-        self.ended = threading.Event()
 
-    def guard(self, steps: Iterator[Step]) -> Iterator[Step]:
-        try:
-            while self.permits.acquire(timeout=20) and (step := next(steps, None)) is not None:
-                self.steps += 1
-                yield step
-        finally:
-            self.ended.set()
-
-    async def wait_for_steps(self, count: int) -> None:
-        """Permit some steps, and wait until they are made."""
-        self.permits.release(count)
-        while self.steps < count:
-            await asyncio.sleep(0.001)
-
-    async def open_after(self, leaving: asyncio.Future[Any]) -> None:
-        """Give a cancellation that needs no more than the event loop the time to act, then permit everything and wait for the end."""
-        for _ in range(50):
-            await asyncio.sleep(0)
-        self.permits.release(1000)
-        await asyncio.wait([leaving])
-        assert await asyncio.to_thread(self.ended.wait, 20)
+async def open_after(gate: Gate, leaving: asyncio.Future[Any]) -> None:
+    """Give a cancellation that needs no more than the event loop the time to act, then permit everything and wait for the end."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+    gate.open()
+    await asyncio.wait([leaving])
+    await asyncio.to_thread(settle, gate.requests)
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    gate, steps = Gate(), Decoder.steps
-    monkeypatch.setattr(Decoder, "steps", lambda decoder: gate.guard(steps(decoder)))
+def gate(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Gate:
     # No token ends an answer, so an early end is the caller's doing.
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     return gate
@@ -96,10 +78,11 @@ async def test_other_coroutines_run_between_the_tokens(llm: BacoLLM, gate: Gate,
 @pytest.mark.parametrize("method", ASYNC_METHODS)
 async def test_a_task_that_is_cancelled_stops_decoding_within_one_token(llm: BacoLLM, gate: Gate, method: str) -> None:
     task = asyncio.create_task(respond(llm, method))
-    await gate.wait_for_steps(3)
+    await wait_for_steps(gate, 3)
     task.cancel()
-    await gate.open_after(task)
+    await open_after(gate, task)
     assert task.cancelled()
+    assert [c.finish_reason for request in gate.requests for c in request.candidates.values()] == ["cancelled"]
     assert gate.steps <= 4
 
 
@@ -108,23 +91,23 @@ async def test_a_task_that_is_cancelled_stops_decoding_within_one_token(llm: Bac
 async def test_a_stream_that_is_closed_stops_decoding_within_one_token(llm: BacoLLM, gate: Gate, method: str, handlers: list[Any]) -> None:
     llm.callback_manager = CallbackManager(handlers)
     stream = await getattr(llm, method)(question(method))
-    gate.permits.release(3)
-    await anext(stream)
-    closing, ended = asyncio.create_task(stream.aclose()), []
-    closing.add_done_callback(lambda _: ended.append(gate.ended.is_set()))
-    await gate.open_after(closing)
+    reading = asyncio.create_task(anext(stream))
+    await wait_for_steps(gate, 3)
+    await reading
+    closing = asyncio.create_task(stream.aclose())
+    await open_after(gate, closing)
     assert closing.exception() is None
-    assert ended == [True], "whoever has closed a stream may free what it used"
+    assert [c.finish_reason for request in gate.requests for c in request.candidates.values()] == ["cancelled"]
     assert gate.steps <= 4
 
 
 @pytest.mark.parametrize("method", ASYNC_METHODS)
 async def test_a_failure_while_decoding_reaches_the_caller(llm: BacoLLM, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    def fail(decoder: Decoder) -> Iterator[Step]:
-        raise RuntimeError("out of memory")
+    def fail(decoder: Decoder, alone: object = None) -> None:
+        raise RuntimeError("the model is broken")
 
-    monkeypatch.setattr(Decoder, "steps", fail)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    monkeypatch.setattr(Decoder, "step", fail)
+    with pytest.raises(RuntimeError, match="the model is broken"):
         await asyncio.wait_for(respond(llm, method), 60)
 
 
@@ -144,11 +127,14 @@ async def test_the_pair_is_loaded_off_the_event_loop(llm: BacoLLM, monkeypatch: 
 
 @pytest.mark.parametrize("method", ["stream_chat", "stream_complete"])
 def test_a_sync_stream_that_is_closed_decodes_no_more(llm: BacoLLM, gate: Gate, method: str) -> None:
-    gate.permits.release(1000)
+    gate.permits.release(2)
     stream = getattr(llm, method)(question(method))
     next(stream)
     stream.close()
-    assert gate.steps <= 2
+    gate.open()
+    settle(gate.requests)
+    assert gate.requests[0].candidates[0].finish_reason == "cancelled"
+    assert gate.steps <= 3
 
 
 async def test_each_task_captures_its_own_answers(llm: BacoLLM) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from baco import ConfigError, Engine, GenerationResult, Router, SamplingParams
+from baco import ConfigError, Engine, GenerationResult, ModelPair, Router, SamplingParams
 from baco.cli import main
 from baco.cli_options import Settings
 from baco.presets import EMBEDDED, PRESETS
@@ -141,7 +141,16 @@ def test_pairs_lists_the_embedded_pair_first_and_every_preset_on_a_line(run: Com
     assert names == [EMBEDDED, *PRESETS]
     llama = next(words for words in lines if words[:1] == ["llama-3-8b"])
     assert llama[1:3] == ["meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct"]
-    assert llama[3:7] == ["8.03", "B", "32.1", "GB"]  # two models of 8.03 billion parameters with two bytes each
+    # Two models of 8.03 billion parameters, with two bytes each and with one.
+    assert llama[3:9] == ["8.03", "B", "32.1", "GB", "16.1", "GB"]
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_pairs_says_of_the_embedded_pair_what_it_takes(run: Command, quantization: str | None) -> None:
+    row = next(line.split() for line in run("pairs").out.splitlines() if line.split()[:1] == [EMBEDDED])
+    figure = float(row[row.index("M") + (1 if quantization is None else 3)])
+    pair = ModelPair.from_pretrained(EMBEDDED, device="cpu", dtype="bfloat16", quantization=quantization)
+    assert pair.memory()["total"] / 1e6 == pytest.approx(figure, abs=0.6)
 
 
 def test_every_option_reaches_the_engine(run: Command, pair: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

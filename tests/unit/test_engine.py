@@ -1,7 +1,12 @@
 """The engine over the decode loop: shared prefills, ends of all kinds, log-probabilities, cancellation."""
 
 import asyncio
+import threading
+import time
+from concurrent.futures import Future
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,25 +14,10 @@ import torch
 from baco import Engine, Router, SamplingParams
 from baco.decode import Decoder
 from baco.errors import ConfigError
-from baco.kv_cache import SlotCache
-from baco.model_runner import ModelRunner
 from baco.pair import ModelPair
+from tests.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPT = "What do you want to see there?"
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Record the shape [B, Q] of every pass of any model."""
-    shapes: list[tuple[int, int]] = []
-    forward = ModelRunner._forward
-
-    def recorded(self: ModelRunner, token_ids: torch.Tensor, logits_to_keep: int | torch.Tensor) -> torch.Tensor:
-        shapes.append((token_ids.shape[0], token_ids.shape[1]))
-        return forward(self, token_ids, logits_to_keep)
-
-    monkeypatch.setattr(ModelRunner, "_forward", recorded)
-    return shapes
 
 
 def endless(engine: Engine) -> list[int]:
@@ -36,26 +26,63 @@ def endless(engine: Engine) -> list[int]:
     return [p.seed for p in params if p.seed is not None and engine.generate(PROMPT, p).candidates[0].finish_reason == "length"]
 
 
-def test_samples_and_equal_prompts_share_one_prefill(engine: Engine, passes: list[tuple[int, int]]) -> None:
-    engine.generate_batch([PROMPT, "Nobody", PROMPT], SamplingParams(n=4, max_tokens=1, seed=1))
-    assert [rows for rows, _ in passes] == [2, 2], "two distinct prompts, each model once"
+def endless_of(gate: Gate, engine: Engine) -> int:
+    """The first such seed, found with the gate open; the gate is shut again, and its count is 0."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "permits", threading.Semaphore(1_000_000))
+        seed = endless(engine)[0]
+    gate.steps = gate.arrived = 0
+    return seed
 
 
-def test_ended_rows_leave_the_batch(engine: Engine, passes: list[tuple[int, int]]) -> None:
+def test_samples_and_equal_prompts_share_one_prefill(random_pair: ModelPair, passes: list[Pass]) -> None:
+    engine = Engine(fresh(random_pair))
+    prompt, other, _ = engine.generate_batch([PROMPT, "Nobody", PROMPT], SamplingParams(n=4, max_tokens=1, seed=1))
+    for which in ("base", "aligned"):
+        read = sum(one.tokens for one in passes if one.model is random_pair.model(which))  # type: ignore[arg-type]
+        distinct = len(prompt.prompt_token_ids[which]) + len(other.prompt_token_ids[which])  # type: ignore[index]
+        assert read <= distinct + 10, "two distinct prompts, and of each further answer the last token, for its own draw"
+
+
+def test_ended_rows_leave_the_batch(engine: Engine, passes: list[Pass]) -> None:
+    engine.generate(PROMPT, SamplingParams(max_tokens=1), Router("base"))  # the prompt is held from now on: all rows begin together
+    passes.clear()
     result = engine.generate(PROMPT, SamplingParams(n=16, max_tokens=30, seed=3), Router("base"))
     lengths = [len(candidate.token_ids) for candidate in result.candidates]
     assert min(lengths) < max(lengths), "some end early"
-    running = [sum(length > step for length in lengths) for step in range(1, max(lengths))]
-    assert [rows for rows, _ in passes[1:]] == running
+    running = [sum(length > step for length in lengths) for step in range(max(lengths))]
+    assert [one.rows for one in passes] == running
 
 
-def test_passes_count_what_a_request_took_part_in(engine: Engine) -> None:
+def test_passes_count_what_a_request_took_part_in(engine: Engine, passes: list[Pass]) -> None:
     result = engine.generate(PROMPT, SamplingParams(n=3, max_tokens=12, seed=1))
-    longest = max(len(candidate.token_ids) for candidate in result.candidates)
-    assert (result.passes.base, result.passes.aligned) == (longest, longest)
+    made = [sum(one.model is engine.pair.model(which) for one in passes) for which in ("base", "aligned")]  # type: ignore[arg-type]
+    assert [result.passes.base, result.passes.aligned] == made
     alone = engine.generate(PROMPT, SamplingParams(max_tokens=12, seed=1), Router("aligned"))
     assert (alone.passes.base, alone.passes.aligned) == (0, len(alone.candidates[0].token_ids))
     assert alone.prompt_token_ids.keys() == {"aligned"}
+
+
+def test_two_requests_at_once_each_count_their_own_passes(engine: Engine, gate: Gate) -> None:
+    long, short = (engine._requests([PROMPT], SamplingParams(max_tokens=m, seed=3), Router("aligned"), "transcript")[0] for m in (12, 4))
+    engine._submit([long])
+    gate.permit(5)
+    engine._submit([short])
+    gate.open()
+    settle([long, short])
+    for request in (long, short):
+        assert request.result().passes.aligned == len(request.result().candidates[0].token_ids)
+
+
+def test_an_answer_never_takes_more_passes_than_lockstep_and_mostly_fewer(engine: Engine) -> None:
+    lockstep = found = 0
+    for seed in range(6):
+        result = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed), Router("p", threshold=0.5))
+        assert result.passes.base + result.passes.aligned <= 2 * result.usage.completion_tokens
+        assert 0 <= result.passes.accepted <= result.passes.proposed
+        lockstep += 2 * result.usage.completion_tokens
+        found += result.passes.base + result.passes.aligned
+    assert found < 0.95 * lockstep
 
 
 def test_requests_larger_than_a_batch_are_decoded_in_several(get_pair, engine: Engine) -> None:  # type: ignore[no-untyped-def]
@@ -178,21 +205,42 @@ def test_spans_join_to_the_text_and_alternate(engine: Engine) -> None:
     assert all(a[1] != b[1] for a, b in pairwise(spans))
 
 
-def test_a_deadline_ends_the_answer_as_it_stands(engine: Engine) -> None:
+def test_a_deadline_ends_the_answer_as_it_stands(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = endless(engine)[0]
-    late = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed, deadline=1e-9)).candidates[0]
-    assert late.finish_reason == "cancelled"
-    assert late.token_ids == engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed)).candidates[0].token_ids[:1]
+    whole = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed)).candidates[0]
+    steps, step = [], Decoder.step
+
+    def counted(*args: Any, **settings: Any) -> Any:
+        steps.append(None)
+        return step(*args, **settings)
+
+    monkeypatch.setattr(Decoder, "step", counted)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + (10_000 if len(steps) >= 6 else 0))
+    monkeypatch.setattr("baco.requests.time", clock)
+    late = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed, deadline=5_000)).candidates[0]
+    assert late.finish_reason == "cancelled" and len(steps) == 6
+    assert 0 < len(late.token_ids) < 20
+    assert late.token_ids == whole.token_ids[: len(late.token_ids)]
+    assert late.from_base == whole.from_base[: len(late.token_ids)]
 
 
-def test_closing_a_stream_ends_the_decoding(engine: Engine, passes: list[tuple[int, int]]) -> None:
-    seed = endless(engine)[0]
-    passes.clear()
+def test_a_deadline_that_has_passed_before_the_first_token_leaves_none(engine: Engine) -> None:
+    result = engine.generate(PROMPT, SamplingParams(n=2, max_tokens=20, deadline=1e-9))
+    assert [(c.finish_reason, c.token_ids, c.text) for c in result.candidates] == [("cancelled", [], "")] * 2
+    assert result.usage.completion_tokens == 0
+
+
+def test_closing_a_stream_ends_the_decoding(engine: Engine, gate: Gate) -> None:
+    seed = endless_of(gate, engine)
     stream = engine.stream(PROMPT, SamplingParams(max_tokens=20, seed=seed))
-    for _ in range(3):
-        next(stream)
+    gate.permits.release(3)
+    next(stream)
+    wait_until(lambda: gate.steps == 3)
     stream.close()  # type: ignore[attr-defined]
-    assert len(passes) <= 2 * 5
+    gate.open()
+    settle(gate.requests)
+    assert gate.requests[-1].candidates[0].finish_reason == "cancelled"
+    assert gate.steps <= 4
     with pytest.raises(StopIteration):
         next(stream)
 
@@ -205,37 +253,30 @@ async def test_async_results_equal_sync_ones(engine: Engine) -> None:
     assert events[-1].result is not None and events[-1].result.candidates == expected.candidates
 
 
-async def test_cancelling_a_task_ends_the_decoding_within_a_token(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    seed = endless(engine)[0]
-    started = asyncio.Event()
-    steps: list[None] = []
-    loop, step = asyncio.get_running_loop(), Decoder._step
-
-    def slow(self: Decoder, logits: dict[str, torch.Tensor]) -> object:
-        steps.append(None)
-        loop.call_soon_threadsafe(started.set)
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.02), loop).result()
-        return step(self, logits)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Decoder, "_step", slow)
+async def test_cancelling_a_task_ends_the_decoding_within_a_step(engine: Engine, gate: Gate) -> None:
+    seed = await asyncio.to_thread(endless_of, gate, engine)
     task = asyncio.create_task(engine.agenerate(PROMPT, SamplingParams(max_tokens=20, seed=seed)))
-    await started.wait()
+    await asyncio.to_thread(gate.permit, 3)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    at_cancel = len(steps)
-    await asyncio.sleep(0.2)
-    assert len(steps) <= at_cancel + 1
+    gate.open()
+    await asyncio.to_thread(settle, gate.requests)
+    assert gate.requests[-1].candidates[0].finish_reason == "cancelled"
+    assert gate.steps <= 4
 
 
-async def test_leaving_an_async_stream_ends_the_decoding(engine: Engine, passes: list[tuple[int, int]]) -> None:
-    seed = endless(engine)[0]
-    stream = engine.astream(PROMPT, SamplingParams(max_tokens=200, seed=seed))
-    await anext(stream)
+async def test_leaving_an_async_stream_ends_the_decoding(engine: Engine, gate: Gate) -> None:
+    seed = await asyncio.to_thread(endless_of, gate, engine)
+    stream = engine.astream(PROMPT, SamplingParams(max_tokens=20, seed=seed))
+    first = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+    await asyncio.to_thread(gate.permit, 3)
+    await first
     await stream.aclose()  # type: ignore[attr-defined]
-    after = len(passes)
-    await asyncio.sleep(0.1)
-    assert len(passes) == after
+    gate.open()
+    await asyncio.to_thread(settle, gate.requests)
+    assert gate.requests[-1].candidates[0].finish_reason == "cancelled"
+    assert gate.steps <= 4
 
 
 async def test_an_error_inside_an_async_stream_reaches_its_caller(engine: Engine) -> None:
@@ -244,21 +285,22 @@ async def test_an_error_inside_an_async_stream_reaches_its_caller(engine: Engine
             pass
 
 
-def test_requests_in_threads_do_not_disturb_each_other(engine: Engine) -> None:
-    async def all_at_once() -> list[list[int]]:
-        results = await asyncio.gather(*(engine.agenerate(PROMPT, SamplingParams(max_tokens=10, seed=seed)) for seed in range(8)))
-        return [result.candidates[0].token_ids for result in results]
+def test_an_interrupt_of_the_caller_cancels_what_it_waits_for(engine: Engine, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed, result = endless_of(gate, engine), Future.result
 
-    alone = [engine.generate(PROMPT, SamplingParams(max_tokens=10, seed=seed)).candidates[0].token_ids for seed in range(8)]
-    assert asyncio.run(all_at_once()) == alone
+    def interrupt(future: "Future[Any]", timeout: float | None = None) -> Any:
+        monkeypatch.setattr(Future, "result", result)
+        gate.permit(3)
+        raise KeyboardInterrupt
 
-
-def test_a_cache_is_as_large_as_its_rows_need(random_pair: ModelPair) -> None:
-    cache = SlotCache(2, 3, random_pair.device)
-    assert cache.begin(5).shape == (3, 5)
-    cache.advance([5, 2, 0])
-    assert cache.begin(1).tolist() == [[5], [2], [0]]
-    assert cache.window == 6
+    monkeypatch.setattr(Future, "result", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.generate_batch([PROMPT, "Nobody"], SamplingParams(max_tokens=20, seed=seed))
+    gate.open()
+    settle(gate.requests)
+    assert gate.requests[-2].candidates[0].finish_reason == "cancelled"
+    assert all(request.cancelled for request in gate.requests[-2:])
+    assert gate.steps <= 4
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,22 @@
-"""The slot cache: rows of their own lengths, rollback, reordering. Truth: the model without a cache."""
+"""The slot cache under packed passes: rows of their own lengths, read in any pieces. Truth: the model without a cache."""
+
+import random
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from baco.attention import Feed
+from baco.kv_cache import FIRST_CAPACITY, SlotCache
 from baco.loading import embedding_rows
 from baco.model_runner import ModelRunner
 from baco.pair import ModelPair
 
 
-def expected(model: PreTrainedModel, rows: list[list[int]]) -> Tensor:
-    """Next-token logits [B, V] of each row, recomputed whole and alone."""
-    with torch.inference_mode():
-        return torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows])
+def runner_of(pair: ModelPair) -> ModelRunner:
+    return ModelRunner(pair.aligned, pair.vocab_size, replacement_id=0)
 
 
 @pytest.fixture
@@ -23,55 +26,137 @@ def model(random_pair: ModelPair) -> PreTrainedModel:
 
 @pytest.fixture
 def runner(random_pair: ModelPair) -> ModelRunner:
-    return ModelRunner(random_pair.aligned, random_pair.vocab_size, replacement_id=0)
+    return runner_of(random_pair)
 
 
-def test_ragged_prefill_and_steps_equal_each_row_alone(model: PreTrainedModel, runner: ModelRunner) -> None:
-    rows = [[5], [9, 8, 7, 6, 5, 4, 3], [11, 12, 13]]
-    torch.testing.assert_close(runner.prefill(rows), expected(model, rows), atol=1e-4, rtol=1e-4)
-    for token in (20, 21, 22):
-        rows = [[*row, token + index] for index, row in enumerate(rows)]
-        logits = runner.step(torch.tensor([row[-1] for row in rows]))
-        torch.testing.assert_close(logits, expected(model, rows), atol=1e-4, rtol=1e-4)
+def tokens(count: int, seed: int = 0) -> list[int]:
+    return random.Random(seed).choices(range(5, 300), k=count)
 
 
-def test_rolled_back_rows_continue_as_if_nothing_had_been_fed(model: PreTrainedModel, runner: ModelRunner) -> None:
-    rows = [[5, 6], [9, 8, 7, 6, 5]]
-    runner.prefill(rows)
-    for wrong in (30, 31, 32):
-        runner.step(torch.tensor([wrong, wrong]))
-    runner.cache.roll_back(0, 3)
-    runner.cache.roll_back(1, 1)
-    rows = [[*rows[0], 40], [*rows[1], 30, 31, 41]]
-    torch.testing.assert_close(runner.step(torch.tensor([40, 41])), expected(model, rows), atol=1e-4, rtol=1e-4)
+def feed(runner: ModelRunner, *feeds: Feed) -> dict[int, Tensor]:
+    """Feed rows in one pass; return the logits [n, V] behind the tokens of each row, by its slot."""
+    runner.cache.reserve(feeds[-1].slot + 1, max(one.end for one in feeds))
+    logits = runner.forward(feeds, range(sum(len(one.token_ids) for one in feeds)))
+    return dict(zip((one.slot for one in feeds), logits.split([len(one.token_ids) for one in feeds]), strict=True))
 
 
-def test_selected_rows_may_repeat_and_go_separate_ways(model: PreTrainedModel, runner: ModelRunner) -> None:
-    runner.prefill([[5, 6], [9, 8, 7]])
-    runner.cache.select([1, 1, 0])
-    rows = [[9, 8, 7, 50], [9, 8, 7, 51], [5, 6, 52]]
-    torch.testing.assert_close(runner.step(torch.tensor([50, 51, 52])), expected(model, rows), atol=1e-4, rtol=1e-4)
+def assert_read(model: PreTrainedModel, row: list[int], logits: Tensor) -> None:
+    """Compare logits [n, V] with those behind the last n tokens of a row that is read whole and alone."""
+    with torch.inference_mode():
+        whole = model(torch.tensor([row]), use_cache=False).logits[0]
+    torch.testing.assert_close(logits, whole[-len(logits) :], atol=1e-4, rtol=1e-4)
 
 
-def test_the_cache_grows_past_its_first_capacity(model: PreTrainedModel, runner: ModelRunner) -> None:
-    row = [int(token) for token in torch.randint(5, 300, (126,), generator=torch.Generator().manual_seed(0))]
-    runner.prefill([row])
+@pytest.mark.parametrize("arch", ["llama", "gemma3", "gpt2"])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_read_in_any_pieces_and_any_company_equal_each_row_alone(arch: str, seed: int, get_pair: Callable[[str], ModelPair]) -> None:
+    pair, chance = get_pair(arch), random.Random(seed)
+    runner = runner_of(pair)
+    rows = [tokens(chance.randint(1, 60), seed=10 * seed + slot) for slot in range(5)]
+    read = [0] * len(rows)
+    while any(done < len(row) for done, row in zip(read, rows, strict=True)):
+        feeds = []
+        for slot, row in enumerate(rows):
+            count = chance.choice([0, 1, 2, 5, 16, 17, 40])
+            if piece := row[read[slot] : read[slot] + count]:
+                feeds.append(Feed(slot=slot, start=read[slot], token_ids=piece))
+        if feeds:
+            found = feed(runner, *feeds)
+            for one in feeds:
+                read[one.slot] = one.end
+                assert_read(pair.aligned, rows[one.slot][: one.end], found[one.slot])
+
+
+def test_a_row_that_is_fed_from_an_earlier_position_goes_on_as_if_nothing_else_had_been_fed(
+    model: PreTrainedModel, runner: ModelRunner
+) -> None:
+    first, second = tokens(6, seed=1), tokens(9, seed=2)
+    feed(runner, Feed(slot=0, start=0, token_ids=first), Feed(slot=1, start=0, token_ids=second))
+    for wrong in range(3):
+        feed(runner, Feed(slot=0, start=6 + wrong, token_ids=[30]), Feed(slot=1, start=9 + wrong, token_ids=[31]))
+    found = feed(runner, Feed(slot=0, start=4, token_ids=[40, 41]), Feed(slot=1, start=10, token_ids=[42]))
+    assert_read(model, [*first[:4], 40, 41], found[0])
+    assert_read(model, [*second, 31, 42], found[1])
+
+
+def test_a_copied_slot_goes_its_own_way(model: PreTrainedModel, runner: ModelRunner) -> None:
+    row = tokens(9)
+    feed(runner, Feed(slot=0, start=0, token_ids=row))
+    runner.cache.reserve(4, 0)
+    runner.cache.copy_slot(0, 3, 7)
+    found = feed(runner, Feed(slot=0, start=9, token_ids=[50]), Feed(slot=3, start=7, token_ids=[51, 52]))
+    assert_read(model, [*row, 50], found[0])
+    assert_read(model, [*row[:7], 51, 52], found[3])
+
+
+def test_what_is_taken_out_can_be_put_into_a_cache_that_is_new(model: PreTrainedModel, random_pair: ModelPair, runner: ModelRunner) -> None:
+    row = tokens(20)
+    feed(runner, Feed(slot=0, start=0, token_ids=[7]), Feed(slot=1, start=0, token_ids=row))
+    held = runner.cache.take(1, 15)
+    feed(runner, Feed(slot=1, start=0, token_ids=tokens(20, seed=5)))  # what was taken is a copy
+    other = runner_of(random_pair)
+    other.cache.reserve(3, 15)
+    other.cache.put(2, held, 12)
+    assert_read(model, [*row[:12], 60, 61], feed(other, Feed(slot=2, start=12, token_ids=[60, 61]))[2])
+
+
+def test_the_cache_grows_and_shrinks_without_a_trace(model: PreTrainedModel, runner: ModelRunner) -> None:
+    long, short = tokens(FIRST_CAPACITY - 2), tokens(5, seed=1)
+    feed(runner, Feed(slot=0, start=0, token_ids=long))
+    feed(runner, Feed(slot=1, start=0, token_ids=short))
     for token in range(60, 66):
-        row = [*row, token]
-        logits = runner.step(torch.tensor([token]))
-    torch.testing.assert_close(logits, expected(model, [row]), atol=1e-4, rtol=1e-4)
+        long, short = [*long, token], [*short, token]
+        found = feed(runner, Feed(slot=0, start=len(long) - 1, token_ids=[token]), Feed(slot=1, start=len(short) - 1, token_ids=[token]))
+        assert_read(model, long, found[0])
+        assert_read(model, short, found[1])
+    feed(runner, Feed(slot=40, start=0, token_ids=short))
+    many = runner.cache.bytes
+    runner.cache.shrink(2)
+    assert runner.cache.bytes < many / 10
+    assert_read(model, [*long, 70], feed(runner, Feed(slot=0, start=len(long), token_ids=[70]))[0])
+    assert_read(model, [*short, 71], feed(runner, Feed(slot=1, start=len(short), token_ids=[71]))[1])
 
 
-def test_a_row_cannot_forget_more_than_it_holds(runner: ModelRunner) -> None:
-    runner.prefill([[5, 6]])
-    with pytest.raises(AssertionError):
-        runner.cache.roll_back(0, 3)
+def test_the_cache_knows_its_memory_and_gives_it_back(model: PreTrainedModel, runner: ModelRunner) -> None:
+    assert runner.cache.bytes == 0
+    feed(runner, Feed(slot=2, start=0, token_ids=[5, 6]))
+    config = model.config
+    width = config.num_key_value_heads * config.hidden_size // config.num_attention_heads
+    slots, capacity = runner.cache.slots, runner.cache.capacity
+    assert slots >= 3 and capacity >= 2
+    assert runner.cache.bytes == 2 * config.num_hidden_layers * slots * capacity * width * 4, "keys and values, float32"
+    runner.cache.release()
+    assert runner.cache.bytes == 0
+    assert_read(model, [8, 9], feed(runner, Feed(slot=1, start=0, token_ids=[8, 9]))[1])
+
+
+def test_nothing_is_lost_when_room_is_made_for_what_fits_already(runner: ModelRunner) -> None:
+    feed(runner, Feed(slot=1, start=0, token_ids=tokens(9)))
+    before, held = runner.cache.bytes, runner.cache.take(1, 9)
+    runner.cache.reserve(1, 5)
+    assert runner.cache.bytes == before
+    assert all(torch.equal(a, b) for old, new in zip(held, runner.cache.take(1, 9), strict=True) for a, b in zip(old, new, strict=True))
+
+
+def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runner: ModelRunner) -> None:
+    row = tokens(8)
+    runner.cache.reserve(1, 8)
+    logits = runner.forward([Feed(slot=0, start=0, token_ids=row)], [2, 7])
+    assert_read(model, row[:3], logits[:1])
+    assert_read(model, row, logits[1:])
+
+
+def test_an_empty_cache_has_nothing_to_copy_or_take(random_pair: ModelPair) -> None:
+    cache = SlotCache(2, random_pair.device)
+    cache.reserve(4, 300)
+    cache.copy_slot(0, 3, 5)
+    assert (cache.bytes, cache.take(1, 5)) == (0, [])
 
 
 def test_a_token_that_the_model_lacks_is_read_as_its_replacement(random_pair: ModelPair) -> None:
     model = random_pair.base
     rows = embedding_rows(model)
     runner = ModelRunner(model, rows + 3, replacement_id=2)
-    logits = runner.prefill([[5, rows + 1, 7]])
-    torch.testing.assert_close(logits[:, :rows], expected(model, [[5, 2, 7]]), atol=1e-4, rtol=1e-4)
+    logits = feed(runner, Feed(slot=0, start=0, token_ids=[5, rows + 1, 7]))[0]
+    assert_read(model, [5, 2, 7], logits[:, :rows])
     assert torch.isneginf(logits[:, rows:]).all()

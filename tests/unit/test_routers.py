@@ -66,11 +66,12 @@ def wants_base(router: Router, distribution: Sequence[float]) -> bool:
 def route(
     routers: list[Router], distributions: list[list[float]], owners: list[bool], last: list[int], aligned: list[int] | None = None
 ) -> list[bool]:
-    """Ask the plan of several rows: the rules and the word-boundary rule."""
+    """Ask the plan of several rows: the rules and the word-boundary rule. Where the owner may not change, it stays."""
     plan = RoutingPlan.build(routers, torch.device("cpu"))
     seen = signals(distributions, aligned)
     seen.reads_aligned = plan.reads_aligned
-    return plan.route(seen, torch.tensor(owners), torch.tensor(last)).tolist()  # type: ignore[no-any-return]
+    wanted, may_switch = plan.ask(seen, torch.tensor(last))
+    return torch.where(may_switch, wanted, torch.tensor(owners)).tolist()  # type: ignore[no-any-return]
 
 
 def test_signals_of_a_distribution_worked_by_hand() -> None:
@@ -199,7 +200,8 @@ def test_each_row_of_a_batch_follows_its_own_router() -> None:
     plan = [on(CAT), on(CAT), on(CAT), on(DOT), on(CAT)]
     assert route(routers, plan, [False] * 5, [-1] * 5) == [False, True, False, False, True]
     chosen = RoutingPlan.build(routers, torch.device("cpu")).select(torch.tensor([4, 1]))
-    assert chosen.route(signals([on(CAT)] * 2), torch.tensor([False] * 2), torch.tensor([-1] * 2)).tolist() == [True, True]
+    wanted, may_switch = chosen.ask(signals([on(CAT)] * 2), torch.tensor([-1] * 2))
+    assert (wanted.tolist(), may_switch.tolist()) == ([True, True], [True, True])
 
 
 def test_a_judge_is_asked_only_about_the_rows_that_may_change() -> None:

@@ -8,8 +8,8 @@ from scipy import stats
 from torch import Tensor
 from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
-from baco import SamplingParams
-from baco.sampling import SamplingBatch, penalise, sample, truncate
+from baco import SamplingParams, sampling
+from baco.sampling import SamplingBatch, draw_noise, penalise, truncate
 from tests.oracle import warpers
 
 LOGITS = torch.tensor([2.0, 1.9, 1.1, 0.4, 0.3, -0.2, -0.6, -1.0, -1.5, -2.2, -3.0, -9.0])
@@ -40,6 +40,12 @@ MUTATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def batch(params: list[SamplingParams], seeds: list[int] | None = None, samples: list[int] | None = None) -> SamplingBatch:
     rows = len(params)
     return SamplingBatch.build(params, seeds or list(range(rows)), samples or [0] * rows, torch.device("cpu"))
+
+
+def sample(logits: Tensor, rows: SamplingBatch, positions: Tensor) -> Tensor:
+    """Draw one token per row, with each row's own noise at its position."""
+    noise = draw_noise(rows.row_keys, positions, logits.shape[-1]) if rows.draws else None
+    return sampling.sample(logits, rows, noise)
 
 
 def draw(settings: dict[str, Any], over: str) -> Tensor:

@@ -21,8 +21,6 @@ class RoutingPlan:
     word_boundary: Tensor
     reads_aligned: Tensor
     """Rows whose probe is the aligned model."""
-    any_reads_aligned: bool
-    """Whether there is such a row; known on the host, so that a step need not look for the aligned model's top token in vain."""
     masks_special: Tensor
     """Rows whose base tokens may not be special: all but those of Router("base"). The aligned model ends a turn (our own choice)."""
 
@@ -40,7 +38,6 @@ class RoutingPlan:
             thresholds=torch.tensor(thresholds, dtype=torch.float32, device=device),
             word_boundary=column([router.word_boundary for router in routers]),
             reads_aligned=column([router.probe == "aligned" for router in routers]),
-            any_reads_aligned=any(router.probe == "aligned" for router in routers),
             masks_special=column(["aligned" in router.models for router in routers]),
         )
 
@@ -51,29 +48,27 @@ class RoutingPlan:
             thresholds=self.thresholds[rows],
             word_boundary=self.word_boundary[rows],
             reads_aligned=self.reads_aligned[rows],
-            any_reads_aligned=self.any_reads_aligned,
             masks_special=self.masks_special[rows],
         )
 
-    def route(self, signals: Signals, owners: Tensor, last_tokens: Tensor) -> Tensor:
-        """Say who owns the next token of each row.
+    def ask(self, signals: Signals, last_tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Ask every row's rule, and say where the owner may change at all.
 
         The owner may change only where a new word may start: at the first token, where the probe's top-1 token starts a word, or
-        where the last token ended one.
+        where the last token ended one. Where it may not, the last token's owner writes on.
 
         Args:
-            signals: of this step.
-            owners: bool [B], True where the base owns the last token.
+            signals: at these positions.
             last_tokens: int64 [B], -1 before the first token.
 
         Returns:
-            bool [B], True for base.
+            Whether the rule wants the base, and whether the owner may change, both bool [B].
         """
         lexicon = signals.lexicon
         at_word = lexicon.starts_word[signals.probe_top1] | lexicon.ends_word[last_tokens.clamp(min=0)]
         may_switch = at_word | (last_tokens < 0) | ~self.word_boundary
-        wanted = torch.zeros_like(owners)
+        wanted = torch.zeros_like(may_switch)
         for rule, members in self.rules:
             signals.asked = members & may_switch
             wanted = torch.where(members, rule(signals, self.thresholds), wanted)
-        return torch.where(may_switch, wanted, owners)
+        return wanted, may_switch

@@ -31,6 +31,8 @@ class RouterKind:
     """Threshold where the user gives neither threshold nor diversity."""
     rises: bool = True
     """Whether a larger threshold gives the base more tokens."""
+    reads_aligned: bool = False
+    """Whether the rule reads `Signals.prefixes`, for which the aligned model has to be asked at every token."""
 
 
 SHARE = (0.0, 1.0)
@@ -50,7 +52,7 @@ KINDS: dict[str, RouterKind] = {
     "h-punc": RouterKind(rule=rules.punctuation_then_entropy, threshold_range=NATS, default=1.5, rises=False),
     "h-fc": RouterKind(rule=rules.function_word_then_entropy, threshold_range=NATS, default=1.5, rises=False),
     "nudging": RouterKind(rule=rules.nudging, threshold_range=SHARE, default=0.4, rises=False),
-    "judge": RouterKind(rule=None),
+    "judge": RouterKind(rule=None, reads_aligned=True),
 }
 
 
@@ -73,7 +75,12 @@ def get_kind(name: str) -> RouterKind:
 
 
 def register_router(
-    name: str, *, threshold_range: tuple[float, float] | None = None, default: float | None = None, rises: bool = True
+    name: str,
+    *,
+    threshold_range: tuple[float, float] | None = None,
+    default: float | None = None,
+    rises: bool = True,
+    reads_aligned: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register a rule of your own, which `Router(name)` then finds.
 
@@ -82,6 +89,8 @@ def register_router(
         threshold_range: lowest and highest threshold; None for a rule that ignores it.
         default: threshold in force where the user gives none; needed with `threshold_range`.
         rises: whether a larger threshold gives the base more tokens; `diversity` relies on it.
+        reads_aligned: whether the rule reads `Signals.prefixes`, which name the aligned model's likeliest token. Without it the route is a
+            function of the base alone, which is what makes decoding cheap.
 
     Raises:
         ConfigError: the name is taken, or range and default do not fit together.
@@ -96,7 +105,7 @@ def register_router(
             raise ConfigError(f"router {name!r} needs a default threshold in [{low}, {high}], but has {default!r}")
 
     def add(rule: Rule) -> Rule:
-        KINDS[name] = RouterKind(rule=rule, threshold_range=threshold_range, default=default, rises=rises)
+        KINDS[name] = RouterKind(rule=rule, threshold_range=threshold_range, default=default, rises=rises, reads_aligned=reads_aligned)
         return rule
 
     return add

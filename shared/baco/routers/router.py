@@ -78,6 +78,11 @@ class Router:
         return alone.get(self.name, ("base", "aligned"))
 
     @property
+    def reads_aligned(self) -> bool:
+        """Whether the route needs the aligned model too. Then every token costs a pass of both models."""
+        return len(self.models) == 2 and (self.probe == "aligned" or get_kind(self.name).reads_aligned)
+
+    @property
     def rule(self) -> Rule:
         """The rule to ask."""
         registered = get_kind(self.name).rule

@@ -1,0 +1,108 @@
+"""What the two models of a pair take: linear layers in another form, tensors held once, bytes counted.
+
+Knows modules and tensors; knows nothing of where models come from or what they are for.
+"""
+
+import copy
+from collections.abc import Sequence
+from itertools import chain
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from baco.config import Quantization
+from baco.linear import Int4Linear, Int8Linear, PackedLinear, WeightOnlyLinear
+
+FORMS: dict[Quantization | None, type[WeightOnlyLinear]] = {None: PackedLinear, "int8": Int8Linear, "int4": Int4Linear}
+
+Copied = TypeVar("Copied", bound=nn.Module)
+
+Place = tuple[nn.Module, str, nn.Module]
+"""A parent, the name of its child, and the child."""
+
+
+def replace_linears(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
+    """Give the linear layers of models their form for inference, in place: quantised, or packed where the processor gains by it.
+
+    One weight at a time, so that never more than one exists in both forms. A weight that several layers share, in one model or in two,
+    is converted once, and its new form is shared. It stays as it is where anything but a linear layer uses it too (a head tied to the
+    embedding), and where the form does not take its size.
+    """
+    form = FORMS[quantization]
+    groups = _by_weight(models)
+    any_converted = False
+    while groups:
+        _, places = groups.popitem()
+        first = places[0][2]
+        if all(type(child) is nn.Linear and child.bias is first.bias for _, _, child in places) and form.takes(first):  # type: ignore[arg-type]
+            converted = form(first).train(first.training)  # type: ignore[arg-type]
+            for parent, name, _ in places:
+                setattr(parent, name, converted)
+            any_converted = True
+    if any_converted:
+        _leave_file(models)
+
+
+def _leave_file(models: Sequence[nn.Module]) -> None:
+    """Copy what still lies in a weight file that is mapped into memory: one tensor of it keeps the pages of all the others there."""
+    tensors = chain.from_iterable(chain(model.parameters(), model.buffers()) for model in models)
+    for tensor in {id(tensor): tensor for tensor in tensors}.values():
+        if tensor.device.type == "cpu" and not tensor.is_mkldnn:
+            tensor.data = tensor.data.clone()
+
+
+def _by_weight(models: Sequence[nn.Module]) -> dict[int, list[Place]]:
+    """Everything that holds a parameter named `weight`, by the identity of that parameter."""
+    groups: dict[int, list[Place]] = {}
+    for parent in chain.from_iterable(model.modules() for model in models):
+        for name, child in parent._modules.items():
+            weight = None if child is None else child._parameters.get("weight")
+            if child is not None and weight is not None:
+                groups.setdefault(id(weight), []).append((parent, name, child))
+    return groups
+
+
+def share_equal_tensors(kept: nn.Module, other: nn.Module) -> None:
+    """Make `other` use the tensors of `kept` wherever name, type, shape and every bit agree.
+
+    Tensors that carry state of their own, as those of bitsandbytes do, are left alone.
+    """
+    modules = dict(kept.named_modules())
+    for name, module in other.named_modules():
+        twin = modules.get(name)
+        if twin is None or type(twin) is not type(module):
+            continue
+        for theirs, ours in ((twin._parameters, module._parameters), (twin._buffers, module._buffers)):
+            for key, tensor in ours.items():
+                original = theirs.get(key)
+                if tensor is not None and original is not None and _same_bits(original, tensor):
+                    ours[key] = original
+
+
+def _same_bits(left: Tensor, right: Tensor) -> bool:
+    if left is right:
+        return True
+    if not {type(left), type(right)} <= {Tensor, nn.Parameter}:
+        return False
+    if any(getattr(left, what) != getattr(right, what) for what in ("dtype", "shape", "device", "layout")):
+        return False
+    # As bytes: -0.0 equals 0.0 and no NaN equals itself, but bits do not lie.
+    return torch.equal(*(tensor.to_dense().reshape(-1).view(torch.uint8) for tensor in (left, right)))
+
+
+def copy_structure(model: Copied) -> Copied:
+    """Copy a model's modules and settings, but none of its tensors: both use the same ones."""
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
+
+
+def tensor_bytes(model: nn.Module) -> dict[object, int]:
+    """Bytes of a model's tensors by what tells one from another, so that tensors that two models share have one key."""
+    return dict(_identified(tensor) for tensor in chain(model.parameters(), model.buffers()))
+
+
+def _identified(tensor: Tensor) -> tuple[object, int]:
+    if tensor.is_mkldnn:
+        # A packed tensor has no address; its blocks may be larger than its shape.
+        return ("packed", id(tensor)), torch.ops.mkldnn._nbytes(tensor)
+    return tensor.data_ptr(), tensor.numel() * tensor.element_size()

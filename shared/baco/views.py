@@ -1,0 +1,183 @@
+"""From a model's logits to its views: the token that it would write at each position, and for the base also where it asks to go.
+
+All of it happens on the models' device; one small copy brings the views to the host. Knows tensors and the settings of rows; knows no cache
+and no schedule.
+"""
+
+from collections.abc import Sequence as Collection
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from baco.config import SamplingParams
+from baco.errors import ConfigError
+from baco.noise import step_keys
+from baco.pair import ModelPair
+from baco.prompts import Prompt
+from baco.results import Model
+from baco.routers import Prefix, Router, Signals
+from baco.routers.plan import RoutingPlan
+from baco.sampling import SamplingBatch, draw_noise, penalise, sample
+from baco.sequence import IdLogprobs, Sequence, View
+from baco.surface import Surface
+
+KEPT_SELECTIONS = 64
+
+
+@dataclass(slots=True)
+class PassCount:
+    """Passes of each model that fed any of the rows which share this count."""
+
+    base: int = 0
+    aligned: int = 0
+    last: int = -1
+    """Number of the last pass that was counted."""
+
+    def count(self, which: Model, number: int) -> None:
+        """Count a pass once, however many rows it fed."""
+        if number != self.last:
+            self.last = number
+            setattr(self, which, getattr(self, which) + 1)
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Row:
+    """One answer to be decoded, with its settings and its state."""
+
+    prompt: Prompt
+    params: SamplingParams
+    router: Router
+    seed: int
+    sample_index: int
+    sequence: Sequence
+    passes: PassCount
+    noise: dict[int, Tensor] = field(default_factory=dict)
+    """Noise [V] at positions that one model has drawn at and the other one may: both draw with the same."""
+
+    def forget_noise(self) -> None:
+        """Let go of the noise of tokens that are final."""
+        self.noise = {position: values for position, values in self.noise.items() if position >= self.sequence.final}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A position of one row at which a model has been read."""
+
+    row: int
+    """Index of the row in the batch."""
+    position: int
+
+
+class ViewReader:
+    """Reads views for a fixed list of rows."""
+
+    def __init__(self, pair: ModelPair, rows: Collection[Row]) -> None:
+        self.pair = pair
+        self.rows = rows
+        self.lexicon = pair.lexicon
+        params = [row.params for row in rows]
+        self.sampling = SamplingBatch.build(params, [row.seed for row in rows], [row.sample_index for row in rows], pair.device)
+        self.plan = RoutingPlan.build([row.router for row in rows], pair.device)
+        self._asks_aligned = any(row.sequence.mode == "joint" for row in rows)
+        self._penalises = any(p.repetition_penalty != 1 for p in params)
+        self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingPlan]] = {}
+
+    @torch.inference_mode()
+    def read(self, which: Model, logits: Tensor, cells: Collection[Cell]) -> list[View]:
+        """Turn raw logits, float32 [C, V], into the views of the model at C cells."""
+        rows = tuple(cell.row for cell in cells)
+        sampling, plan = self._select(rows)
+        sequences = [self.rows[row].sequence for row in rows]
+        last = [s.token_ids[cell.position - 1] if cell.position else -1 for s, cell in zip(sequences, cells, strict=True)]
+        numbers = torch.tensor([[cell.position for cell in cells], last], device=self.pair.device)
+        positions, last_tokens = numbers[0], numbers[1]
+        allowed = self._penalised(which, logits, sampling, cells) if self._penalises else logits
+        noise = self._noise(cells, sampling, positions) if sampling.draws else None
+        if which == "aligned":
+            drawn = sample(allowed, sampling, noise)
+            top1 = logits.argmax(-1) if self._asks_aligned else drawn
+            token_ids, tops = torch.stack([drawn, top1]).tolist()
+            views = [View(token_id, top1=top) for token_id, top in zip(token_ids, tops, strict=True)]
+        else:
+            wanted, may_switch = plan.ask(self._signals(logits, cells, sampling, plan, positions), last_tokens)
+            allowed = allowed.masked_fill(plan.masks_special[:, None] & self.lexicon.special, -torch.inf)
+            drawn = sample(allowed, sampling, noise)
+            columns = torch.stack([drawn, wanted, may_switch]).tolist()
+            views = [View(token_id, bool(base), bool(free)) for token_id, base, free in zip(*columns, strict=True)]
+        return self._with_logprobs(views, logits, cells)
+
+    def _select(self, rows: tuple[int, ...]) -> tuple[SamplingBatch, RoutingPlan]:
+        """The settings of cells, by their rows."""
+        if rows not in self._selected:
+            if len(self._selected) >= KEPT_SELECTIONS:
+                self._selected.clear()
+            index = torch.tensor(rows, device=self.pair.device)
+            self._selected[rows] = self.sampling.select(index), self.plan.select(index)
+        return self._selected[rows]
+
+    def _noise(self, cells: Collection[Cell], sampling: SamplingBatch, positions: Tensor) -> Tensor:
+        """Noise [C, V] of cells, drawn where no model has been here before."""
+        missing = [index for index, cell in enumerate(cells) if cell.position not in self.rows[cell.row].noise]
+        if missing:
+            index = torch.tensor(missing, device=positions.device)
+            drawn = draw_noise(sampling.row_keys[index], positions[index], self.pair.vocab_size)
+            for cell, values in zip([cells[index] for index in missing], drawn, strict=True):
+                self.rows[cell.row].noise[cell.position] = values
+            if len(missing) == len(cells):
+                return drawn
+        return torch.stack([self.rows[cell.row].noise[cell.position] for cell in cells])
+
+    def _signals(self, logits: Tensor, cells: Collection[Cell], sampling: SamplingBatch, plan: RoutingPlan, positions: Tensor) -> Signals:
+        aligned_top1 = None
+        if self._asks_aligned:
+            tops = [self._aligned_top1(cell) for cell in cells]
+            aligned_top1 = torch.tensor(tops, device=self.pair.device)
+        return Signals(
+            base_logits=logits,
+            aligned_top1=aligned_top1,
+            reads_aligned=plan.reads_aligned,
+            step_keys=step_keys(sampling.row_keys, positions),
+            lexicon=self.lexicon,
+            prefixes=lambda asked: [self._prefix(cells[index], logits[index]) for index in asked],
+        )
+
+    def _aligned_top1(self, cell: Cell) -> int:
+        """The aligned model's likeliest token at a cell; 0 for a row that is not routed by it."""
+        row = self.rows[cell.row]
+        return row.sequence.views["aligned"][cell.position].top1 if row.sequence.mode == "joint" else 0
+
+    def _prefix(self, cell: Cell, logits: Tensor) -> Prefix:
+        router, name = self.rows[cell.row].router, Surface.of(self.pair.tokenizer).text
+        if not router.reads_aligned:
+            raise ConfigError(
+                f"router {router.name!r} reads `Signals.prefixes`, so it must be registered with register_router(…, reads_aligned=True)"
+            )
+        return Prefix(
+            text=str(self.pair.tokenizer.decode(self.rows[cell.row].sequence.token_ids[: cell.position])),
+            base_token=name(int(logits.argmax())),
+            aligned_token=name(self._aligned_top1(cell)),
+        )
+
+    def _penalised(self, which: Model, logits: Tensor, sampling: SamplingBatch, cells: Collection[Cell]) -> Tensor:
+        """Apply repetition penalties: each cell's context is its prompt and the tokens before it."""
+        seen = torch.zeros(logits.shape, dtype=torch.bool)
+        for index, cell in enumerate(cells):
+            row = self.rows[cell.row]
+            if row.params.repetition_penalty != 1:
+                seen[index, row.prompt.token_ids[which] + row.sequence.token_ids[: cell.position]] = True
+        return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
+
+    def _with_logprobs(self, views: list[View], logits: Tensor, cells: Collection[Cell]) -> list[View]:
+        """Add log-probabilities where the row asks for them."""
+        wanted = [self.rows[cell.row].params.logprobs for cell in cells]
+        if all(count is None for count in wanted):
+            return views
+        scores = logits.log_softmax(-1)
+        best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
+        chosen = scores.gather(1, torch.tensor([[view.token_id] for view in views], device=logits.device)).flatten().tolist()
+        tops = [tuple(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+        return [
+            view if count is None else View(view.token_id, view.wants_base, view.may_switch, view.top1, IdLogprobs(value, top[:count]))
+            for view, count, value, top in zip(views, wanted, chosen, tops, strict=True)
+        ]

@@ -1,0 +1,122 @@
+"""What tests hold the decoding by: steps that wait for a permit, passes that are recorded, requests that can be waited for."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from baco import Engine, ModelPair
+from baco.attention import Feed
+from baco.decode import Decoder
+from baco.model_runner import ModelRunner
+from baco.requests import Request
+
+PATIENCE = 60
+"""Seconds after which a test gives up on something that should have happened; no test measures time."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass."""
+
+    model: Any
+    feeds: Sequence[Feed]
+    thread: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.feeds)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(feed.token_ids) for feed in self.feeds)
+
+
+def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
+    """Record every pass of any model from now on."""
+    passes: list[Pass] = []
+    forward = ModelRunner.forward
+
+    def recorded(self: ModelRunner, feeds: Sequence[Feed], *args: Any, **settings: Any) -> Any:
+        passes.append(Pass(self.model, tuple(feeds), threading.get_ident()))
+        return forward(self, feeds, *args, **settings)
+
+    monkeypatch.setattr(ModelRunner, "forward", recorded)
+    return passes
+
+
+def record_requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Record every request that an engine submits from now on."""
+    requests: list[Request] = []
+    submit = Engine._submit
+
+    def recorded(self: Engine, submitted: Sequence[Request]) -> None:
+        submit(self, submitted)
+        requests.extend(submitted)
+
+    monkeypatch.setattr(Engine, "_submit", recorded)
+    return requests
+
+
+def settle(requests: Sequence[Request]) -> None:
+    """Wait until requests have ended."""
+    assert not wait([request.done for request in requests], timeout=PATIENCE).not_done
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.001)
+
+
+@dataclass
+class Gate:
+    """Lets decoders make one step per permit, and counts them."""
+
+    permits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    steps: int = 0
+    """Steps that were made."""
+    arrived: int = 0
+    """Steps that were asked for: one more while a worker waits for a permit."""
+    requests: list[Request] = field(default_factory=list)
+
+    def permit(self, steps: int) -> None:
+        """Permit some steps, and wait until they are made and the worker asks for another."""
+        wanted = self.steps + steps
+        self.permits.release(steps)
+        wait_until(lambda: self.steps >= wanted and self.arrived > wanted)
+
+    def open(self) -> None:
+        """Permit everything."""
+        self.permits.release(1_000_000)
+
+    @property
+    def ended(self) -> bool:
+        """Whether something was submitted, and all of it has ended."""
+        return bool(self.requests) and all(request.done.done() for request in self.requests)
+
+
+def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Hold every decoder's steps from now on."""
+    gate, step = Gate(requests=record_requests(monkeypatch)), Decoder.step
+
+    def held(decoder: Decoder, *args: Any, **settings: Any) -> Any:
+        gate.arrived += 1
+        assert gate.permits.acquire(timeout=PATIENCE), "a test forgot to open its gate"
+        progress = step(decoder, *args, **settings)
+        gate.steps += 1
+        return progress
+
+    monkeypatch.setattr(Decoder, "step", held)
+    return gate
+
+
+def fresh(pair: ModelPair) -> ModelPair:
+    """A pair of the same models that nobody has used yet: nothing is cached for it, and its worker is its own."""
+    return ModelPair.from_models(pair.base, pair.aligned, pair.tokenizer, pair.base_tokenizer)

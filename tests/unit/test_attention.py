@@ -1,0 +1,142 @@
+"""Packed attention, against torch's own attention over each row alone; and that the model is untouched outside of a pass."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from baco.attention import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass, attend, packed
+from baco.model_runner import ModelRunner
+
+SLOTS, CAPACITY, WIDTH = 9, 90, 8
+WINDOW = 5
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=["sdpa", "eager"])
+def model(request: pytest.FixtureRequest, pair_folders: Callable[[str], tuple[Path, Path]]) -> Iterator[PreTrainedModel]:
+    """A model that is set to each of transformers' two ways to compute attention on a CPU."""
+    yield AutoModelForCausalLM.from_pretrained(pair_folders("llama")[1], attn_implementation=request.param).eval()
+
+
+def random_feeds(chance: random.Random) -> list[Feed]:
+    """Some slots, each fed some tokens from somewhere on: short feeds and long ones."""
+    feeds = []
+    for slot in sorted(chance.sample(range(SLOTS), chance.randint(1, SLOTS))):
+        count = chance.choice([1, 1, 1, 2, 3, LONG_FEED, LONG_FEED + 1, 40])
+        feeds.append(Feed(slot=slot, start=chance.randint(0, CAPACITY - count), token_ids=[0] * count))
+    return feeds
+
+
+def alone(feed: Feed, query: Tensor, key: Tensor, value: Tensor, window: int | None, scaling: float | None) -> Tensor:
+    """Attention of one row's tokens [Hq, n, D] over its own keys, token by token."""
+    groups = query.shape[0] // key.shape[0]
+    outputs = []
+    for index, position in enumerate(range(feed.start, feed.end)):
+        first = 0 if window is None else max(0, position - window + 1)
+        keys, values = (t[:, first : position + 1].repeat_interleave(groups, 0) for t in (key, value))
+        outputs.append(scaled_dot_product_attention(query[:, index : index + 1], keys, values, scale=scaling))
+    return torch.cat(outputs, 1)
+
+
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (6, 1)], ids=lambda heads: f"{heads[0]}-over-{heads[1]}")
+@pytest.mark.parametrize("slides", [False, True], ids=["full", "sliding"])
+@pytest.mark.parametrize("seed", range(4))
+def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads: tuple[int, int], slides: bool, seed: int) -> None:
+    chance, (queries, keys) = random.Random(seed), heads
+    feeds = random_feeds(chance)
+    count = sum(len(feed.token_ids) for feed in feeds)
+    make = torch.Generator().manual_seed(seed)
+    query = torch.randn(1, queries, count, WIDTH, generator=make)
+    key, value = torch.randn(2, SLOTS, keys, CAPACITY, WIDTH, generator=make)
+    module: Any = SimpleNamespace(num_key_value_groups=queries // keys, training=False)
+    scaling = chance.choice([WIDTH**-0.5, 0.2])
+    mark = torch.zeros(1, 1, 1, SLIDING_MARK if slides else FULL_MARK)
+    with packed(model, PackedPass(feeds, CPU, WINDOW)):
+        output, _ = attend(module, query, key, value, mark, scaling=scaling)
+    pieces = query[0].split([len(feed.token_ids) for feed in feeds], dim=1)
+    expected = [
+        alone(feed, piece, key[feed.slot], value[feed.slot], WINDOW if slides else None, scaling)
+        for feed, piece in zip(feeds, pieces, strict=True)
+    ]
+    torch.testing.assert_close(output[0].transpose(0, 1), torch.cat(expected, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreTrainedModel) -> None:
+    feeds = [Feed(slot=1, start=4, token_ids=[0] * 3), Feed(slot=3, start=0, token_ids=[0])]
+    query, key = torch.randn(1, 4, 4, WIDTH), torch.randn(SLOTS, 2, CAPACITY, WIDTH)
+    spoiled = torch.full_like(key, 1e4)
+    spoiled[1, :, :7], spoiled[3, :, :1] = key[1, :, :7], key[3, :, :1]
+    module: Any = SimpleNamespace(num_key_value_groups=2, training=False)
+    with packed(model, PackedPass(feeds, CPU, None)):
+        clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, FULL_MARK), scaling=0.3)[0] for keys in (key, spoiled))
+    torch.testing.assert_close(clean, other)
+
+
+def test_a_model_set_to_either_way_reads_a_packed_pass_as_it_reads_each_row(model: PreTrainedModel) -> None:
+    runner, rows = ModelRunner(model, model.config.vocab_size, 0), [[5, 6, 7], list(range(20, 60))]
+    runner.cache.reserve(2, 40)
+    logits = runner.forward([Feed(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
+    with torch.inference_mode():
+        expected = torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows])
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def written(model: PreTrainedModel) -> list[int]:
+    ids = torch.tensor([[5, 6, 7, 8]])
+    mask = torch.ones_like(ids)
+    return model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=8)[0].tolist()  # type: ignore[no-any-return, operator]
+
+
+def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: PreTrainedModel) -> None:
+    before, generated = model.config._attn_implementation, written(model)
+    runner = ModelRunner(model, model.config.vocab_size, 0)
+    runner.forward([Feed(slot=0, start=0, token_ids=[5, 6])], [1])
+    assert (model.config._attn_implementation, written(model)) == (before, generated)
+    with pytest.raises(ZeroDivisionError), packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)):
+        raise ZeroDivisionError
+    assert (model.config._attn_implementation, written(model)) == (before, generated)
+
+
+def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrainedModel) -> None:
+    found: list[object] = []
+    expected = written(model)
+
+    def use() -> None:
+        try:
+            found.append(written(model))
+        except BaseException as error:
+            found.append(error)
+
+    with packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    assert found == [expected]
+
+
+def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
+    inside, leave = threading.Event(), threading.Event()
+    before = model.config._attn_implementation
+    layout = PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)
+
+    def read() -> None:
+        with packed(model, layout):
+            inside.set()
+            leave.wait(20)
+
+    second = threading.Thread(target=read)
+    with packed(model, layout):
+        second.start()
+        inside.wait(1)  # as the passes exclude each other, it may well stand outside
+    leave.set()
+    second.join()
+    assert model.config._attn_implementation == before
