@@ -6,6 +6,7 @@ that it serves every model whose attention goes through it. Knows tensors of one
 
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 NAME = "baco_packed"
@@ -143,22 +145,58 @@ class _Current(threading.local):
 _current = _Current()
 
 
+@dataclass(slots=True)
+class _Switch:
+    """What a configuration is set to outside of packed passes, and how many read it now."""
+
+    own: str
+    passes: int = 0
+
+
+_switches: dict[int, _Switch] = {}
+"""By the identity of the configuration, which several models may share; removed with it."""
+_switching = threading.Lock()
+
+
 @contextmanager
 def packed(model: PreTrainedModel, layout: PackedPass) -> Iterator[None]:
-    """Let `model` read a packed pass inside the block; outside of it the model is as it was."""
-    configs = {id(c): c for c in (model.config, model.config.get_text_config())}.values()
-    before = [config._attn_implementation for config in configs]
-    eager = getattr(sys.modules[type(model).__module__], "eager_attention_forward", None)
+    """Let `model` read a packed pass inside the block, in this thread; for others, and outside of it, the model is as it was."""
+    configs = list({id(c): c for c in (model.config, model.config.get_text_config())}.values())
+    with _switching:
+        own = [_switch_on(config).own for config in configs][-1]
+    eager = _eager(type(model))
     _current.layout, _current.eager = layout, eager
-    _current.inner = None if before[-1] == "sdpa" else ALL_ATTENTION_FUNCTIONS.get_interface(before[-1], eager)  # type: ignore[arg-type]
-    for config in configs:
-        config._attn_implementation_internal = NAME
+    _current.inner = None if own == "sdpa" else ALL_ATTENTION_FUNCTIONS.get_interface(own, eager)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        for config, name in zip(configs, before, strict=True):
-            config._attn_implementation_internal = name
         _current.layout = _current.inner = _current.eager = None
+        with _switching:
+            for config in configs:
+                _switch_off(config)
+
+
+def _switch_on(config: PreTrainedConfig) -> _Switch:
+    switch = _switches.get(id(config))
+    if switch is None:
+        switch = _switches[id(config)] = _Switch(config._attn_implementation)
+        weakref.finalize(config, _switches.pop, id(config), None)
+    if switch.passes == 0:
+        switch.own = config._attn_implementation
+        config._attn_implementation_internal = NAME
+    switch.passes += 1
+    return switch
+
+
+def _switch_off(config: PreTrainedConfig) -> None:
+    switch = _switches[id(config)]
+    switch.passes -= 1
+    if switch.passes == 0:
+        config._attn_implementation_internal = switch.own
+
+
+def _eager(owner: type) -> Callable[..., Any] | None:
+    return getattr(sys.modules[owner.__module__], "eager_attention_forward", None)
 
 
 def attend(
@@ -179,7 +217,9 @@ def attend(
         [1, N, Hq, D], and None for the weights.
     """
     layout = _current.layout
-    assert layout is not None, "packed attention outside of a packed pass"
+    if layout is None:  # another thread uses the model while a pass runs
+        own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
+        return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
     tokens = query[0].transpose(0, 1)  # [N, Hq, D]
     slides = attention_mask.shape[-1] == SLIDING_MARK
     # Torch's attention knows neither capped scores nor attention sinks.
@@ -208,4 +248,10 @@ def _by_key_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
     return output.reshape(rows, heads, queries, value.shape[-1])
 
 
+def _mask(*args: Any, config: PreTrainedConfig, **kwargs: Any) -> Any:
+    """The mask of another thread's own use of a model while a pass runs; a packed pass brings its own."""
+    return ALL_MASK_ATTENTION_FUNCTIONS[_switches[id(config)].own](*args, config=config, **kwargs)
+
+
 ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
+ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _mask)
