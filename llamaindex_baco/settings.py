@@ -115,7 +115,7 @@ class BacoSettings(BaseModel):
     def sources(self) -> tuple[str, str]:
         """Folder or hub id of the base and of the aligned model."""
         config = resolve(self.model, self.base, self.aligned)[1]
-        return config.base, config.aligned
+        return config.base, config.aligned or config.base
 
 
 def _check_call_keywords(keywords: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from baco import Engine, ModelPair
 from baco.requests import Request
-from tests.gate import Gate, Pass, put_gate, record_passes, record_requests
+from tests.gate import Gate, Pass, put_gate, record_passes, record_requests, settle
 from tests.oracle import Oracle
 from tests.pairs import make_pair_folders
 
@@ -85,3 +85,4 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = put_gate(monkeypatch)
     yield gate
     gate.open()
+    settle(gate.requests)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from baco import Engine, ModelPair
-from baco.attention import Feed
 from baco.decode import Decoder
 from baco.model_runner import ModelRunner
+from baco.packing import Feed
 from baco.requests import Request
 
 PATIENCE = 60

@@ -7,9 +7,10 @@ what is proposed behind them. Rows come and go between steps, and may be in diff
 from collections.abc import Sequence as Collection
 from dataclasses import dataclass, field
 
-from baco.attention import Feed
 from baco.drafting import PromptLookup
+from baco.memory import is_out_of_memory
 from baco.model_runner import ModelRunner
+from baco.packing import Feed
 from baco.pair import ModelPair
 from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_length
 from baco.results import Model
@@ -34,7 +35,7 @@ class Slot:
     sources: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
     """For each model: another slot that is reading the same beginning, and its length, while that is worth waiting for."""
     waited: int = 1
-    """Steps since the row's last progress."""
+    """Steps since the row's last progress: new tokens, or a piece of its prompt read."""
 
 
 class Decoder:
@@ -120,6 +121,9 @@ class Decoder:
         for cell, view in zip(cells, views, strict=True):
             self.slots[cell.row].row.sequence.views[which][cell.position] = view
         progress = self._resolve(slots)
+        for feed, slot in zip(feeds, fed, strict=True):
+            if feed.start < len(slot.row.sequence.prompts[which]):
+                slot.waited = 1
         if len(writing) == len(feeds):
             self.schedule.learn(len(slots), sum(len(feed.token_ids) for feed in feeds), sum(len(finals) for _, finals in progress))
         return progress
@@ -197,7 +201,12 @@ class Decoder:
             cache = self.prefixes[which]
             if length >= SHORTEST_PREFIX and cache.budget and not cache.covers(prompt[: min(length, len(prompt) - 1)]):
                 token_ids = tuple(sequence.slice(which, 0, length))
-                cache.add(Prefix(token_ids, self._runners[which].cache.take(slot.index, length)))
+                try:
+                    cache.add(Prefix(token_ids, self._runners[which].cache.take(slot.index, length)))
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    cache.clear()
 
     def _runner(self, which: Model) -> ModelRunner:
         if which not in self._runners:

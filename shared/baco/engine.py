@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 
 from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
@@ -144,7 +145,8 @@ class Engine:
         queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
 
         def hand_over(item: StreamEvent | Future[GenerationResult]) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, item)
+            with suppress(RuntimeError):  # a loop that was closed meanwhile has no reader
+                loop.call_soon_threadsafe(queue.put_nowait, item)
 
         request.on_event = hand_over
         request.done.add_done_callback(hand_over)

@@ -1,4 +1,4 @@
-"""What the two models of a pair take: linear layers in another form, tensors held once, bytes counted.
+"""What the two models of a pair take: linear layers in another form, tensors held once, bytes counted, and its end recognised.
 
 Knows modules and tensors; knows nothing of where models come from or what they are for.
 """
@@ -99,6 +99,11 @@ def copy_structure(model: Copied) -> Copied:
 def tensor_bytes(model: nn.Module) -> dict[object, int]:
     """Bytes of a model's tensors by what tells one from another, so that tensors that two models share have one key."""
     return dict(_identified(tensor) for tensor in chain(model.parameters(), model.buffers()))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out: torch's allocators say so in two ways."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _identified(tensor: Tensor) -> tuple[object, int]:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from baco.attention import FULL_MARK, SLIDING_MARK, Feed, PackedPass, packed
+from baco.attention import packed
 from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
+from baco.packing import FULL_MARK, SLIDING_MARK, Feed, PackedPass
 
 
 class ModelRunner:
@@ -48,7 +49,8 @@ class ModelRunner:
         if self.embedding_rows < self.vocab_size:
             token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
         self.cache.begin(layout.slots, layout.positions)
-        keep: int | Tensor = torch.tensor(wanted, device=self.model.device) if len(wanted) < token_ids.shape[1] else 0
+        # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
+        keep: int | Tensor = torch.tensor(wanted or [0], device=self.model.device) if len(wanted) < token_ids.shape[1] else 0
         with packed(self.model, layout):
             output = self.model(
                 input_ids=token_ids,
@@ -58,7 +60,7 @@ class ModelRunner:
                 use_cache=True,
                 logits_to_keep=keep,
             )
-        logits: Tensor = output.logits[0].float()
+        logits: Tensor = output.logits[0, : len(wanted)].float()
         missing = self.vocab_size - logits.shape[-1]
         return torch.nn.functional.pad(logits, (0, missing), value=-torch.inf) if missing else logits
 

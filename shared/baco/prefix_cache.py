@@ -63,6 +63,11 @@ class PrefixCache:
         self._held.move_to_end(holder.token_ids)
         return best, holder
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._held.clear()
+        self.bytes = 0
+
     def covers(self, token_ids: Sequence[int]) -> bool:
         """Whether all of `token_ids` is held already."""
         return self.find(token_ids)[0] >= len(token_ids)

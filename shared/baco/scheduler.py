@@ -15,6 +15,7 @@ import torch
 
 from baco.decode import Decoder
 from baco.errors import OutOfMemoryError, QueueFullError
+from baco.memory import is_out_of_memory
 from baco.pair import ModelPair
 from baco.prefix_cache import PrefixCache
 from baco.requests import Answer, Request
@@ -123,18 +124,21 @@ class _Worker:
 
     def _drop_ended(self) -> None:
         """End the answers of requests that were cancelled or are late."""
-        for answer in [answer for answer in self.running.values() if answer.request.is_over]:
-            self._leave(answer)
-            self._cut(answer)
-        scheduler = self.scheduler
-        with scheduler.changed:
-            over = [answer for answer in scheduler.waiting if answer.request.is_over]
+        for answer in list(self.running.values()):
+            if answer.row in self.running and answer.request.is_over:
+                self._leave(answer)
+                self._cut(answer)
+        with self.scheduler.changed:
+            # A request may be over at any moment, so each is asked once.
+            over = {answer for answer in self.scheduler.waiting if answer.request.is_over}
             if over:
-                scheduler.waiting = deque(answer for answer in scheduler.waiting if not answer.request.is_over)
+                self.scheduler.waiting = deque(answer for answer in self.scheduler.waiting if answer not in over)
         for answer in over:
             self._cut(answer)
 
     def _cut(self, answer: Answer) -> None:
+        if answer.request.done.done():
+            return  # it has failed in another of its answers
         try:
             answer.cut()
         except Exception as error:
@@ -156,7 +160,7 @@ class _Worker:
                 self.decoder.add(answer.row)
             except Exception as error:
                 del self.running[answer.row]
-                if not (_is_out_of_memory(error) and self.running):
+                if not (is_out_of_memory(error) and self.running):
                     self._fail(answer.request, error)
                     continue
                 self.row_limit = len(self.running)
@@ -187,8 +191,8 @@ class _Worker:
                     self._leave(answer)
 
     def _leave(self, answer: Answer) -> None:
-        del self.running[answer.row]
         self.decoder.remove(answer.row)
+        del self.running[answer.row]
 
     def _fail(self, request: Request, error: Exception) -> None:
         """Fail one request, and nobody else's."""
@@ -201,18 +205,24 @@ class _Worker:
 
     def _survive(self, error: Exception) -> None:
         """Go on after a step that failed: with fewer rows if memory ran out, else without the row that makes it fail."""
-        if _is_out_of_memory(error) and len(self.running) > 1:
+        if is_out_of_memory(error) and len(self.running) > 1:
             self._shrink()
             return
+        someone_failed = False
         for row, answer in list(self.running.items()):
             if row not in self.running:
                 continue
             try:
                 progress = self.decoder.step(alone=row)
             except Exception as own:
-                self._fail(answer.request, OutOfMemoryError(str(own)) if _is_out_of_memory(own) else own)
+                someone_failed = True
+                self._fail(answer.request, OutOfMemoryError(str(own)) if is_out_of_memory(own) else own)
             else:
                 self._take(progress)
+        if not someone_failed:
+            warnings.warn(
+                f"a pass failed ({type(error).__name__}: {error}) that succeeded when its rows were read one by one", stacklevel=2
+            )
 
     def _shrink(self) -> None:
         """Send half of the rows back to the queue; what they have written stays, and is read again when they return."""
@@ -225,10 +235,6 @@ class _Worker:
             self.scheduler.waiting.extendleft(reversed(back))
         self.decoder.shrink()
         warnings.warn(f"memory ran out with {len(back) + self.row_limit} answers at once; going on with {self.row_limit}", stacklevel=2)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 _schedulers: WeakKeyDictionary[ModelPair, Scheduler] = WeakKeyDictionary()

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from baco.attention import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass, attend, packed
+from baco.attention import attend, packed
 from baco.model_runner import ModelRunner
+from baco.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
 
 SLOTS, CAPACITY, WIDTH = 9, 90, 8
 WINDOW = 5

@@ -69,7 +69,7 @@ def test_drafts_that_are_kept_grow_to_the_longest() -> None:
     prompt = list(range(100, 200))
     lookup, sequence = PromptLookup(prompt), answer(prompt[:3])
     lookup.extend(sequence)
-    lengths = []
+    lengths: list[int] = []
     while len(lengths) < 6:
         lengths.append(lookup.open_tokens)
         settle(lookup, sequence, kept=lengths[-1], instead=prompt[sequence.final + lengths[-1]])

@@ -208,7 +208,8 @@ def test_spans_join_to_the_text_and_alternate(engine: Engine) -> None:
 def test_a_deadline_ends_the_answer_as_it_stands(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = endless(engine)[0]
     whole = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed)).candidates[0]
-    steps, step = [], Decoder.step
+    steps: list[Any] = []
+    step = Decoder.step
 
     def counted(*args: Any, **settings: Any) -> Any:
         steps.append(None)

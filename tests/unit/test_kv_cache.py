@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from baco.attention import Feed
 from baco.kv_cache import FIRST_CAPACITY, SlotCache
 from baco.loading import embedding_rows
 from baco.model_runner import ModelRunner
+from baco.packing import Feed
 from baco.pair import ModelPair
 
 

@@ -69,7 +69,8 @@ def test_the_longest_held_beginning_is_found_if_it_is_worth_copying(held: list[l
 @settings(deadline=None)
 def test_the_budget_is_kept_and_the_least_recently_used_goes_first(steps: list[tuple[int, bool]], room: int) -> None:
     size = SHORTEST_PREFIX * BYTES_PER_TOKEN
-    cache, recent = PrefixCache(room * size + size // 2), []
+    cache = PrefixCache(room * size + size // 2)
+    recent: list[Any] = []
     for number, adds in steps:
         text = run(100 * number, SHORTEST_PREFIX)
         if adds:

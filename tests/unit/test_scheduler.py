@@ -209,7 +209,8 @@ def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
     monkeypatch.setattr("baco.decode.CHUNK", 16)
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     pair = fresh(random_pair)
-    engine, schedule, written = Engine(pair), Scheduler.of(pair).schedule, []
+    engine, schedule = Engine(pair), Scheduler.of(pair).schedule
+    written: list[tuple[int, Any]] = []
     monkeypatch.setattr(schedule, "adapts", False)
     monkeypatch.setattr(schedule, "speculates", speculates)
     running = request(engine, 0, max_tokens=60)

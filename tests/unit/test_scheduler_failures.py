@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams, register_router
-from baco.attention import Feed
 from baco.decode import Decoder
 from baco.errors import BacoError, OutOfMemoryError
 from baco.kv_cache import SlotCache
 from baco.model_runner import ModelRunner
+from baco.packing import Feed
 from baco.requests import Request
 from baco.routers import Signals
 from baco.routers.registry import KINDS
@@ -186,7 +186,9 @@ def test_when_memory_runs_out_fewer_answers_run_at_once_and_all_are_right(
     assert max(rows) <= most
 
 
-def test_memory_that_runs_out_in_the_middle_costs_no_token(engine: Engine, busy: Engine, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_in_the_middle_costs_no_token(
+    engine: Engine, busy: Engine, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "permits", threading.Semaphore(1_000_000))
         alone = expected(engine)

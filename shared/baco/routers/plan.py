@@ -42,9 +42,10 @@ class RoutingPlan:
         )
 
     def select(self, rows: Tensor) -> "RoutingPlan":
-        """Keep the rows at int64 indices [K]."""
+        """Keep the rows at int64 indices [K], and the rules that any of them follows."""
+        kept = [(rule, members[rows]) for rule, members in self.rules]
         return RoutingPlan(
-            rules=tuple((rule, members[rows]) for rule, members in self.rules),
+            rules=tuple((rule, members) for rule, members in kept if members.any()),
             thresholds=self.thresholds[rows],
             word_boundary=self.word_boundary[rows],
             reads_aligned=self.reads_aligned[rows],
