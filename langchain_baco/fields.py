@@ -10,7 +10,18 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams
 
 from baco import __version__
 from langchain_baco.outputs import PROVIDER
-from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, check_pair, merge, model_name, plain_names
+from langchain_baco.settings import (
+    CALL_ONLY,
+    HANDLED_BY_LANGCHAIN,
+    SETTINGS,
+    SOURCES,
+    Settings,
+    check,
+    check_pair,
+    merge,
+    model_name,
+    plain_names,
+)
 
 
 class BacoFields(BaseChatModel):
@@ -22,10 +33,14 @@ class BacoFields(BaseChatModel):
     """Folder or hub id of the base model, with `aligned`, in place of `model`."""
     aligned: str | None = None
     """Folder or hub id of the aligned model, with `base`, in place of `model`."""
+    aligned_adapter: str | None = None
+    """Folder or hub id of a LoRA adapter of `base`, in place of `aligned`: both models use one set of weights. Needs baco[adapters]."""
     device: str = "auto"
     """"auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps"."""
     dtype: str = "auto"
     """"auto", "float32", "bfloat16" or "float16"."""
+    quantization: str | None = None
+    """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
 
     router: str = "p-punc"
     """Which rule chooses between base and aligned at each token; see `baco.Router`. "aligned" and "base" are one model alone."""
@@ -101,5 +116,5 @@ class BacoFields(BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         pair = merge(self._identifying_params, kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = model_name(pair["model"], pair["base"], pair["aligned"])
+        params["ls_model_name"] = model_name(*(pair[name] for name in SOURCES))
         return params

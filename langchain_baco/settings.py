@@ -16,7 +16,7 @@ from baco.pair import resolve
 from baco.presets import EMBEDDED
 from baco.tools import check_tools
 
-PAIR = ("model", "base", "aligned", "device", "dtype")
+PAIR = ("model", "base", "aligned", "aligned_adapter", "device", "dtype", "quantization")
 SETTINGS = (*PAIR, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
 """Every setting, each a constructor field and a keyword of a call."""
 
@@ -29,16 +29,17 @@ ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_toke
 HANDLED_BY_LANGCHAIN = ("stream",)
 """A keyword that LangChain reads to choose between streaming and not, and then passes on."""
 
-SOURCES = ("model", "base", "aligned")
+SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""
 
 REPLACES = {
     "router": ("threshold", "diversity"),
     "threshold": ("diversity",),
     "diversity": ("threshold",),
-    "model": ("base", "aligned"),
+    "model": ("base", "aligned", "aligned_adapter"),
     "base": ("model",),
-    "aligned": ("model",),
+    "aligned": ("model", "aligned_adapter"),
+    "aligned_adapter": ("model", "aligned"),
 }
 """Fields that a keyword of a call puts out of force: threshold and diversity belonged to the router that is replaced, and so on."""
 
@@ -50,8 +51,10 @@ class Settings:
     model: str | None
     base: str | None
     aligned: str | None
+    aligned_adapter: str | None
     device: str
     dtype: str
+    quantization: str | None
     router: Router
     base_prompt: str
     params: SamplingParams
@@ -66,7 +69,7 @@ class Settings:
     @property
     def model_name(self) -> str:
         """The pair's name, as results and traces show it."""
-        return model_name(self.model, self.base, self.aligned)
+        return model_name(self.model, self.base, self.aligned, self.aligned_adapter)
 
     @property
     def is_reproducible(self) -> bool:
@@ -75,15 +78,25 @@ class Settings:
 
     def engine(self) -> Engine:
         """Return an engine on the pair, loading it first if this process has not loaded it yet."""
-        pair = ModelPair.from_pretrained(self.model, base=self.base, aligned=self.aligned, device=self.device, dtype=self.dtype)
+        pair = ModelPair.from_pretrained(
+            self.model,
+            base=self.base,
+            aligned=self.aligned,
+            aligned_adapter=self.aligned_adapter,
+            device=self.device,
+            dtype=self.dtype,
+            quantization=self.quantization,
+        )
         return Engine(pair)
 
 
-def model_name(model: str | None, base: str | None, aligned: str | None) -> str:
-    """Name a pair: its preset, "base|aligned", or the embedded pair."""
-    if model is None and base is None and aligned is None:
-        return EMBEDDED
-    return model if model is not None else f"{base}|{aligned}"
+def model_name(model: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None) -> str:
+    """Name a pair: its preset, "base|aligned", "base+adapter", or the embedded pair."""
+    if model is not None:
+        return model
+    if aligned_adapter is not None:
+        return f"{base}+{aligned_adapter}"
+    return EMBEDDED if base is None and aligned is None else f"{base}|{aligned}"
 
 
 def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -114,11 +127,11 @@ def check_pair(values: Mapping[str, Any]) -> None:
     """Check that there is such a pair, without reading it. Looks at folders, so it is not for an event loop.
 
     Raises:
-        ConfigError: settings contradict each other, or device or dtype is none of those allowed.
+        ConfigError: settings contradict each other, or device, dtype or quantization is none of those allowed.
         ModelNotFoundError: there is no such preset or folder.
     """
-    _, pair = resolve(values["model"], values["base"], values["aligned"])
-    replace(pair, device=values["device"], dtype=values["dtype"])
+    _, pair = resolve(*(values[name] for name in SOURCES))
+    replace(pair, device=values["device"], dtype=values["dtype"], quantization=values["quantization"])
 
 
 def check(values: Mapping[str, Any]) -> Settings:

@@ -136,8 +136,17 @@ class BacoLLM(BacoSettings, CustomLLM):
 
     def _engine(self) -> Engine:
         """Load the pair, or find it if this process holds it."""
-        pair = ModelPair.from_pretrained(self.model, base=self.base, aligned=self.aligned, device=self.device, dtype=self.dtype)
-        return Engine(pair)
+        return Engine(
+            ModelPair.from_pretrained(
+                self.model,
+                base=self.base,
+                aligned=self.aligned,
+                aligned_adapter=self.aligned_adapter,
+                device=self.device,
+                dtype=self.dtype,
+                quantization=self.quantization,
+            )
+        )
 
     def _respond(self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]) -> Response:
         call = self.for_call(keywords)

@@ -5,16 +5,17 @@ LLM is made and again at every call, before any work.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call
-from baco.config import PairConfig
 from baco.errors import UnknownKeywordError, check_keywords
 from baco.pair import resolve
 
-PAIR_FIELDS = ("model", "base", "aligned", "device", "dtype")
+PAIR_FIELDS = ("model", "base", "aligned", "aligned_adapter", "device", "dtype", "quantization")
+SOURCES = ("model", "base", "aligned", "aligned_adapter")
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
 IGNORED_KEYWORDS = ("extra_headers",)
@@ -42,10 +43,14 @@ class BacoSettings(BaseModel):
     """Folder or hub id of the base model, together with `aligned` and in place of `model`."""
     aligned: str | None = None
     """Folder or hub id of the aligned model."""
+    aligned_adapter: str | None = None
+    """Folder or hub id of a LoRA adapter of `base`, in place of `aligned`: both models use one set of weights. Needs baco[adapters]."""
     device: str = "auto"
     """"auto" (CUDA, then MPS, then CPU) or a device."""
     dtype: str = "auto"
     """"auto", "float32", "bfloat16" or "float16"."""
+    quantization: str | None = None
+    """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
     router: str = "p-punc"
     """Who decides which model writes the next token; `baco.router_names()` lists the names."""
     threshold: float | None = None
@@ -85,8 +90,8 @@ class BacoSettings(BaseModel):
             raise UnknownKeywordError(ONE_ANSWER)
         check_keywords(type(self).__name__, keywords, type(self).model_fields)
         settings = {name: keywords.get(name, field.default) for name, field in BacoSettings.model_fields.items()}
-        _, config = resolve(settings["model"], settings["base"], settings["aligned"])
-        PairConfig(base=config.base, aligned=config.aligned, device=settings["device"], dtype=settings["dtype"])
+        _, config = resolve(*(settings[name] for name in SOURCES))
+        replace(config, device=settings["device"], dtype=settings["dtype"], quantization=settings["quantization"])
         build_call(settings)
         super().__init__(**keywords)
 
@@ -109,12 +114,12 @@ class BacoSettings(BaseModel):
     @property
     def pair_name(self) -> str:
         """The pair's name: "tiny", the preset's, or "base|aligned"."""
-        return resolve(self.model, self.base, self.aligned)[0]
+        return resolve(self.model, self.base, self.aligned, self.aligned_adapter)[0]
 
     @property
     def sources(self) -> tuple[str, str]:
-        """Folder or hub id of the base and of the aligned model."""
-        config = resolve(self.model, self.base, self.aligned)[1]
+        """Folder or hub id of the base and of the aligned model, which are one where the aligned model is an adapter."""
+        config = resolve(self.model, self.base, self.aligned, self.aligned_adapter)[1]
         return config.base, config.aligned or config.base
 
 

@@ -31,10 +31,12 @@ class Settings:
 
     system: Annotated[str | None, _option("A system message before the prompt.")] = None
     pair: Annotated[str | None, _option("A preset, see `baco pairs`; by default the embedded pair.", "Models")] = None
-    base: Annotated[str | None, _option("Folder or hub id of the base model; needs --aligned.", "Models")] = None
+    base: Annotated[str | None, _option("Folder or hub id of the base model; needs --aligned or --aligned-adapter.", "Models")] = None
     aligned: Annotated[str | None, _option("Folder or hub id of the aligned model; needs --base.", "Models")] = None
+    aligned_adapter: Annotated[str | None, _option("Folder or hub id of a LoRA adapter of the base; needs --base.", "Models")] = None
     device: Annotated[str, _option("auto, cpu, cuda, cuda:1 or mps.", "Models")] = "auto"
     dtype: Annotated[str, _option("auto, float32, bfloat16 or float16.", "Models")] = "auto"
+    quantization: Annotated[str | None, _option("int8 or int4; by default weights stay as --dtype says.", "Models")] = None
     router: Annotated[str, _option("Who speaks: p-punc, p, h, fc and others; base and aligned are one model alone.", "Routing")] = "p-punc"
     threshold: Annotated[float | None, _option("Where the router switches; by default the router's own.", "Routing")] = None
     diversity: Annotated[float | None, _option("Target share of base tokens, 0 to 1, in place of a threshold.", "Routing")] = None
@@ -87,8 +89,17 @@ class Settings:
         from baco.engine import Engine
         from baco.pair import ModelPair
 
-        pair = ModelPair.from_pretrained(self.pair, base=self.base, aligned=self.aligned, device=self.device, dtype=self.dtype)
-        return Engine(pair)
+        return Engine(
+            ModelPair.from_pretrained(
+                self.pair,
+                base=self.base,
+                aligned=self.aligned,
+                aligned_adapter=self.aligned_adapter,
+                device=self.device,
+                dtype=self.dtype,
+                quantization=self.quantization,
+            )
+        )
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

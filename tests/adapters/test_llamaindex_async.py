@@ -67,7 +67,7 @@ async def test_other_coroutines_run_between_the_tokens(llm: BacoLLM, gate: Gate,
     async def permit() -> None:
         while True:
             gate.permits.release()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # not 0: that would leave the worker no interpreter
 
     ticker = asyncio.create_task(permit())
     answer = await asyncio.wait_for(respond(llm, method), 60)

@@ -13,11 +13,14 @@ import torch
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from baco import Engine, Router, SamplingParams
 from baco.errors import ChatTemplateError
 from baco.linear import WeightOnlyLinear
 from baco.lora import LoraLinear
 from baco.prompts import build_prompt
 from tests.lora_adapters import ATTENTION, error, load_adapted_pair, logits, merged, save_adapter, wide_base
+from tests.oracle import Oracle
+from tests.test_equivalence import NEAR_TIE
 
 Folders = Callable[[str], tuple[Path, Path]]
 MLP = ["gate_proj", "up_proj", "down_proj"]
@@ -162,3 +165,19 @@ def test_the_adapter_folder_may_go_once_it_is_loaded(base: Path, adapter: Path) 
     before = logits(pair.aligned)
     shutil.rmtree(adapter)
     assert torch.equal(logits(pair.aligned), before)
+
+
+def test_the_engine_writes_with_an_adapter_what_the_reference_writes_with_the_merged_model(pair_folders: Folders, tmp_path: Path) -> None:
+    base = wide_base(tmp_path / "base", pair_folders("llama")[1], hidden_size=32)
+    adapter = save_adapter(base, tmp_path / "adapter", LoraConfig(**LORA["plain"]))
+    merged(base, adapter).save_pretrained(tmp_path / "merged")
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "merged")
+    engine, oracle, agreed = Engine(load_adapted_pair(base, adapter)), Oracle(base, tmp_path / "merged"), 0
+    for seed in range(8):
+        params, router = SamplingParams(max_tokens=12, seed=seed), Router("p", threshold=0.3)
+        result = engine.generate("Tell me a story", params, router)
+        expected = oracle.decode(dict(result.prompt_token_ids), router, params, seed=seed, sample_index=0)
+        if expected.margin >= NEAR_TIE:
+            agreed += 1
+            assert (result.candidates[0].token_ids, result.candidates[0].from_base) == (expected.token_ids, expected.from_base)
+    assert agreed >= 6
