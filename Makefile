@@ -24,8 +24,9 @@ install: $(INSTALLED) ## Create .venv with everything in it (once, and again whe
 demo: $(INSTALLED) ## Show base and aligned decoding together, in LangChain and in LlamaIndex
 	@$(BIN)/python examples/demo.py
 
+# A process for each core does more than torch's threads do, on models as small as those of the tests.
 test: $(INSTALLED) ## Run the tests
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED) ## Check style and format
 	$(BIN)/ruff check .
