@@ -30,6 +30,7 @@ def conditions(device: str) -> dict[str, str | int]:
     """Say on what, and with what, figures were taken."""
     return {
         "processor": _processor(),
+        "bfloat16": _bfloat16(),
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if device.startswith(("auto", "cuda")) and torch.cuda.is_available() else "none",
         "software": ", ".join(
@@ -119,3 +120,12 @@ def _processor() -> str:
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _bfloat16() -> str:
+    """Whether the processor multiplies bfloat16 itself, which decides what a pass of several tokens costs in it."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return "unknown"
+    words = set(info.read_text().split())
+    return next((f"native ({flag})" for flag in ("amx_bf16", "avx512_bf16", "bf16") if flag in words), "not native: computed in float32")

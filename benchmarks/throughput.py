@@ -5,7 +5,7 @@ Prints the conditions, tables, and as its last line one JSON object. Progress go
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from benchmarks.methods import THRESHOLD
 from benchmarks.random_pair import QUICK, SHAPES, Shape
 from benchmarks.report import agreement_line, conditions, finish, measurement_table, open_console, progress_bar
 from benchmarks.shared_prompt import measure_shared_prompt
-from benchmarks.subjects import Subject, embedded_subject, made_subject, quiet_transformers
+from benchmarks.subjects import MAX_ROWS, Subject, embedded_subject, made_subject, quiet_transformers
 from benchmarks.timing import peak_resident_bytes
 
 AGES = ("older", "younger", "dear", "busy", "quiet", "clever", "cheerful", "favourite")
@@ -120,7 +120,7 @@ def main() -> None:
     }
     console = open_console(facts)
     console.print(LEGEND)
-    size = SHORT if arguments.quick else FULL
+    size = _size(arguments.quick, arguments.rows)
     shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
     with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
         run = Run(size, console, progress)
@@ -136,8 +136,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the JSON line there")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="NAME", help=f"parts to run: {', '.join(PARTS)}")
+    parser.add_argument(
+        "--rows", nargs="+", type=int, choices=range(1, MAX_ROWS + 1), metavar="N", help="batch sizes, in place of 1, 8 and 32"
+    )
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["0.5b"], help="sizes of the pairs with made-up weights")
     return parser.parse_args()
+
+
+def _size(quick: bool, rows: Sequence[int] | None) -> Size:
+    """How much is measured, with other batch sizes where the caller names some; a copying pair always writes one row."""
+    size = SHORT if quick else FULL
+    if rows is None:
+        return size
+    batches = tuple(rows)
+    return replace(size, embedded=replace(size.embedded, batches=batches), random=replace(size.random, batches=batches))
 
 
 def _steps(size: Size, only: Sequence[str], shapes: int) -> int:
