@@ -40,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=40, help="held-out prompts of each family")
     parser.add_argument("--quick", action="store_true", help=f"only {QUICK_PROMPTS} prompts of each family")
     parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
+    parser.add_argument("--quantization", choices=("int8", "int4"), help="measure the pair with its weights kept like this; writes nothing")
     parser.add_argument("--no-write", action="store_true", help="leave report.json as it is")
     return parser.parse_args()
 
@@ -49,12 +50,13 @@ def main() -> None:
     arguments = parse_arguments()
     # Models of this size fit a core's caches: a second thread waits more than it works.
     torch.set_num_threads(1)
-    pair = ModelPair.from_pretrained(base=str(arguments.pair / "base"), aligned=str(arguments.pair / "aligned"))
+    folders = {which: str(arguments.pair / which) for which in ("base", "aligned")}
+    pair = ModelPair.from_pretrained(**folders, quantization=arguments.quantization)
     prompts = QUICK_PROMPTS if arguments.quick else arguments.prompts
     started = time.monotonic()
     measured = measure(Engine(pair, max_batch_size=ROWS), prompts, arguments.seed)
     judged = verdicts(measured)
-    if not arguments.no_write:
+    if not arguments.no_write and arguments.quantization is None:
         facts = settings(pair, prompts, arguments.seed) | {"seconds": round(time.monotonic() - started, 1)}
         keep(arguments.pair / "report.json", as_json(measured, judged) | facts)
     console = Console()
