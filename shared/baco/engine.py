@@ -33,8 +33,7 @@ class Engine:
         pair: the models.
         max_batch_size: rows (prompts times n) that are decoded together.
         max_model_len: longest prompt and answer together, in tokens; None takes the smaller of the models' windows.
-        max_waiting: answers that may wait for a place; with as many waiting, a further request is refused with `QueueFullError`. A batch
-            of any size is taken whole where fewer wait.
+        max_waiting: answers that may wait; with as many waiting, a further request, of any size, is refused with `QueueFullError`.
 
     Raises:
         ConfigError: a value is out of its range.

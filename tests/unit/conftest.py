@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from peft import LoraConfig
 
-from baco import ModelPair
+from baco import Engine, ModelPair
+from tests.gate import fresh
 from tests.lora_adapters import save_adapter
 
 
@@ -14,6 +15,12 @@ from tests.lora_adapters import save_adapter
 def random_pair(get_pair: Callable[[str], ModelPair]) -> ModelPair:
     """A tiny random-weight Llama pair over a byte-level vocabulary."""
     return get_pair("llama")
+
+
+@pytest.fixture
+def busy(random_pair: ModelPair) -> Engine:
+    """An engine with a worker of its own."""
+    return Engine(fresh(random_pair))
 
 
 @pytest.fixture

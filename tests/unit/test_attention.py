@@ -141,3 +141,12 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
     leave.set()
     second.join()
     assert model.config._attn_implementation == before
+
+
+def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel) -> None:
+    runner, row = ModelRunner(model, model.config.vocab_size, 0), list(range(20, 60))
+    assert runner.forward([Feed(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
+    logits = runner.forward([Feed(slot=0, start=25, token_ids=row[25:])], [14])
+    with torch.inference_mode():
+        expected = model(torch.tensor([row])).logits[0, -1:]
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
