@@ -116,16 +116,19 @@ def number(value: float | None, form: str) -> str:
 
 def _processor() -> str:
     """Name of the processor, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = [line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def _bfloat16() -> str:
     """Whether the processor multiplies bfloat16 itself, which decides what a pass of several tokens costs in it."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
+    words = set(_cpuinfo().split())
+    if not words:
         return "unknown"
-    words = set(info.read_text().split())
     return next((f"native ({flag})" for flag in ("amx_bf16", "avx512_bf16", "bf16") if flag in words), "not native: computed in float32")
+
+
+def _cpuinfo() -> str:
+    """What Linux says of the processor; nothing elsewhere."""
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.is_file() else ""

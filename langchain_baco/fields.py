@@ -9,19 +9,10 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 
 from baco import __version__
+from baco.call_settings import PAIR_SOURCES, check_pair
+from baco.pair import pair_name
 from langchain_baco.outputs import PROVIDER
-from langchain_baco.settings import (
-    CALL_ONLY,
-    HANDLED_BY_LANGCHAIN,
-    SETTINGS,
-    SOURCES,
-    Settings,
-    check,
-    check_pair,
-    merge,
-    model_name,
-    plain_names,
-)
+from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, merge, plain_names
 
 
 class BacoFields(BaseChatModel):
@@ -116,5 +107,5 @@ class BacoFields(BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         pair = merge(self._identifying_params, kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = model_name(*(pair[name] for name in SOURCES))
+        params["ls_model_name"] = pair_name(*(pair[name] for name in PAIR_SOURCES))
         return params

@@ -5,19 +5,17 @@ Knows the core's settings; knows nothing of LangChain.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from baco import Engine, ModelPair, Router, SamplingParams
-from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call
+from baco import Engine, Router, SamplingParams
+from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, load_pair
 from baco.config import require
 from baco.errors import check_keywords
-from baco.pair import resolve
-from baco.presets import EMBEDDED
+from baco.pair import pair_name
 from baco.tools import check_tools
 
-PAIR = ("model", "base", "aligned", "aligned_adapter", "device", "dtype", "quantization")
-SETTINGS = (*PAIR, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
+SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
 """Every setting, each a constructor field and a keyword of a call."""
 
 CALL_ONLY = ("tools", "tool_choice")
@@ -28,9 +26,6 @@ ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_toke
 
 HANDLED_BY_LANGCHAIN = ("stream",)
 """A keyword that LangChain reads to choose between streaming and not, and then passes on."""
-
-SOURCES = ("model", "base", "aligned", "aligned_adapter")
-"""Settings that name a pair."""
 
 REPLACES = {
     "router": ("threshold", "diversity"),
@@ -69,7 +64,7 @@ class Settings:
     @property
     def model_name(self) -> str:
         """The pair's name, as results and traces show it."""
-        return model_name(self.model, self.base, self.aligned, self.aligned_adapter)
+        return pair_name(self.model, self.base, self.aligned, self.aligned_adapter)
 
     @property
     def is_reproducible(self) -> bool:
@@ -78,25 +73,7 @@ class Settings:
 
     def engine(self) -> Engine:
         """Return an engine on the pair, loading it first if this process has not loaded it yet."""
-        pair = ModelPair.from_pretrained(
-            self.model,
-            base=self.base,
-            aligned=self.aligned,
-            aligned_adapter=self.aligned_adapter,
-            device=self.device,
-            dtype=self.dtype,
-            quantization=self.quantization,
-        )
-        return Engine(pair)
-
-
-def model_name(model: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None) -> str:
-    """Name a pair: its preset, "base|aligned", "base+adapter", or the embedded pair."""
-    if model is not None:
-        return model
-    if aligned_adapter is not None:
-        return f"{base}+{aligned_adapter}"
-    return EMBEDDED if base is None and aligned is None else f"{base}|{aligned}"
+        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
 
 
 def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -118,20 +95,9 @@ def merge(fields: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
 
     None is a value like others, but names no pair: there the constructor's stays.
     """
-    call = {name: value for name, value in call.items() if value is not None or name not in SOURCES}
+    call = {name: value for name, value in call.items() if value is not None or name not in PAIR_SOURCES}
     replaced = {other for name, others in REPLACES.items() if call.get(name) is not None for other in others}
     return {**fields, **dict.fromkeys(replaced), **call}
-
-
-def check_pair(values: Mapping[str, Any]) -> None:
-    """Check that there is such a pair, without reading it. Looks at folders, so it is not for an event loop.
-
-    Raises:
-        ConfigError: settings contradict each other, or device, dtype or quantization is none of those allowed.
-        ModelNotFoundError: there is no such preset or folder.
-    """
-    _, pair = resolve(*(values[name] for name in SOURCES))
-    replace(pair, device=values["device"], dtype=values["dtype"], quantization=values["quantization"])
 
 
 def check(values: Mapping[str, Any]) -> Settings:
@@ -140,14 +106,14 @@ def check(values: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: a value is out of its range, or two contradict each other.
     """
-    for name in SOURCES:
+    for name in PAIR_SOURCES:
         require(values[name] is None or isinstance(values[name], str), name, "a text or None", values[name])
     require(isinstance(values["router"], str), "router", "a text", values["router"])
     call = build_call(values)
     check_tool_choice(values.get("tool_choice"))
     tools = [] if values.get("tool_choice") == "none" else check_tools(values.get("tools"))
     return Settings(
-        **{name: values[name] for name in PAIR},
+        **{name: values[name] for name in PAIR_SETTINGS},
         router=call.router,
         base_prompt=call.base_prompt,
         params=call.params,

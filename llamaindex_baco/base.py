@@ -25,9 +25,9 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.custom import CustomLLM
 
+from baco.call_settings import PAIR_SETTINGS, load_pair
 from baco.engine import Engine
 from baco.loading import context_window, load_config
-from baco.pair import ModelPair
 from baco.results import StreamEvent
 from llamaindex_baco.capture import collect
 from llamaindex_baco.closing import closes_stream, opened
@@ -136,17 +136,7 @@ class BacoLLM(BacoSettings, CustomLLM):
 
     def _engine(self) -> Engine:
         """Load the pair, or find it if this process holds it."""
-        return Engine(
-            ModelPair.from_pretrained(
-                self.model,
-                base=self.base,
-                aligned=self.aligned,
-                aligned_adapter=self.aligned_adapter,
-                device=self.device,
-                dtype=self.dtype,
-                quantization=self.quantization,
-            )
-        )
+        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
 
     def _respond(self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]) -> Response:
         call = self.for_call(keywords)
@@ -200,6 +190,6 @@ def _collected(response: Response) -> Response:
 
 
 @cache
-def _context_window(base: str, aligned: str) -> int:
-    """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
-    return min(context_window(load_config(source)) for source in (base, aligned))
+def _context_window(*sources: str) -> int:
+    """Longest prompt and answer together, in tokens: the smallest of the models' windows."""
+    return min(context_window(load_config(source)) for source in sources)

@@ -5,17 +5,14 @@ LLM is made and again at every call, before any work.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call
+from baco.call_settings import PAIR_SETTINGS, ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call, check_pair
 from baco.errors import UnknownKeywordError, check_keywords
-from baco.pair import resolve
+from baco.pair import pair_name, resolve
 
-PAIR_FIELDS = ("model", "base", "aligned", "aligned_adapter", "device", "dtype", "quantization")
-SOURCES = ("model", "base", "aligned", "aligned_adapter")
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
 IGNORED_KEYWORDS = ("extra_headers",)
@@ -90,8 +87,7 @@ class BacoSettings(BaseModel):
             raise UnknownKeywordError(ONE_ANSWER)
         check_keywords(type(self).__name__, keywords, type(self).model_fields)
         settings = {name: keywords.get(name, field.default) for name, field in BacoSettings.model_fields.items()}
-        _, config = resolve(*(settings[name] for name in SOURCES))
-        replace(config, device=settings["device"], dtype=settings["dtype"], quantization=settings["quantization"])
+        check_pair(settings)
         build_call(settings)
         super().__init__(**keywords)
 
@@ -114,19 +110,19 @@ class BacoSettings(BaseModel):
     @property
     def pair_name(self) -> str:
         """The pair's name: "tiny", the preset's, or "base|aligned"."""
-        return resolve(self.model, self.base, self.aligned, self.aligned_adapter)[0]
+        return pair_name(self.model, self.base, self.aligned, self.aligned_adapter)
 
     @property
-    def sources(self) -> tuple[str, str]:
-        """Folder or hub id of the base and of the aligned model, which are one where the aligned model is an adapter."""
+    def sources(self) -> tuple[str, ...]:
+        """Folder or hub id of each whole model: the base and the aligned one, or the base alone where the other is an adapter of it."""
         config = resolve(self.model, self.base, self.aligned, self.aligned_adapter)[1]
-        return config.base, config.aligned or config.base
+        return (config.base,) if config.aligned is None else (config.base, config.aligned)
 
 
 def _check_call_keywords(keywords: Mapping[str, Any]) -> None:
     if "n" in keywords:
         raise UnknownKeywordError(ONE_ANSWER)
-    for name in PAIR_FIELDS:
+    for name in PAIR_SETTINGS:
         if name in keywords:
             raise UnknownKeywordError(f"`{name}` is fixed when BacoLLM is made; make another one, which shares what is loaded already")
     check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *IGNORED_KEYWORDS))

@@ -1,17 +1,20 @@
-"""Flat settings of one call, as the adapters' fields and keywords name them, in the terms of the engine.
+"""Flat settings of a pair and of one call, as the adapters' fields and keywords name them, in the terms of the core.
 
-Knows the core's settings; knows no framework, no pair and no messages. Each adapter has fields of these names and lays a call's keywords
-over them.
+Knows the core's settings; knows no framework and no messages. Each adapter has fields of these names and lays a call's keywords over them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from baco.config import SamplingParams, is_number, require
+from baco.config import PairConfig, SamplingParams, is_number, require
+from baco.pair import ModelPair, resolve
 from baco.prompts import check_base_prompt
 from baco.routers import Router
 
+PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
+"""Settings that name a pair."""
+PAIR_SETTINGS = (*PAIR_SOURCES, "device", "dtype", "quantization")
 ROUTER_SETTINGS = ("router", "threshold", "diversity", "probe", "word_boundary")
 SAMPLING_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
 
@@ -23,6 +26,27 @@ class CallSettings:
     router: Router
     params: SamplingParams
     base_prompt: str
+
+
+def check_pair(settings: Mapping[str, Any]) -> PairConfig:
+    """Check the `PAIR_SETTINGS` among flat settings, without reading the pair. Looks at folders, so it is not for an event loop.
+
+    Raises:
+        ConfigError: settings contradict each other, or device, dtype or quantization is none of those allowed.
+        ModelNotFoundError: there is no such preset or folder.
+    """
+    _, config = resolve(*(settings[name] for name in PAIR_SOURCES))
+    return replace(config, device=settings["device"], dtype=settings["dtype"], quantization=settings["quantization"])
+
+
+def load_pair(settings: Mapping[str, Any]) -> ModelPair:
+    """Load what the `PAIR_SETTINGS` among flat settings name, or return it if this process holds it already.
+
+    Raises:
+        PairError, ConfigError, MissingExtraError: as `ModelPair.from_pretrained` does.
+    """
+    named = {name: settings[name] for name in PAIR_SETTINGS if name != "model"}
+    return ModelPair.from_pretrained(settings["model"], **named)
 
 
 def build_call(settings: Mapping[str, Any]) -> CallSettings:

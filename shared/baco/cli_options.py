@@ -86,20 +86,10 @@ class Settings:
         Raises:
             PairError: the pair is not there or does not fit together.
         """
+        from baco.call_settings import load_pair
         from baco.engine import Engine
-        from baco.pair import ModelPair
 
-        return Engine(
-            ModelPair.from_pretrained(
-                self.pair,
-                base=self.base,
-                aligned=self.aligned,
-                aligned_adapter=self.aligned_adapter,
-                device=self.device,
-                dtype=self.dtype,
-                quantization=self.quantization,
-            )
-        )
+        return Engine(load_pair(vars(self) | {"model": self.pair}))
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

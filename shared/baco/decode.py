@@ -206,7 +206,7 @@ class Decoder:
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
-                    cache.clear()
+                    cache.clear()  # what runs needs the room more
 
     def _runner(self, which: Model) -> ModelRunner:
         if which not in self._runners:

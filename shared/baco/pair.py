@@ -193,6 +193,15 @@ def _load_models(
     return base, aligned
 
 
+def pair_name(pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None) -> str:
+    """Name a pair without looking for it: its preset, "base|aligned", "base+adapter", or the embedded pair."""
+    if pair is not None:
+        return pair
+    if aligned_adapter is not None:
+        return f"{base}+{aligned_adapter}"
+    return EMBEDDED if base is None and aligned is None else f"{base}|{aligned}"
+
+
 def resolve(pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None) -> tuple[str, PairConfig]:
     """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration."""
     if pair is not None and (base is not None or aligned is not None or aligned_adapter is not None):
@@ -214,7 +223,7 @@ def resolve(pair: str | None, base: str | None, aligned: str | None, aligned_ada
     for source in (base, aligned):
         _check_not_preset(source)
         locate(source)
-    return f"{base}|{aligned}", PairConfig(base=base, aligned=aligned)
+    return pair_name(None, base, aligned), PairConfig(base=base, aligned=aligned)
 
 
 def _resolve_adapted(base: str | None, aligned: str | None, adapter: str) -> tuple[str, PairConfig]:
@@ -224,7 +233,7 @@ def _resolve_adapted(base: str | None, aligned: str | None, adapter: str) -> tup
     _check_not_preset(base)
     locate(base)
     locate(adapter, ADAPTER_FILE)
-    return f"{base}+{adapter}", config
+    return pair_name(None, base, aligned, adapter), config
 
 
 def _check_not_preset(source: str) -> None:

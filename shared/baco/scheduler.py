@@ -130,7 +130,7 @@ class _Worker:
                 self._cut(answer)
         with self.scheduler.changed:
             # A request may be over at any moment, so each is asked once.
-            over = {answer for answer in self.scheduler.waiting if answer.request.is_over}
+            over = dict.fromkeys(answer for answer in self.scheduler.waiting if answer.request.is_over)
             if over:
                 self.scheduler.waiting = deque(answer for answer in self.scheduler.waiting if answer not in over)
         for answer in over:

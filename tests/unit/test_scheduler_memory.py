@@ -99,8 +99,7 @@ def test_a_row_that_finds_no_room_beside_others_comes_in_later_and_is_right(
         calls.append(slot)
         if len(calls) == 6:  # the second model's prefix of the third row
             for cache in Scheduler.of(busy.pair).prefixes.values():
-                cache._held.clear()
-                cache.bytes = 0
+                cache.clear()
             raise torch.OutOfMemoryError("out of memory")
         put(self, slot, *args)
 
