@@ -19,13 +19,13 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from baco.packing import SLIDING_MARK, PackedPass
+from baco.packing import SLIDING_MARK, Layout
 
 NAME = "baco_packed"
 
 
 class _Current(threading.local):
-    layout: PackedPass | None = None
+    layout: Layout | None = None
     inner: Callable[..., Any] | None = None
     """The attention that the model is set to use, or None for torch's own."""
     eager: Callable[..., Any] | None = None
@@ -49,7 +49,7 @@ _switching = threading.Lock()
 
 
 @contextmanager
-def packed(model: PreTrainedModel, layout: PackedPass) -> Iterator[None]:
+def packed(model: PreTrainedModel, layout: Layout) -> Iterator[None]:
     """Let `model` read a packed pass inside the block, in this thread; for others, and outside of it, the model is as it was."""
     configs = list({id(c): c for c in (model.config, model.config.get_text_config())}.values())
     with _switching:

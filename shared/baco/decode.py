@@ -86,7 +86,7 @@ class Decoder:
         """Give the caches' memory back. No row may be running."""
         assert not self.slots, "rows are still running"
         for runner in self._runners.values():
-            runner.cache.release()
+            runner.release()
 
     def shrink(self) -> None:
         """Give back what the caches hold for rows that no longer run."""
@@ -108,7 +108,7 @@ class Decoder:
         fed = [self.slots[feed.slot] for feed in feeds]
         cells, wanted = _cells(which, feeds, fed)
         runner = self._runner(which)
-        runner.cache.reserve(len(self.slots), max(feed.end for feed in feeds))
+        runner.prepare(feeds, len(self.slots))
         with self.schedule.timed(sum(len(feed.token_ids) for feed in feeds)):
             logits = runner.forward(feeds, wanted)
             if self._reader is None:

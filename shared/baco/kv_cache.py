@@ -1,9 +1,10 @@
 """Key-value cache with one slot per row, each at its own length: ragged batches, shared prefixes and rollback without padding tricks.
 
-Layers are preallocated `[slots, S, H, D]` tensors, so that one token's heads lie side by side. A pass is one packed sequence of N tokens,
-whichever rows they belong to; every token is written at its own (slot, position). A row's length is known to its owner only: rolling back
-is feeding from an earlier position, since later writes overwrite the rest and no mask ever shows what a row has not been fed. Sliding
-layers keep all positions too; their window is in the mask.
+Layers are preallocated `[slots, S + 1, H, D]` tensors, so that one token's heads lie side by side. A pass is one packed sequence of N
+tokens, whichever rows they belong to; every token is written at its own (slot, position). A row's length is known to its owner only:
+rolling back is feeding from an earlier position, since later writes overwrite the rest and no mask ever shows what a row has not been fed.
+The last position of a slot is never read: tokens that only fill a pass up are written there. Sliding layers keep all positions too; their
+window is in the mask.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ FIRST_SLOTS = 1
 
 
 class SlotLayer(CacheLayerMixin):
-    """Keys and values of one attention layer, `[slots, S, H, D]`."""
+    """Keys and values of one attention layer, `[slots, S + 1, H, D]`."""
 
     def __init__(self, owner: "SlotCache") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -25,13 +26,13 @@ class SlotLayer(CacheLayerMixin):
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocate for the shapes of the first pass."""
-        slots, capacity = self.owner.slots, self.owner.capacity
-        self.keys = key_states.new_zeros(slots, capacity, key_states.shape[1], key_states.shape[3])
-        self.values = value_states.new_zeros(slots, capacity, value_states.shape[1], value_states.shape[3])
+        slots, stride = self.owner.slots, self.owner.stride
+        self.keys = key_states.new_zeros(slots, stride, key_states.shape[1], key_states.shape[3])
+        self.values = value_states.new_zeros(slots, stride, value_states.shape[1], value_states.shape[3])
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write `[1, H, N, D]` where the pass's tokens belong; return everything, as `[slots, H, S, D]`."""
+        """Write `[1, H, N, D]` where the pass's tokens belong; return everything, as `[slots, H, S + 1, D]`."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None and self.values is not None
@@ -40,13 +41,13 @@ class SlotLayer(CacheLayerMixin):
         self.values.flatten(0, 1).index_copy_(0, places, value_states[0].transpose(0, 1))
         return self.keys.transpose(1, 2), self.values.transpose(1, 2)
 
-    def resize(self, slots: int, capacity: int) -> None:
+    def resize(self, slots: int, stride: int) -> None:
         """Make room for more slots and positions, or for fewer."""
         if self.keys is not None and self.values is not None:
-            held, length = min(slots, self.keys.shape[0]), min(capacity, self.keys.shape[1])
+            held, length = min(slots, self.keys.shape[0]), min(stride, self.keys.shape[1]) - 1
             for name in ("keys", "values"):
                 old = getattr(self, name)
-                new = old.new_zeros(slots, capacity, *old.shape[2:])
+                new = old.new_zeros(slots, stride, *old.shape[2:])
                 new[:held, :length] = old[:held, :length]
                 setattr(self, name, new)
 
@@ -71,12 +72,16 @@ class SlotCache(Cache):
         self.slots = FIRST_SLOTS
         self.capacity = FIRST_CAPACITY
         self.places = torch.zeros(0, dtype=torch.int64, device=device)
+        """Where the N tokens of the coming pass belong, int64 [N]; whoever runs the pass sets it."""
+        self.allocation = 0
+        """Counts up whenever the layers' tensors are replaced."""
         self.slot_layers = [SlotLayer(self) for _ in range(num_layers)]
         super().__init__(layers=list(self.slot_layers))
 
-    def begin(self, token_slots: Tensor, token_positions: Tensor) -> None:
-        """Say where the N tokens of the coming pass belong, both int64 [N]."""
-        self.places = token_slots * self.capacity + token_positions
+    @property
+    def stride(self) -> int:
+        """Positions of a slot, the one that nothing reads included: a token's place is `slot * stride + position`."""
+        return self.capacity + 1
 
     def reserve(self, slots: int, capacity: int) -> None:
         """Make sure that there is room for so many slots of so many positions."""
@@ -85,14 +90,16 @@ class SlotCache(Cache):
             if capacity > self.capacity:
                 wanted = (wanted[0], max(capacity, min(2 * self.capacity, capacity + 1024)))
             for layer in self.slot_layers:
-                layer.resize(*wanted)
+                layer.resize(wanted[0], wanted[1] + 1)
             self.slots, self.capacity = wanted
+            self.allocation += 1
 
     def shrink(self, slots: int) -> None:
         """Give the memory of all but the first `slots` slots back."""
         self.slots = max(slots, FIRST_SLOTS)
         for layer in self.slot_layers:
-            layer.resize(self.slots, self.capacity)
+            layer.resize(self.slots, self.stride)
+        self.allocation += 1
 
     def copy_slot(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a slot to another one."""
@@ -127,6 +134,7 @@ class SlotCache(Cache):
     def release(self) -> None:
         """Give the memory back."""
         self.slots, self.capacity = FIRST_SLOTS, FIRST_CAPACITY
+        self.allocation += 1
         for layer in self.slot_layers:
             layer.keys = layer.values = None
             layer.is_initialized = False

@@ -4,6 +4,7 @@ Knows one transformers model and its attention masks; knows nothing of the other
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -11,9 +12,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from baco.attention import packed
+from baco.cuda import CudaGraphs, upload
 from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
-from baco.packing import FULL_MARK, SLIDING_MARK, Feed, PackedPass
+from baco.memory import is_out_of_memory
+from baco.packing import FULL_MARK, SLIDING_MARK, Feed, Layout, PackedPass
+from baco.padding import PaddedPass, PaddedShape
 
 
 class ModelRunner:
@@ -32,25 +36,67 @@ class ModelRunner:
         self.sliding_window: int | None = getattr(config, "sliding_window", None) if self.mask_form != "full" else None
         self.marks = {width: torch.zeros(1, 1, 1, width, dtype=model.dtype, device=model.device) for width in (FULL_MARK, SLIDING_MARK)}
         self.cache = SlotCache(config.num_hidden_layers, model.device)
+        self.graphs = CudaGraphs.on(model.device)
+        self._recorded_for = self.cache.allocation
+        self._shape: PaddedShape | None = None
+        self._inputs: dict[PaddedShape, Tensor] = {}
+        self._outputs: dict[int, Tensor] = {}
+
+    @torch.inference_mode()
+    def prepare(self, feeds: Sequence[Feed], slots: int = 1) -> None:
+        """Make room in the cache for a pass over so many slots and, on CUDA, record the pass if none of its shape has been."""
+        self._shape = PaddedShape.of(feeds) if self.graphs is not None else None
+        capacity = max(feed.end for feed in feeds)
+        if self.graphs is None or self._shape is None:
+            self.cache.reserve(slots, capacity)
+            return
+        self.cache.reserve(max(slots, self._shape.rows), self._shape.window)
+        if self._recorded_for != self.cache.allocation:
+            self._forget_recordings()
+        if self._shape not in self._inputs:
+            try:
+                self._record(self.graphs, self._shape)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                self._forget_recordings()
+                self.graphs = self._shape = None
+                warnings.warn(
+                    f"passes of {type(self.model).__name__} cannot be recorded as CUDA graphs and run slower ({error})", stacklevel=2
+                )
 
     @torch.inference_mode()
     def forward(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> Tensor:
         """Feed rows and return the logits behind some of the tokens.
 
         Args:
-            feeds: what each row is fed, in the order of their slots. The cache must have room (`SlotCache.reserve`).
-            wanted: indices of tokens within the packed pass, [C].
+            feeds: what each row is fed, in the order of their slots, as `prepare` was told.
+            wanted: indices of tokens among all that is fed, [C].
 
         Returns:
-            float32 [C, V]; tokens that the model lacks get -inf.
+            float32 [C, V]; tokens that the model lacks get -inf. They hold until the next pass.
         """
-        layout = PackedPass(feeds, self.model.device, self.sliding_window)
+        device = self.model.device
+        if self.graphs is not None and self._shape is not None:
+            self._inputs[self._shape].copy_(upload(self._shape.numbers(feeds, self.cache.stride), device))
+            logits = self.graphs.replay(self._shape)
+            return logits.index_select(0, upload(self._shape.indices(feeds, wanted), device)) if wanted else logits[:0]
+        layout = PackedPass(feeds, device, self.sliding_window, self.cache.stride)
+        # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
+        keep: int | Tensor = upload(wanted or [0], device) if len(wanted) < layout.token_ids.shape[1] else 0
+        return self._pass(layout, keep)[: len(wanted)]
+
+    def release(self) -> None:
+        """Give the memory of the cache and of what was recorded back."""
+        self._forget_recordings()
+        self.cache.release()
+
+    def _pass(self, layout: Layout, keep: int | Tensor = 0) -> Tensor:
+        """Logits [K, V] behind the tokens at the indices `keep`; 0 for all of them."""
         token_ids = layout.token_ids
         if self.embedding_rows < self.vocab_size:
             token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
-        self.cache.begin(layout.slots, layout.positions)
-        # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
-        keep: int | Tensor = torch.tensor(wanted or [0], device=self.model.device) if len(wanted) < token_ids.shape[1] else 0
+        self.cache.places = layout.places
         with packed(self.model, layout):
             output = self.model(
                 input_ids=token_ids,
@@ -60,9 +106,26 @@ class ModelRunner:
                 use_cache=True,
                 logits_to_keep=keep,
             )
-        logits: Tensor = output.logits[0, : len(wanted)].float()
+        logits: Tensor = output.logits[0].float()
         missing = self.vocab_size - logits.shape[-1]
         return torch.nn.functional.pad(logits, (0, missing), value=-torch.inf) if missing else logits
+
+    def _record(self, graphs: CudaGraphs, shape: PaddedShape) -> None:
+        """Record the pass of a shape; it reads its tokens from a tensor of its own."""
+        inputs = upload(shape.numbers([], self.cache.stride), self.model.device)
+        count = shape.rows * shape.queries
+        outputs = self._outputs.get(count)
+        if outputs is None:
+            outputs = self._outputs[count] = torch.empty(count, self.vocab_size, device=self.model.device)
+        graphs.record(shape, lambda: outputs.copy_(self._pass(PaddedPass(shape, inputs, self.sliding_window))))
+        self._inputs[shape] = inputs
+
+    def _forget_recordings(self) -> None:
+        if self.graphs is not None:
+            self.graphs.clear()
+        self._inputs.clear()
+        self._outputs.clear()
+        self._recorded_for = self.cache.allocation
 
     def _marks(self) -> Tensor | dict[str, Tensor]:
         """Stand-in masks, in the form that the model takes; the packed attention makes the real ones."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from baco.cuda import upload
+
 FULL_MARK, SLIDING_MARK = 1, 2
 """Width of the stand-in mask that tells the attention which mask a layer wants."""
 LONG_FEED = 16
@@ -46,10 +48,12 @@ class Group:
     """The group's packed tokens."""
     positions: Tensor
     """int64 [R, Q]"""
+    exact: bool
+    """Whether the window ends where the longest row does."""
 
     def mask(self, sliding_window: int | None, dtype: torch.dtype) -> Tensor | None:
         """Additive mask [R, 1, Q, W]; None where every token of the window is visible."""
-        if self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
+        if self.exact and self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
             return None
         keys = torch.arange(self.window, device=self.positions.device)
         visible = keys <= self.positions[:, :, None]
@@ -59,31 +63,17 @@ class Group:
         return hidden.masked_fill_(visible, 0.0)[:, None]
 
 
-class PackedPass:
-    """The layout of one pass."""
+class Layout:
+    """The tokens of one pass, where they are written, and how attention lays them out."""
 
-    def __init__(self, feeds: Sequence[Feed], device: torch.device, sliding_window: int | None) -> None:
-        """Lay out feeds, which are in the order of their slots."""
+    def __init__(self, numbers: Tensor, groups: Sequence[Group], sliding_window: int | None) -> None:
+        """Make a layout of int64 [3, N]: each token, its position, and its place in the cache (see `SlotCache`)."""
+        self.token_ids = numbers[:1]
+        self.positions = numbers[1]
+        self.places = numbers[2]
+        self.groups = groups
         self.sliding_window = sliding_window
-        self.groups: list[Group] = []
         self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
-        starts = [0]
-        for feed in feeds:
-            starts.append(starts[-1] + len(feed.token_ids))
-        short: list[tuple[Feed, int]] = []
-        for feed, start in zip(feeds, starts, strict=False):
-            if len(feed.token_ids) > LONG_FEED:
-                if short:
-                    self.groups.append(_lay_out(short, device))
-                    short = []
-                self.groups.append(_lay_out([(feed, start)], device))
-            else:
-                short.append((feed, start))
-        if short:
-            self.groups.append(_lay_out(short, device))
-        self.token_ids = torch.tensor([[token for feed in feeds for token in feed.token_ids]], device=device)
-        self.slots = torch.tensor([feed.slot for feed in feeds for _ in feed.token_ids], device=device)
-        self.positions = torch.tensor([position for feed in feeds for position in range(feed.start, feed.end)], device=device)
 
     def masks_for(self, slides: bool, heads_per_key: int, dtype: torch.dtype) -> Iterator[tuple[Group, Tensor | None]]:
         """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], made once per pass."""
@@ -93,6 +83,32 @@ class PackedPass:
                 mask = group.mask(self.sliding_window if slides else None, dtype)
                 self._masks[key] = mask if mask is None or heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
             yield group, self._masks[key]
+
+
+class PackedPass(Layout):
+    """Every token that is fed, and no other one."""
+
+    def __init__(self, feeds: Sequence[Feed], device: torch.device, sliding_window: int | None, stride: int) -> None:
+        """Lay out feeds, which are in the order of their slots; `stride` is that of the cache's slots."""
+        groups: list[Group] = []
+        starts = [0]
+        for feed in feeds:
+            starts.append(starts[-1] + len(feed.token_ids))
+        short: list[tuple[Feed, int]] = []
+        for feed, start in zip(feeds, starts, strict=False):
+            if len(feed.token_ids) > LONG_FEED:
+                if short:
+                    groups.append(_lay_out(short, device))
+                    short = []
+                groups.append(_lay_out([(feed, start)], device))
+            else:
+                short.append((feed, start))
+        if short:
+            groups.append(_lay_out(short, device))
+        positions = [position for feed in feeds for position in range(feed.start, feed.end)]
+        places = [feed.slot * stride + position for feed in feeds for position in range(feed.start, feed.end)]
+        numbers = [[token for feed in feeds for token in feed.token_ids], positions, places]
+        super().__init__(upload(numbers, device), groups, sliding_window)
 
 
 def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group:
@@ -116,8 +132,9 @@ def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group
         rows=rows,
         queries=queries,
         window=window,
-        gather=None if uniform else torch.tensor(gather, device=device),
-        scatter=None if uniform else torch.tensor(scatter, device=device),
+        gather=None if uniform else upload(gather, device),
+        scatter=None if uniform else upload(scatter, device),
         span=span,
-        positions=torch.tensor(offsets, device=device)[:, None] + torch.arange(queries, device=device),
+        positions=upload(offsets, device)[:, None] + torch.arange(queries, device=device),
+        exact=True,
     )

@@ -24,8 +24,8 @@ from baco.schedule import Schedule
 from baco.sequence import FinalToken
 from baco.views import Row
 
-LINGER = 0.5
-"""Seconds that an idle worker waits for more."""
+LINGER = {"cpu": 0.5, "mps": 0.5, "cuda": 30.0}
+"""Seconds that an idle worker waits for more before it gives its memory back. On CUDA it would have to record its passes anew."""
 PREFIX_BYTES = 128 * 2**20
 """Memory for prompts that were read before, for each model."""
 
@@ -79,6 +79,7 @@ class _Worker:
     def __init__(self, scheduler: Scheduler, pair: ModelPair) -> None:
         self.scheduler = scheduler
         self.decoder = Decoder(pair, scheduler.prefixes, scheduler.schedule)
+        self.linger = LINGER[pair.device.type]
         self.running: dict[Row, Answer] = {}
         self.row_limit: int | None = None
         """Rows that fit into memory together, once more did not."""
@@ -116,7 +117,7 @@ class _Worker:
                 for request in {answer.request for answer in (*self.running.values(), *scheduler.waiting)}:
                     request.cancel()
             if not self.running and not scheduler.waiting:
-                scheduler.changed.wait_for(lambda: scheduler.waiting or scheduler.closing, timeout=LINGER)
+                scheduler.changed.wait_for(lambda: scheduler.waiting or scheduler.closing, timeout=self.linger)
             if self.running or scheduler.waiting:
                 return True
             scheduler.worker = None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from baco.config import SamplingParams
+from baco.cuda import upload
 from baco.errors import ConfigError
 from baco.noise import step_keys
 from baco.pair import ModelPair
@@ -90,7 +91,7 @@ class ViewReader:
         sampling, plan = self._select(rows)
         sequences = [self.rows[row].sequence for row in rows]
         last = [s.token_ids[cell.position - 1] if cell.position else -1 for s, cell in zip(sequences, cells, strict=True)]
-        numbers = torch.tensor([[cell.position for cell in cells], last], device=self.pair.device)
+        numbers = upload([[cell.position for cell in cells], last], self.pair.device)
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, cells) if self._penalises else logits
         noise = self._noise(cells, sampling, positions) if sampling.draws else None
@@ -112,7 +113,7 @@ class ViewReader:
         if rows not in self._selected:
             if len(self._selected) >= KEPT_SELECTIONS:
                 self._selected.clear()
-            index = torch.tensor(rows, device=self.pair.device)
+            index = upload(rows, self.pair.device)
             self._selected[rows] = self.sampling.select(index), self.plan.select(index)
         return self._selected[rows]
 
@@ -120,7 +121,7 @@ class ViewReader:
         """Noise [C, V] of cells, drawn where no model has been here before."""
         missing = [index for index, cell in enumerate(cells) if cell.position not in self.rows[cell.row].noise]
         if missing:
-            index = torch.tensor(missing, device=positions.device)
+            index = upload(missing, positions.device)
             drawn = draw_noise(sampling.row_keys[index], positions[index], self.pair.vocab_size)
             for cell, values in zip([cells[index] for index in missing], drawn, strict=True):
                 self.rows[cell.row].noise[cell.position] = values
@@ -132,7 +133,7 @@ class ViewReader:
         aligned_top1 = None
         if self._asks_aligned:
             tops = [self._aligned_top1(cell) for cell in cells]
-            aligned_top1 = torch.tensor(tops, device=self.pair.device)
+            aligned_top1 = upload(tops, self.pair.device)
         return Signals(
             base_logits=logits,
             aligned_top1=aligned_top1,

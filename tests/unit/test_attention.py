@@ -61,7 +61,7 @@ def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads:
     module: Any = SimpleNamespace(num_key_value_groups=queries // keys, training=False)
     scaling = chance.choice([WIDTH**-0.5, 0.2])
     mark = torch.zeros(1, 1, 1, SLIDING_MARK if slides else FULL_MARK)
-    with packed(model, PackedPass(feeds, CPU, WINDOW)):
+    with packed(model, PackedPass(feeds, CPU, WINDOW, CAPACITY)):
         output, _ = attend(module, query, key, value, mark, scaling=scaling)
     pieces = query[0].split([len(feed.token_ids) for feed in feeds], dim=1)
     expected = [
@@ -77,7 +77,7 @@ def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreT
     spoiled = torch.full_like(key, 1e4)
     spoiled[1, :, :7], spoiled[3, :, :1] = key[1, :, :7], key[3, :, :1]
     module: Any = SimpleNamespace(num_key_value_groups=2, training=False)
-    with packed(model, PackedPass(feeds, CPU, None)):
+    with packed(model, PackedPass(feeds, CPU, None, CAPACITY)):
         clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, FULL_MARK), scaling=0.3)[0] for keys in (key, spoiled))
     torch.testing.assert_close(clean, other)
 
@@ -102,7 +102,7 @@ def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: P
     runner = ModelRunner(model, model.config.vocab_size, 0)
     runner.forward([Feed(slot=0, start=0, token_ids=[5, 6])], [1])
     assert (model.config._attn_implementation, written(model)) == (before, generated)
-    with pytest.raises(ZeroDivisionError), packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)):
+    with pytest.raises(ZeroDivisionError), packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
         raise ZeroDivisionError
     assert (model.config._attn_implementation, written(model)) == (before, generated)
 
@@ -117,7 +117,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
         except BaseException as error:
             found.append(error)
 
-    with packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)):
+    with packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
@@ -127,7 +127,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
 def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
     inside, leave = threading.Event(), threading.Event()
     before = model.config._attn_implementation
-    layout = PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None)
+    layout = PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
 
     def read() -> None:
         with packed(model, layout):

@@ -35,7 +35,7 @@ def tokens(count: int, seed: int = 0) -> list[int]:
 
 def feed(runner: ModelRunner, *feeds: Feed) -> dict[int, Tensor]:
     """Feed rows in one pass; return the logits [n, V] behind the tokens of each row, by its slot."""
-    runner.cache.reserve(feeds[-1].slot + 1, max(one.end for one in feeds))
+    runner.prepare(feeds, feeds[-1].slot + 1)
     logits = runner.forward(feeds, range(sum(len(one.token_ids) for one in feeds)))
     return dict(zip((one.slot for one in feeds), logits.split([len(one.token_ids) for one in feeds]), strict=True))
 
@@ -122,9 +122,9 @@ def test_the_cache_knows_its_memory_and_gives_it_back(model: PreTrainedModel, ru
     feed(runner, Feed(slot=2, start=0, token_ids=[5, 6]))
     config = model.config
     width = config.num_key_value_heads * config.hidden_size // config.num_attention_heads
-    slots, capacity = runner.cache.slots, runner.cache.capacity
-    assert slots >= 3 and capacity >= 2
-    assert runner.cache.bytes == 2 * config.num_hidden_layers * slots * capacity * width * 4, "keys and values, float32"
+    slots, stride = runner.cache.slots, runner.cache.stride
+    assert slots >= 3 and stride >= 3
+    assert runner.cache.bytes == 2 * config.num_hidden_layers * slots * stride * width * 4, "keys and values, float32"
     runner.cache.release()
     assert runner.cache.bytes == 0
     assert_read(model, [8, 9], feed(runner, Feed(slot=1, start=0, token_ids=[8, 9]))[1])

@@ -15,7 +15,7 @@ from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams
 from baco.errors import QueueFullError
 from baco.kv_cache import SlotCache
 from baco.requests import Request
-from baco.scheduler import Scheduler
+from baco.scheduler import LINGER, Scheduler
 from tests.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPTS = ["What do you want to see there?", "Nobody", "Tell me a long story of the old captain and the sea", "Why?"]
@@ -107,7 +107,7 @@ def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
         caches.append(weakref.ref(self))
 
     monkeypatch.setattr(SlotCache, "__init__", recorded)
-    monkeypatch.setattr("baco.scheduler.LINGER", 0.01)
+    monkeypatch.setitem(LINGER, "cpu", 0.01)
     expected = {number: told(engine.generate(*asked(number))) for number in range(144)}
     before, pair, chance = set(threading.enumerate()), fresh(random_pair), random.Random(3)
     busy, scheduler = Engine(pair, max_waiting=10_000), Scheduler.of(pair)
