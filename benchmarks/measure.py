@@ -80,11 +80,13 @@ class Measurement:
 def measure(subject: Subject, plan: Plan, prompts: Iterator[str], progress: Progress) -> list[Measurement]:
     """Time all methods on one pair, batch size by batch size; every repeat takes a prompt that no method has read before."""
     measurements = []
-    bandwidth = measure_bandwidth(subject.device) if subject.device.type == "cuda" else None
+    # On CUDA, the warm-up also records what a whole answer needs.
+    on_cuda = subject.device.type == "cuda"
+    bandwidth = measure_bandwidth(subject.device) if on_cuda else None
     for rows in plan.batches:
         timings: dict[str, list[Timing]] = {method: [] for method in methods_for(rows)}
         for repeat in range(plan.repeats + 1):
-            prompt, new_tokens = next(prompts), plan.new_tokens if repeat else WARM_UP_TOKENS
+            prompt, new_tokens = next(prompts), plan.new_tokens if repeat or on_cuda else WARM_UP_TOKENS
             work = Work(prompt=prompt, token_ids=prompt_ids(subject, prompt), rows=rows, new_tokens=new_tokens)
             for method, run in methods_for(rows).items():
                 progress(f"{subject.title}: {rows} rows, {method}")

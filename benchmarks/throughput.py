@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from baco import Router, SamplingParams
+from baco.loading import resolve_device
 from benchmarks.agreement import measure_agreement
 from benchmarks.copying_pair import copying_prompt, save_copying_pair
 from benchmarks.measure import MEGABYTE, Measurement, Plan, Progress, measure
@@ -60,6 +61,8 @@ FULL = Size(
     agreement_rows=8,
     agreement_tokens=32,
 )
+CUDA_TOKENS = 128
+"""New tokens of the random pair on CUDA, which a CPU would take minutes for."""
 SHORT = Size(
     embedded=Plan(batches=(1, 8), new_tokens=8, repeats=1),
     random=Plan(batches=(1, 8), new_tokens=8, repeats=1),
@@ -120,7 +123,7 @@ def main() -> None:
     }
     console = open_console(facts)
     console.print(LEGEND)
-    size = _size(arguments.quick, arguments.rows)
+    size = _size(arguments.quick, arguments.rows, resolve_device(arguments.device).type)
     shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
     with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
         run = Run(size, console, progress)
@@ -143,9 +146,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _size(quick: bool, rows: Sequence[int] | None) -> Size:
+def _size(quick: bool, rows: Sequence[int] | None, device: str) -> Size:
     """How much is measured, with other batch sizes where the caller names some; a copying pair always writes one row."""
     size = SHORT if quick else FULL
+    if device == "cuda" and not quick:
+        size = replace(size, random=replace(size.random, new_tokens=CUDA_TOKENS))
     if rows is None:
         return size
     batches = tuple(rows)

@@ -16,6 +16,7 @@ from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_lengt
 from baco.results import Model
 from baco.schedule import Schedule
 from baco.sequence import FinalToken
+from baco.view_graphs import ViewGraphs
 from baco.views import Cell, Row, ViewReader
 
 CHUNK = 512
@@ -49,6 +50,7 @@ class Decoder:
         """Running rows, in the order of the caches' slots."""
         self._runners: dict[Model, ModelRunner] = {}
         self._reader: ViewReader | None = None
+        self._view_graphs = ViewGraphs.on(pair)
 
     def add(self, row: Row) -> None:
         """Take a row in; what others have read already, or are reading, it will not read again."""
@@ -109,10 +111,11 @@ class Decoder:
         cells, wanted = _cells(which, feeds, fed)
         runner = self._runner(which)
         runner.prepare(feeds, len(self.slots))
+        if self._reader is None:
+            self._reader = ViewReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
+        self._reader.prepare(which, cells)
         with self.schedule.timed(sum(len(feed.token_ids) for feed in feeds)):
             logits = runner.forward(feeds, wanted)
-            if self._reader is None:
-                self._reader = ViewReader(self.pair, [slot.row for slot in self.slots])
             views = self._reader.read(which, logits, cells) if cells else []
         writing = [feed for feed, slot in zip(feeds, fed, strict=True) if feed.start >= len(slot.row.sequence.prompts[which])]
         for feed, slot in zip(feeds, fed, strict=True):

@@ -1,4 +1,4 @@
-"""What the two models of a pair take: linear layers in another form, tensors held once, bytes counted, and its end recognised.
+"""What the two models of a pair take: layers in their form for inference, tensors held once, bytes counted, and its end recognised.
 
 Knows modules and tensors; knows nothing of where models come from or what they are for.
 """
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from baco.config import Quantization
 from baco.linear import Int4Linear, Int8Linear, PackedLinear, WeightOnlyLinear
+from baco.norm import FusedRMSNorm
 
 FORMS: dict[Quantization | None, type[WeightOnlyLinear]] = {None: PackedLinear, "int8": Int8Linear, "int4": Int4Linear}
 
@@ -42,6 +43,15 @@ def replace_linears(models: Sequence[nn.Module], quantization: Quantization | No
             any_converted = True
     if any_converted:
         _leave_file(models)
+
+
+def fuse_norms(models: Sequence[nn.Module]) -> None:
+    """Compute root-mean-square norms in one operation each, in place, wherever that gives the same."""
+    for parent in [module for model in models for module in model.modules()]:
+        for name, child in parent._modules.items():
+            fused = None if child is None else FusedRMSNorm.like(child)
+            if fused is not None:
+                setattr(parent, name, fused)
 
 
 def _leave_file(models: Sequence[nn.Module]) -> None:

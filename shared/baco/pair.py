@@ -17,7 +17,7 @@ from baco.errors import ConfigError, ModelNotFoundError
 from baco.lexicon import Lexicon
 from baco.loading import context_window, load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
 from baco.lora import ADAPTER_FILE, check_adapter, load_adapted, load_adapted_tokenizer
-from baco.memory import replace_linears, share_equal_tensors, tensor_bytes
+from baco.memory import fuse_norms, replace_linears, share_equal_tensors, tensor_bytes
 from baco.presets import EMBEDDED, PRESETS, get_preset
 from baco.results import Model
 from baco.vocabulary import check_vocabularies
@@ -190,6 +190,8 @@ def _load_models(
         aligned = load_model(config.aligned, device, dtype, config.quantization)
         replace_linears([aligned], form)
         share_equal_tensors(base, aligned)
+    if device.type == "cuda":  # elsewhere torch takes the same steps under either name
+        fuse_norms([base, aligned])
     return base, aligned
 
 

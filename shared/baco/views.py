@@ -12,6 +12,7 @@ from torch import Tensor
 
 from baco.config import SamplingParams
 from baco.cuda import upload
+from baco.decide import decide_aligned, decide_base
 from baco.errors import ConfigError
 from baco.noise import step_keys
 from baco.pair import ModelPair
@@ -19,9 +20,10 @@ from baco.prompts import Prompt
 from baco.results import Model
 from baco.routers import Prefix, Router, Signals
 from baco.routers.plan import RoutingPlan
-from baco.sampling import SamplingBatch, draw_noise, penalise, sample
+from baco.sampling import SamplingBatch, draw_noise, penalise
 from baco.sequence import IdLogprobs, Sequence, View
 from baco.surface import Surface
+from baco.view_graphs import MOST_CELLS, ViewGraphs
 
 KEPT_SELECTIONS = 64
 
@@ -73,40 +75,55 @@ class Cell:
 class ViewReader:
     """Reads views for a fixed list of rows."""
 
-    def __init__(self, pair: ModelPair, rows: Collection[Row]) -> None:
+    def __init__(self, pair: ModelPair, rows: Collection[Row], graphs: ViewGraphs | None = None) -> None:
         self.pair = pair
         self.rows = rows
         self.lexicon = pair.lexicon
-        params = [row.params for row in rows]
-        self.sampling = SamplingBatch.build(params, [row.seed for row in rows], [row.sample_index for row in rows], pair.device)
-        self.plan = RoutingPlan.build([row.router for row in rows], pair.device)
+        # What is recorded serves batches of a few sizes only, so the last row is repeated up to the next one.
+        padded = rows if graphs is None else [*rows, *[rows[-1]] * ((1 << (len(rows) - 1).bit_length()) - len(rows))]
+        params = [row.params for row in padded]
+        self.sampling = SamplingBatch.build(params, [row.seed for row in padded], [row.sample_index for row in padded], pair.device)
+        self.plan = RoutingPlan.build([row.router for row in padded], pair.device)
         self._asks_aligned = any(row.sequence.mode == "joint" for row in rows)
         self._penalises = any(p.repetition_penalty != 1 for p in params)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingPlan]] = {}
+        self._graphs = graphs
+        records = graphs is not None and not self._asks_aligned and not self._penalises
+        self._settings = graphs.adopt(self.sampling, self.plan) if graphs is not None and records else None
+
+    @torch.inference_mode()
+    def prepare(self, which: Model, cells: Collection[Cell]) -> None:
+        """Record what `read` will replay, on CUDA and unless that has been done."""
+        if self._graphs is not None and self._settings is not None and 0 < len(cells) <= MOST_CELLS:
+            self._graphs.prepare(which, self._settings, len(cells))
 
     @torch.inference_mode()
     def read(self, which: Model, logits: Tensor, cells: Collection[Cell]) -> list[View]:
-        """Turn raw logits, float32 [C, V], into the views of the model at C cells."""
-        rows = tuple(cell.row for cell in cells)
-        sampling, plan = self._select(rows)
-        sequences = [self.rows[row].sequence for row in rows]
-        last = [s.token_ids[cell.position - 1] if cell.position else -1 for s, cell in zip(sequences, cells, strict=True)]
-        numbers = upload([[cell.position for cell in cells], last], self.pair.device)
+        """Turn raw logits, float32 [C, V], into the views of the model at C cells, as `prepare` was told."""
+        last = [self.rows[cell.row].sequence.token_ids[cell.position - 1] if cell.position else -1 for cell in cells]
+        positions = [cell.position for cell in cells]
+        if self._graphs is not None and self._settings is not None and len(cells) <= MOST_CELLS:
+            rows = [cell.row for cell in cells]
+            decisions = self._graphs.decide(which, self._settings, logits, [rows, positions, last])
+        else:
+            decisions = self._decide(which, logits, cells, upload([positions, last], self.pair.device))
+        first, second, *third = decisions.tolist()
+        if which == "aligned":
+            views = [View(token_id, top1=top) for token_id, top, _ in zip(first, second, cells, strict=False)]
+        else:
+            columns = zip(first, second, third[0], cells, strict=False)
+            views = [View(token_id, bool(base), bool(free)) for token_id, base, free, _ in columns]
+        return self._with_logprobs(views, logits, cells)
+
+    def _decide(self, which: Model, logits: Tensor, cells: Collection[Cell], numbers: Tensor) -> Tensor:
+        """Decide operation by operation, where any setting may be in force; numbers are positions and last tokens, int64 [2, C]."""
+        sampling, plan = self._select(tuple(cell.row for cell in cells))
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, cells) if self._penalises else logits
         noise = self._noise(cells, sampling, positions) if sampling.draws else None
         if which == "aligned":
-            drawn = sample(allowed, sampling, noise)
-            top1 = logits.argmax(-1) if self._asks_aligned else drawn
-            token_ids, tops = torch.stack([drawn, top1]).tolist()
-            views = [View(token_id, top1=top) for token_id, top in zip(token_ids, tops, strict=True)]
-        else:
-            wanted, may_switch = plan.ask(self._signals(logits, cells, sampling, plan, positions), last_tokens)
-            allowed = allowed.masked_fill(plan.masks_special[:, None] & self.lexicon.special, -torch.inf)
-            drawn = sample(allowed, sampling, noise)
-            columns = torch.stack([drawn, wanted, may_switch]).tolist()
-            views = [View(token_id, bool(base), bool(free)) for token_id, base, free in zip(*columns, strict=True)]
-        return self._with_logprobs(views, logits, cells)
+            return decide_aligned(logits, allowed, noise, sampling, self._asks_aligned)
+        return decide_base(self._signals(logits, cells, sampling, plan, positions), allowed, noise, sampling, plan, last_tokens)
 
     def _select(self, rows: tuple[int, ...]) -> tuple[SamplingBatch, RoutingPlan]:
         """The settings of cells, by their rows."""
@@ -114,7 +131,7 @@ class ViewReader:
             if len(self._selected) >= KEPT_SELECTIONS:
                 self._selected.clear()
             index = upload(rows, self.pair.device)
-            self._selected[rows] = self.sampling.select(index), self.plan.select(index)
+            self._selected[rows] = self.sampling.select(index), self.plan.select(index).without_idle_rules()
         return self._selected[rows]
 
     def _noise(self, cells: Collection[Cell], sampling: SamplingBatch, positions: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """`RoutingPlan`: the routers of a batch's rows, asked together, with the word-boundary rule applied."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,15 +42,18 @@ class RoutingPlan:
         )
 
     def select(self, rows: Tensor) -> "RoutingPlan":
-        """Keep the rows at int64 indices [K], and the rules that any of them follows."""
-        kept = [(rule, members[rows]) for rule, members in self.rules]
+        """Keep the rows at int64 indices [K]."""
         return RoutingPlan(
-            rules=tuple((rule, members) for rule, members in kept if members.any()),
+            rules=tuple((rule, members[rows]) for rule, members in self.rules),
             thresholds=self.thresholds[rows],
             word_boundary=self.word_boundary[rows],
             reads_aligned=self.reads_aligned[rows],
             masks_special=self.masks_special[rows],
         )
+
+    def without_idle_rules(self) -> "RoutingPlan":
+        """Drop the rules that no row follows; waits for the device."""
+        return replace(self, rules=tuple((rule, members) for rule, members in self.rules if members.any()))
 
     def ask(self, signals: Signals, last_tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Ask every row's rule, and say where the owner may change at all.

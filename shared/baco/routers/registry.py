@@ -55,6 +55,9 @@ KINDS: dict[str, RouterKind] = {
     "judge": RouterKind(rule=None, reads_aligned=True),
 }
 
+BUILT_IN: frozenset[Rule] = frozenset(kind.rule for kind in KINDS.values() if kind.rule is not None)
+"""Rules that are nothing but operations on tensors, known not to wait for the device."""
+
 
 def router_names() -> list[str]:
     """Names of all registered routers."""
