@@ -69,6 +69,7 @@ class ViewGraphs:
             numbers = upload([[0] * size] * 3, self.graphs.device)
             self._inputs[size] = numbers, torch.zeros(size, self.vocab_size, device=self.graphs.device)
         numbers, logits = self._inputs[size]
+        numbers.zero_()  # recording runs once for real, and the last pass's rows may be more than these settings have
         self.graphs.record((which, settings.key, size), lambda: self._decide(which, settings, numbers, logits))
 
     def decide(self, which: Model, settings: Settings, logits: Tensor, numbers: Sequence[Sequence[int]]) -> Tensor:
