@@ -4,12 +4,15 @@ A decoding pass is hundreds of small operations; on a GPU, starting them one by 
 models.
 """
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from baco.memory import is_out_of_memory
 
 Work = Callable[[], Tensor]
 """Reads and writes tensors that were there before, or that it makes itself, and returns one of them."""
@@ -25,40 +28,36 @@ def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.devic
 class CudaGraphs:
     """What was recorded on one device. All recordings share their working memory: a result holds until the next replay of another one."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, what: str) -> None:
+        """Record on a device; `what` says to a user what is recorded."""
         self.device = device
+        self.what = what
+        self._failed = False
         self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     @classmethod
-    def on(cls, device: torch.device) -> Self | None:
+    def on(cls, device: torch.device, what: str) -> Self | None:
         """Something to record with, or None on a device that is not CUDA's."""
-        return cls(device) if device.type == "cuda" else None
+        return cls(device, what) if device.type == "cuda" else None
 
-    def record(self, key: Hashable, work: Work) -> None:
-        """Record work under a key, unless that has been done; it is run once for real before, so that everything it needs is set up.
+    def record(self, key: Hashable, work: Work) -> bool:
+        """Record work under a key, unless that has been done, and say whether it can be replayed.
 
-        Raises:
-            RuntimeError: the work does what cannot be recorded, such as waiting for the device.
+        It is run once for real before, so that everything it needs is set up. Work that cannot be recorded, since it waits for the device
+        for example, is warned of once, and nothing is recorded from then on.
         """
-        if key in self._recorded:
-            return
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self.device), torch.cuda.stream(stream):
-            work()
-            torch.cuda.synchronize(self.device)
-            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-            try:
-                result = work()
-            except BaseException:
-                with suppress(RuntimeError):
-                    graph.capture_end()
+        if key in self._recorded or self._failed:
+            return not self._failed
+        try:
+            self._recorded[key] = self._capture(work)
+        except Exception as error:
+            if is_out_of_memory(error):
                 raise
-            graph.capture_end()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        self._recorded[key] = graph, result
+            self._failed = True
+            self.clear()
+            warnings.warn(f"{self.what} cannot be recorded as CUDA graphs, so it runs slower ({error})", stacklevel=2)
+        return not self._failed
 
     def replay(self, key: Hashable) -> Tensor:
         """Run what was recorded; its result holds until the next replay."""
@@ -68,5 +67,25 @@ class CudaGraphs:
 
     def clear(self) -> None:
         """Forget everything, with the memory that it holds."""
+        torch.cuda.synchronize(self.device)
         self._recorded.clear()
         self._pool = torch.cuda.graph_pool_handle()
+
+    def _capture(self, work: Work) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        stream = torch.cuda.Stream(self.device)
+        stream.wait_stream(torch.cuda.current_stream(self.device))
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self.device), torch.cuda.stream(stream):
+            work()
+            torch.cuda.synchronize(self.device)
+            # Other threads may use the device meanwhile.
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                result = work()
+            except BaseException:
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+        torch.cuda.current_stream(self.device).wait_stream(stream)
+        return graph, result

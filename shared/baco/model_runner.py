@@ -4,7 +4,6 @@ Knows one transformers model and its attention masks; knows nothing of the other
 """
 
 import sys
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +14,6 @@ from baco.attention import packed
 from baco.cuda import CudaGraphs, upload
 from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
-from baco.memory import is_out_of_memory
 from baco.packing import FULL_MARK, SLIDING_MARK, Feed, Layout, PackedPass
 from baco.padding import PaddedPass, PaddedShape
 
@@ -36,7 +34,7 @@ class ModelRunner:
         self.sliding_window: int | None = getattr(config, "sliding_window", None) if self.mask_form != "full" else None
         self.marks = {width: torch.zeros(1, 1, 1, width, dtype=model.dtype, device=model.device) for width in (FULL_MARK, SLIDING_MARK)}
         self.cache = SlotCache(config.num_hidden_layers, model.device)
-        self.graphs = CudaGraphs.on(model.device)
+        self.graphs = CudaGraphs.on(model.device, f"a pass of {type(model).__name__}")
         self._recorded_for = self.cache.allocation
         self._shape: PaddedShape | None = None
         self._inputs: dict[PaddedShape, Tensor] = {}
@@ -53,17 +51,8 @@ class ModelRunner:
         self.cache.reserve(max(slots, self._shape.rows), self._shape.window)
         if self._recorded_for != self.cache.allocation:
             self._forget_recordings()
-        if self._shape not in self._inputs:
-            try:
-                self._record(self.graphs, self._shape)
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise
-                self._forget_recordings()
-                self.graphs = self._shape = None
-                warnings.warn(
-                    f"passes of {type(self.model).__name__} cannot be recorded as CUDA graphs and run slower ({error})", stacklevel=2
-                )
+        if not self._record(self.graphs, self._shape):
+            self._shape = None
 
     @torch.inference_mode()
     def forward(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> Tensor:
@@ -110,15 +99,15 @@ class ModelRunner:
         missing = self.vocab_size - logits.shape[-1]
         return torch.nn.functional.pad(logits, (0, missing), value=-torch.inf) if missing else logits
 
-    def _record(self, graphs: CudaGraphs, shape: PaddedShape) -> None:
-        """Record the pass of a shape; it reads its tokens from a tensor of its own."""
-        inputs = upload(shape.numbers([], self.cache.stride), self.model.device)
+    def _record(self, graphs: CudaGraphs, shape: PaddedShape) -> bool:
+        """Record the pass of a shape, which reads its tokens from a tensor of its own; return whether it can be replayed."""
+        if shape not in self._inputs:
+            self._inputs[shape] = upload(shape.numbers([], self.cache.stride), self.model.device)
         count = shape.rows * shape.queries
-        outputs = self._outputs.get(count)
-        if outputs is None:
-            outputs = self._outputs[count] = torch.empty(count, self.vocab_size, device=self.model.device)
-        graphs.record(shape, lambda: outputs.copy_(self._pass(PaddedPass(shape, inputs, self.sliding_window))))
-        self._inputs[shape] = inputs
+        if count not in self._outputs:
+            self._outputs[count] = torch.empty(count, self.vocab_size, device=self.model.device)
+        inputs, outputs = self._inputs[shape], self._outputs[count]
+        return graphs.record(shape, lambda: outputs.copy_(self._pass(PaddedPass(shape, inputs, self.sliding_window))))
 
     def _forget_recordings(self) -> None:
         if self.graphs is not None:

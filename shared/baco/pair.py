@@ -4,7 +4,8 @@ Knows models and tokenizers; knows nothing of prompts, routing or decoding.
 """
 
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, cast
@@ -38,6 +39,8 @@ class ModelPair:
     base_tokenizer: PreTrainedTokenizerBase
     config: PairConfig | None = None
     """What was loaded, or None for models that came from memory."""
+    at_unload: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Called by `unload`."""
 
     @classmethod
     def from_pretrained(
@@ -111,10 +114,12 @@ class ModelPair:
         return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, config=config)
 
     def unload(self) -> None:
-        """Forget the pair, so that its memory is freed once nothing else holds it."""
+        """Forget the pair, so that its memory is freed once nothing else holds it. What is being decoded goes on to its end."""
         with _registry_lock:
             for config in [config for config, pair in _registry.items() if pair is self]:
                 del _registry[config]
+        for call in self.at_unload:
+            call()
 
     def model(self, which: Model) -> PreTrainedModel:
         """The base or the aligned model."""

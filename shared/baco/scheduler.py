@@ -40,12 +40,17 @@ class Scheduler:
         self.changed = threading.Condition()
         self.worker: threading.Thread | None = None
         self.closing = False
+        self.lingers = True
+        """Whether an idle worker waits for more; not once the pair was unloaded, until the next request."""
 
     @classmethod
     def of(cls, pair: ModelPair) -> "Scheduler":
         """The scheduler of a pair, the same one for every engine."""
         with _schedulers_lock:
-            return _schedulers.setdefault(pair, cls())
+            if pair not in _schedulers:
+                scheduler = _schedulers[pair] = cls()
+                pair.at_unload.append(scheduler.hurry)
+            return _schedulers[pair]
 
     def submit(self, pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> None:
         """Queue requests.
@@ -58,9 +63,16 @@ class Scheduler:
             if len(self.waiting) >= max_waiting:
                 raise QueueFullError(len(self.waiting), max_waiting)
             self.waiting.extend(answers)
+            self.lingers = True
             if self.worker is None:
                 self.worker = threading.Thread(target=_Worker(self, pair).run, name=f"baco {pair.name}", daemon=True)
                 self.worker.start()
+            self.changed.notify()
+
+    def hurry(self) -> None:
+        """Let an idle worker, with the memory that it holds, wait for nothing more."""
+        with self.changed:
+            self.lingers = False
             self.changed.notify()
 
     def close(self) -> None:
@@ -117,7 +129,7 @@ class _Worker:
                 for request in {answer.request for answer in (*self.running.values(), *scheduler.waiting)}:
                     request.cancel()
             if not self.running and not scheduler.waiting:
-                scheduler.changed.wait_for(lambda: scheduler.waiting or scheduler.closing, timeout=self.linger)
+                scheduler.changed.wait_for(lambda: scheduler.waiting or scheduler.closing or not scheduler.lingers, timeout=self.linger)
             if self.running or scheduler.waiting:
                 return True
             scheduler.worker = None

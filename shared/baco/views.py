@@ -23,7 +23,7 @@ from baco.routers.plan import RoutingPlan
 from baco.sampling import SamplingBatch, draw_noise, penalise
 from baco.sequence import IdLogprobs, Sequence, View
 from baco.surface import Surface
-from baco.view_graphs import MOST_CELLS, ViewGraphs
+from baco.view_graphs import ViewGraphs
 
 KEPT_SELECTIONS = 64
 
@@ -87,24 +87,22 @@ class ViewReader:
         self._asks_aligned = any(row.sequence.mode == "joint" for row in rows)
         self._penalises = any(p.repetition_penalty != 1 for p in params)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingPlan]] = {}
-        self._graphs = graphs
         records = graphs is not None and not self._asks_aligned and not self._penalises
-        self._settings = graphs.adopt(self.sampling, self.plan) if graphs is not None and records else None
+        self._recorded = graphs.adopt(self.sampling, self.plan) if graphs is not None and records else None
+        self._replays = False
 
     @torch.inference_mode()
     def prepare(self, which: Model, cells: Collection[Cell]) -> None:
         """Record what `read` will replay, on CUDA and unless that has been done."""
-        if self._graphs is not None and self._settings is not None and 0 < len(cells) <= MOST_CELLS:
-            self._graphs.prepare(which, self._settings, len(cells))
+        self._replays = self._recorded is not None and self._recorded.prepare(which, len(cells))
 
     @torch.inference_mode()
     def read(self, which: Model, logits: Tensor, cells: Collection[Cell]) -> list[View]:
         """Turn raw logits, float32 [C, V], into the views of the model at C cells, as `prepare` was told."""
         last = [self.rows[cell.row].sequence.token_ids[cell.position - 1] if cell.position else -1 for cell in cells]
         positions = [cell.position for cell in cells]
-        if self._graphs is not None and self._settings is not None and len(cells) <= MOST_CELLS:
-            rows = [cell.row for cell in cells]
-            decisions = self._graphs.decide(which, self._settings, logits, [rows, positions, last])
+        if self._recorded is not None and self._replays:
+            decisions = self._recorded.decide(which, logits, [[cell.row for cell in cells], positions, last])
         else:
             decisions = self._decide(which, logits, cells, upload([positions, last], self.pair.device))
         first, second, *third = decisions.tolist()

@@ -96,6 +96,22 @@ async def disturbed(engine: Engine, number: int, chance: random.Random) -> Gener
     return None if task.cancel() else await task
 
 
+def test_unloading_ends_an_idle_worker_at_once_and_the_pair_goes_on_if_asked(
+    random_pair: ModelPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LINGER, "cpu", 60.0)
+    pair = fresh(random_pair)
+    engine, scheduler = Engine(pair), Scheduler.of(pair)
+    expected = told(engine.generate(*asked(1)))
+    assert scheduler.worker is not None
+    pair.unload()
+    wait_until(lambda: scheduler.worker is None)
+    assert told(engine.generate(*asked(1))) == expected
+    assert scheduler.worker is not None
+    pair.unload()
+    wait_until(lambda: scheduler.worker is None)
+
+
 def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
     engine: Engine, random_pair: ModelPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
