@@ -67,11 +67,11 @@ def embedded_subject(device: str) -> Iterator[Subject]:
 
 
 @contextmanager
-def made_subject(name: str, shape: Shape, device: str, save: Save = save_random_pair) -> Iterator[Subject]:
-    """Models made by `save`, in bfloat16, for as long as they are needed."""
+def made_subject(name: str, shape: Shape, device: str, dtype: str, save: Save = save_random_pair) -> Iterator[Subject]:
+    """Models made by `save`, for as long as they are needed."""
     with tempfile.TemporaryDirectory() as folder:
-        base, aligned = save(shape, Path(folder), device=resolve_device(device), dtype=torch.bfloat16)
-        pair = ModelPair.from_pretrained(base=base, aligned=aligned, device=device, dtype="bfloat16")
+        base, aligned = save(shape, Path(folder), device=resolve_device(device), dtype=getattr(torch, dtype))
+        pair = ModelPair.from_pretrained(base=base, aligned=aligned, device=device, dtype=dtype)
         try:
             yield load_subject(name, pair)
         finally:

@@ -127,7 +127,7 @@ def main() -> None:
     shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
     with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
         run = Run(size, console, progress)
-        _measure_all(run, arguments.only, shapes, arguments.device)
+        _measure_all(run, arguments.only, shapes, arguments.device, arguments.dtype)
     console.print(f"largest resident set of the process, with the models of all methods: {peak_resident_bytes() / MEGABYTE:,.0f} MB")
     document = {"benchmark": "throughput", "quick": arguments.quick, "conditions": facts}
     finish(document | {"agreement": run.agreement, "results": run.results, "shared_prompt": run.shared_prompt}, arguments.output)
@@ -142,6 +142,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rows", nargs="+", type=int, choices=range(1, MAX_ROWS + 1), metavar="N", help="batch sizes, in place of 1, 8 and 32"
     )
+    parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), default="bfloat16", help="of the pairs with made-up weights")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["0.5b"], help="sizes of the pairs with made-up weights")
     return parser.parse_args()
 
@@ -168,15 +169,15 @@ def _steps(size: Size, only: Sequence[str], shapes: int) -> int:
     return sum(steps[part] for part in only)
 
 
-def _measure_all(run: Run, only: Sequence[str], shapes: Mapping[str, Shape], device: str) -> None:
+def _measure_all(run: Run, only: Sequence[str], shapes: Mapping[str, Shape], device: str, dtype: str) -> None:
     """Run the parts. Each holds its pair alone and lets go of it at its end, so that only one is in memory."""
     if "embedded" in only or "shared-prompt" in only:
         _on_embedded(run, only, device)
     for name, shape in shapes.items():
         if "random" in only:
-            _on_random(run, name, shape, device)
+            _on_random(run, name, shape, device, dtype)
         if "copying" in only:
-            _on_copying(run, name, shape, device)
+            _on_copying(run, name, shape, device, dtype)
 
 
 def _on_embedded(run: Run, only: Sequence[str], device: str) -> None:
@@ -189,16 +190,16 @@ def _on_embedded(run: Run, only: Sequence[str], device: str) -> None:
             run.share_prompt(subject, prompts)
 
 
-def _on_random(run: Run, name: str, shape: Shape, device: str) -> None:
+def _on_random(run: Run, name: str, shape: Shape, device: str, dtype: str) -> None:
     run.progress(f"making a random pair of shape {name}")
-    with made_subject(f"random {name}", shape, device) as subject:
+    with made_subject(f"random {name}", shape, device, dtype) as subject:
         run.time_methods("answering", subject, run.size.random, (PROMPT.format(who=who) for who in WHO))
         run.compare_models(subject)
 
 
-def _on_copying(run: Run, name: str, shape: Shape, device: str) -> None:
+def _on_copying(run: Run, name: str, shape: Shape, device: str, dtype: str) -> None:
     run.progress(f"making a copying pair of shape {name}")
-    with made_subject(f"copying {name}", shape, device, save_copying_pair) as subject:
+    with made_subject(f"copying {name}", shape, device, dtype, save_copying_pair) as subject:
         run.time_methods("copying", subject, run.size.copying, (copying_prompt(who) for who in WHO))
 
 

@@ -31,7 +31,7 @@ Main = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def subject() -> Iterator[Subject]:
-    with made_subject("random", SMALL, "cpu") as made:
+    with made_subject("random", SMALL, "cpu", "bfloat16") as made:
         yield made
 
 
@@ -129,7 +129,7 @@ def test_agreement_along_answers_is_that_of_the_two_models_at_each_of_their_pref
 
 
 def test_random_models_agree_where_the_aligned_one_writes_and_differ_where_the_base_does() -> None:
-    with made_subject("random", replace(SMALL, hidden_size=512, vocab_size=32_000), "cpu") as subject:
+    with made_subject("random", replace(SMALL, hidden_size=512, vocab_size=32_000), "cpu", "bfloat16") as subject:
         prompts = [throughput.PROMPT.format(who=who) for who in throughput.WHO[:4]]
         results = subject.engine.generate_batch(prompts, SamplingParams(n=4, max_tokens=24, seed=0), base_prompt="template")
         found = measure_agreement(results, subject.base, subject.aligned)
@@ -142,7 +142,7 @@ def test_random_models_agree_where_the_aligned_one_writes_and_differ_where_the_b
 
 @pytest.mark.parametrize("method", ["engine", "generate"])
 def test_the_copying_pair_writes_the_passage_of_its_prompt(method: str) -> None:
-    with made_subject("copying", SMALL, "cpu", save_copying_pair) as subject:
+    with made_subject("copying", SMALL, "cpu", "bfloat16", save_copying_pair) as subject:
         prompt = copying_prompt("sister")
         if method == "engine":
             params = SamplingParams(n=2, max_tokens=60, seed=0)

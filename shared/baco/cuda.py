@@ -5,8 +5,8 @@ models.
 """
 
 import warnings
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import torch
@@ -23,6 +23,20 @@ def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.devic
     if device.type != "cuda":
         return torch.tensor(numbers, device=device)
     return torch.tensor(numbers, pin_memory=True).to(device, non_blocking=True)
+
+
+@contextmanager
+def shapes_vary() -> Iterator[None]:
+    """Inside, attention leaves out cuDNN's kernels: on CUDA they are planned anew for each shape, which takes a tenth of a second.
+
+    torch has this setting for the whole process; another thread's attention takes other kernels for that moment, and gives the same.
+    """
+    enabled = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(enabled)
 
 
 class CudaGraphs:

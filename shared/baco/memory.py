@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from baco.config import Quantization
-from baco.linear import Int4Linear, Int8Linear, PackedLinear, WeightOnlyLinear
+from baco.linear import PackedLinear, WeightOnlyLinear
 from baco.norm import FusedRMSNorm
+from baco.quantized import Int4Linear, Int8Linear
 
 FORMS: dict[Quantization | None, type[WeightOnlyLinear]] = {None: PackedLinear, "int8": Int8Linear, "int4": Int4Linear}
 
@@ -32,7 +33,6 @@ def replace_linears(models: Sequence[nn.Module], quantization: Quantization | No
     """
     form = FORMS[quantization]
     groups = _by_weight(models)
-    any_converted = False
     while groups:
         _, places = groups.popitem()
         first = places[0][2]
@@ -40,9 +40,18 @@ def replace_linears(models: Sequence[nn.Module], quantization: Quantization | No
             converted = form(first).train(first.training)  # type: ignore[arg-type]
             for parent, name, _ in places:
                 setattr(parent, name, converted)
-            any_converted = True
-    if any_converted:
-        _leave_file(models)
+
+
+def leave_file(models: Sequence[nn.Module]) -> None:
+    """Copy what lies in a weight file that is mapped into memory, in place.
+
+    There, tensors begin at any byte, and matrix products of 2 rows take 1.2 times as long (measured, bfloat16); and one tensor keeps the
+    pages of all the others in memory.
+    """
+    tensors = chain.from_iterable(chain(model.parameters(), model.buffers()) for model in models)
+    for tensor in {id(tensor): tensor for tensor in tensors}.values():
+        if tensor.device.type == "cpu" and not tensor.is_mkldnn:
+            tensor.data = tensor.data.clone()
 
 
 def fuse_norms(models: Sequence[nn.Module]) -> None:
@@ -52,14 +61,6 @@ def fuse_norms(models: Sequence[nn.Module]) -> None:
             fused = None if child is None else FusedRMSNorm.like(child)
             if fused is not None:
                 setattr(parent, name, fused)
-
-
-def _leave_file(models: Sequence[nn.Module]) -> None:
-    """Copy what still lies in a weight file that is mapped into memory: one tensor of it keeps the pages of all the others there."""
-    tensors = chain.from_iterable(chain(model.parameters(), model.buffers()) for model in models)
-    for tensor in {id(tensor): tensor for tensor in tensors}.values():
-        if tensor.device.type == "cpu" and not tensor.is_mkldnn:
-            tensor.data = tensor.data.clone()
 
 
 def _by_weight(models: Sequence[nn.Module]) -> dict[int, list[Place]]:

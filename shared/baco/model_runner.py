@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from baco.attention import packed
-from baco.cuda import CudaGraphs, upload
+from baco.cuda import CudaGraphs, shapes_vary, upload
 from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
 from baco.packing import FULL_MARK, SLIDING_MARK, Feed, Layout, PackedPass
@@ -73,7 +73,8 @@ class ModelRunner:
         layout = PackedPass(feeds, device, self.sliding_window, self.cache.stride)
         # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
         keep: int | Tensor = upload(wanted or [0], device) if len(wanted) < layout.token_ids.shape[1] else 0
-        return self._pass(layout, keep)[: len(wanted)]
+        with shapes_vary():
+            return self._pass(layout, keep)[: len(wanted)]
 
     def release(self) -> None:
         """Give the memory of the cache and of what was recorded back."""

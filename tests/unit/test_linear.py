@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baco.linear import (
-    BLOCK,
-    MIN_FLOAT32_WEIGHTS,
-    Int4Linear,
-    Int8Linear,
-    PackedLinear,
-    WeightOnlyLinear,
-    can_pack,
-    dequantize_int4,
-    quantize_int4,
-    quantize_int8,
-)
+from baco.linear import MIN_FLOAT32_WEIGHTS, PackedLinear, WeightOnlyLinear, can_pack, packing_pays
+from baco.quantized import BLOCK, Int4Linear, Int8Linear, dequantize_int4, quantize_int4, quantize_int8
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 2e-3}
@@ -166,11 +156,37 @@ def test_a_size_that_a_kernel_does_not_take_is_refused(form: type[WeightOnlyLine
 
 
 @on_packing_processors
-def test_only_what_gains_by_it_is_packed() -> None:
+def test_only_what_gains_by_it_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: True)
     assert PackedLinear.takes(linear(MIN_FLOAT32_WEIGHTS // 128, 128))
     assert not PackedLinear.takes(linear(32, 32))
     assert not PackedLinear.takes(linear(32, 32, torch.float16))
     assert not PackedLinear.takes(nn.Linear(MIN_FLOAT32_WEIGHTS, 2, device="meta"))
+    monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: False)
+    assert not PackedLinear.takes(linear(MIN_FLOAT32_WEIGHTS // 128, 128))
+
+
+@pytest.mark.parametrize(
+    ("intel", "bfloat16", "tiles", "pays"),
+    [
+        (True, False, False, {torch.float32: False, torch.bfloat16: False}),
+        (True, True, False, {torch.float32: False, torch.bfloat16: True}),
+        (True, False, True, {torch.float32: False, torch.bfloat16: True}),
+        (False, False, False, {torch.float32: True, torch.bfloat16: False}),
+        (False, True, False, {torch.float32: True, torch.bfloat16: True}),
+    ],
+)
+def test_packing_depends_on_the_processor(
+    intel: bool, bfloat16: bool, tiles: bool, pays: dict[torch.dtype, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baco.linear._is_intel", lambda: intel)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    packing_pays.cache_clear()
+    try:
+        assert {dtype: packing_pays(dtype) for dtype in pays} == pays
+    finally:
+        packing_pays.cache_clear()
 
 
 def test_without_onednn_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Models in their form for inference: packed, quantised, and with what both have in common held once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ from transformers import AutoModelForCausalLM
 
 from baco import ModelPair
 from baco.errors import MissingExtraError
-from baco.linear import Int4Linear, Int8Linear, PackedLinear, WeightOnlyLinear, can_pack
+from baco.linear import PackedLinear, WeightOnlyLinear, can_pack
 from baco.loading import load_model, logit_columns
 from baco.memory import share_equal_tensors
+from baco.quantized import Int4Linear, Int8Linear
 from tests.lora_adapters import error, logits
 
 Folders = Callable[[str], tuple[Path, Path]]
@@ -22,11 +23,27 @@ def linears(model: torch.nn.Module, form: type[torch.nn.Module]) -> list[str]:
     return [name for name, module in model.named_modules() if type(module) is form]
 
 
+@pytest.fixture
+def packs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelPair]]:
+    """Load pairs as on a processor that gains by packing; they are loaded anew, and forgotten afterwards."""
+    pairs: list[ModelPair] = []
+
+    def load(**arguments: str) -> ModelPair:
+        ModelPair.from_pretrained(**arguments).unload()
+        monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: True)
+        pairs.append(ModelPair.from_pretrained(**arguments))
+        return pairs[-1]
+
+    yield load
+    for pair in pairs:
+        pair.unload()
+
+
 @pytest.mark.skipif(not can_pack(torch.bfloat16), reason="needs oneDNN on an x86 processor")
 @pytest.mark.parametrize("arch", ["llama", "qwen2", "phi3", "gpt2", "gpt_neox"])
-def test_packed_models_say_what_transformers_say(arch: str, pair_folders: Folders) -> None:
+def test_packed_models_say_what_transformers_say(arch: str, pair_folders: Folders, packs: Callable[..., ModelPair]) -> None:
     folders = pair_folders(arch)
-    pair = ModelPair.from_pretrained(base=str(folders[0]), aligned=str(folders[1]), device="cpu", dtype="bfloat16")
+    pair = packs(base=str(folders[0]), aligned=str(folders[1]), device="cpu", dtype="bfloat16")
     for model, folder in ((pair.base, folders[0]), (pair.aligned, folders[1])):
         plain: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
         exact = logits(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
@@ -37,8 +54,8 @@ def test_packed_models_say_what_transformers_say(arch: str, pair_folders: Folder
 
 
 @pytest.mark.skipif(not can_pack(torch.float32), reason="needs oneDNN on an x86 processor")
-def test_a_packed_pair_generates_as_transformers_does_and_takes_no_more_memory() -> None:
-    pair = ModelPair.from_pretrained("tiny", device="cpu", dtype="float32")
+def test_a_packed_pair_generates_as_transformers_does_and_takes_no_more_memory(packs: Callable[..., ModelPair]) -> None:
+    pair = packs(pair="tiny", device="cpu", dtype="float32")
     assert pair.config is not None
     plain: Any = AutoModelForCausalLM.from_pretrained(pair.config.base, dtype=torch.float32).eval()
     assert len(linears(pair.base, PackedLinear)) == 12 and not linears(plain, PackedLinear)
