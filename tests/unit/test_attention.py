@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from baco.attention import attend, packed
+from baco.cuda import shapes_vary
 from baco.model_runner import ModelRunner
 from baco.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
 
@@ -150,3 +151,14 @@ def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel)
     with torch.inference_mode():
         expected = model(torch.tensor([row])).logits[0, -1:]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_cudnn_is_left_out_only_where_shapes_vary() -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    for setting in (True, False):
+        torch.backends.cuda.enable_cudnn_sdp(setting)
+        with pytest.raises(ZeroDivisionError), shapes_vary():
+            assert not torch.backends.cuda.cudnn_sdp_enabled()
+            raise ZeroDivisionError
+        assert torch.backends.cuda.cudnn_sdp_enabled() is setting
+    torch.backends.cuda.enable_cudnn_sdp(before)

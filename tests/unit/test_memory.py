@@ -67,6 +67,15 @@ def test_a_packed_pair_generates_as_transformers_does_and_takes_no_more_memory(p
     assert pair.memory()["base"] == 4 * sum(tensor.numel() for tensor in tensors)
 
 
+def test_loaded_weights_are_aligned_in_memory_and_equal_those_in_the_file(pair_folders: Folders) -> None:
+    base, aligned = (str(folder) for folder in pair_folders("llama"))
+    pair = ModelPair.from_pretrained(base=base, aligned=aligned, device="cpu", dtype="float32")
+    for model, folder in ((pair.base, base), (pair.aligned, aligned)):
+        plain = dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).named_parameters())
+        for name, weight in model.named_parameters():
+            assert weight.data_ptr() % 64 == 0 and torch.equal(weight, plain[name])
+
+
 def test_models_that_are_handed_over_stay_as_they_are(pair_folders: Folders, random_pair: ModelPair) -> None:
     model = load_model(str(pair_folders("llama")[0]), torch.device("cpu"), torch.bfloat16)
     before = {name: id(tensor) for name, tensor in model.named_parameters()}
