@@ -123,7 +123,7 @@ def main() -> None:
     }
     console = open_console(facts)
     console.print(LEGEND)
-    size = _size(arguments.quick, arguments.rows, resolve_device(arguments.device).type)
+    size = _size(arguments.quick, arguments.rows, arguments.tokens, resolve_device(arguments.device).type)
     shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
     with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
         run = Run(size, console, progress)
@@ -142,16 +142,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rows", nargs="+", type=int, choices=range(1, MAX_ROWS + 1), metavar="N", help="batch sizes, in place of 1, 8 and 32"
     )
+    parser.add_argument("--tokens", type=int, metavar="N", help="new tokens of the random pair's answers (default: 32, on CUDA 128)")
     parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), default="bfloat16", help="of the pairs with made-up weights")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["0.5b"], help="sizes of the pairs with made-up weights")
     return parser.parse_args()
 
 
-def _size(quick: bool, rows: Sequence[int] | None, device: str) -> Size:
-    """How much is measured, with other batch sizes where the caller names some; a copying pair always writes one row."""
+def _size(quick: bool, rows: Sequence[int] | None, tokens: int | None, device: str) -> Size:
+    """How much is measured, with other sizes where the caller names some; a copying pair always writes one row."""
     size = SHORT if quick else FULL
-    if device == "cuda" and not quick:
-        size = replace(size, random=replace(size.random, new_tokens=CUDA_TOKENS))
+    tokens = tokens or (CUDA_TOKENS if device == "cuda" and not quick else size.random.new_tokens)
+    size = replace(size, random=replace(size.random, new_tokens=tokens))
     if rows is None:
         return size
     batches = tuple(rows)
