@@ -24,7 +24,7 @@ from baco.schedule import Schedule
 from baco.sequence import FinalToken
 from baco.views import Row
 
-LINGER = {"cpu": 0.5, "mps": 0.5, "cuda": 30.0}
+LINGER = {"cpu": 0.5, "cuda": 30.0}
 """Seconds that an idle worker waits for more before it gives its memory back. On CUDA it would have to record its passes anew."""
 PREFIX_BYTES = 128 * 2**20
 """Memory for prompts that were read before, for each model."""
@@ -91,7 +91,7 @@ class _Worker:
     def __init__(self, scheduler: Scheduler, pair: ModelPair) -> None:
         self.scheduler = scheduler
         self.decoder = Decoder(pair, scheduler.prefixes, scheduler.schedule)
-        self.linger = LINGER[pair.device.type]
+        self.linger = LINGER.get(pair.device.type, LINGER["cpu"])
         self.running: dict[Row, Answer] = {}
         self.row_limit: int | None = None
         """Rows that fit into memory together, once more did not."""
