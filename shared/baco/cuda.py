@@ -18,6 +18,11 @@ Work = Callable[[], Tensor]
 """Reads and writes tensors that were there before, or that it makes itself, and returns one of them."""
 
 
+def bucket(count: int) -> int:
+    """The smallest power of two that is not smaller: what is recorded for few sizes serves all."""
+    return 1 << (count - 1).bit_length()
+
+
 def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """Make an int64 tensor of integers on a device; on CUDA, nobody waits for what the device is doing."""
     if device.type != "cuda":

@@ -24,6 +24,14 @@ Place = tuple[nn.Module, str, nn.Module]
 """A parent, the name of its child, and the child."""
 
 
+def to_inference_form(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
+    """Give the layers of models, all on one device, the form in which they run fastest or smallest, in place."""
+    replace_linears(models, quantization)
+    leave_file(models)
+    if next(models[0].parameters()).device.type == "cuda":  # elsewhere torch takes the same steps for a fused norm
+        fuse_norms(models)
+
+
 def replace_linears(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
     """Give the linear layers of models their form for inference, in place: quantised, or packed where the processor gains by it.
 

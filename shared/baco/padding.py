@@ -10,6 +10,7 @@ from typing import Self
 
 from torch import Tensor
 
+from baco.cuda import bucket
 from baco.packing import Feed, Group, Layout
 
 QUERIES = (1, 2, 3, 4, 6, 8, 16)
@@ -32,7 +33,7 @@ class PaddedShape:
     def of(cls, feeds: Sequence[Feed]) -> Self | None:
         """The smallest shape that holds feeds, or None where that is too large."""
         longest = max(len(feed.token_ids) for feed in feeds)
-        rows, queries = _power_of_two(feeds[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
+        rows, queries = bucket(feeds[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
         if queries is None or rows * queries > MOST_TOKENS:
             return None
         return cls(rows, queries, _window(max(feed.end for feed in feeds)))
@@ -74,12 +75,7 @@ class PaddedPass(Layout):
         super().__init__(numbers, [group], sliding_window)
 
 
-def _power_of_two(count: int) -> int:
-    """The smallest power of two that is not smaller."""
-    return 1 << (count - 1).bit_length()
-
-
 def _window(length: int) -> int:
     if length > LARGEST_STEP:
         return -(-length // LARGEST_STEP) * LARGEST_STEP
-    return max(SMALLEST_WINDOW, _power_of_two(length))
+    return max(SMALLEST_WINDOW, bucket(length))

@@ -18,7 +18,7 @@ from baco.errors import ConfigError, ModelNotFoundError
 from baco.lexicon import Lexicon
 from baco.loading import context_window, load_config, load_model, load_tokenizer, locate, logit_columns, resolve_device, resolve_dtype
 from baco.lora import ADAPTER_FILE, check_adapter, load_adapted, load_adapted_tokenizer
-from baco.memory import fuse_norms, leave_file, replace_linears, share_equal_tensors, tensor_bytes
+from baco.memory import share_equal_tensors, tensor_bytes, to_inference_form
 from baco.presets import EMBEDDED, PRESETS, get_preset
 from baco.results import Model
 from baco.vocabulary import check_vocabularies
@@ -187,19 +187,14 @@ def _load_models(
         adapter = check_adapter(config.aligned_adapter)
         base = load_model(config.base, device, dtype)
         aligned = load_adapted(base, config.aligned_adapter, adapter, tokenizer)
-        replace_linears([base, aligned], form)
-        leave_file([base, aligned])
+        to_inference_form([base, aligned], form)
     else:
         base = load_model(config.base, device, dtype, config.quantization)
         # Before the other one is read: two plain models need never be in memory at once.
-        replace_linears([base], form)
-        leave_file([base])
+        to_inference_form([base], form)
         aligned = load_model(config.aligned, device, dtype, config.quantization)
-        replace_linears([aligned], form)
-        leave_file([aligned])
+        to_inference_form([aligned], form)
         share_equal_tensors(base, aligned)
-    if device.type == "cuda":  # elsewhere torch takes the same steps under either name
-        fuse_norms([base, aligned])
     return base, aligned
 
 

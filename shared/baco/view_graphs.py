@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from baco.cuda import CudaGraphs, upload
+from baco.cuda import CudaGraphs, bucket, upload
 from baco.decide import decide_aligned, decide_base
 from baco.lexicon import Lexicon
 from baco.noise import step_keys
@@ -33,7 +33,7 @@ class ViewGraphs:
         self.lexicon = lexicon
         self.vocab_size = vocab_size
         self._batches: dict[Hashable, BatchGraphs] = {}
-        self._inputs: dict[int, tuple[Tensor, Tensor]] = {}
+        self._logits: dict[int, Tensor] = {}
 
     @classmethod
     def on(cls, pair: ModelPair) -> Self | None:
@@ -52,12 +52,11 @@ class ViewGraphs:
             kept.copy_(new)
         return held
 
-    def inputs(self, size: int) -> tuple[Tensor, Tensor]:
-        """What a recording at so many cells reads: int64 [3, C], see `BatchGraphs.decide`, and float32 logits [C, V]."""
-        if size not in self._inputs:
-            numbers = torch.zeros(3, size, dtype=torch.int64, device=self.graphs.device)
-            self._inputs[size] = numbers, torch.zeros(size, self.vocab_size, device=self.graphs.device)
-        return self._inputs[size]
+    def logits(self, size: int) -> Tensor:
+        """What recordings at so many cells read, float32 [C, V]."""
+        if size not in self._logits:
+            self._logits[size] = torch.zeros(size, self.vocab_size, device=self.graphs.device)
+        return self._logits[size]
 
 
 class BatchGraphs:
@@ -68,14 +67,17 @@ class BatchGraphs:
         self.key = key
         self.sampling = sampling
         self.plan = plan
+        self._numbers: dict[tuple[Model, int], Tensor] = {}
 
     def prepare(self, which: Model, count: int) -> bool:
         """Record the decisions of one model at up to so many cells, unless that has been done; return whether `decide` can replay them."""
         if not 0 < count <= MOST_CELLS:
             return False
-        size = _size(count)
-        numbers, logits = self.owner.inputs(size)
-        numbers.zero_()  # recording runs once for real, and the last pass's rows may be more than this batch has
+        size = bucket(count)
+        if (which, size) not in self._numbers:
+            # Recording runs once for real, so these must name a row that exists.
+            self._numbers[which, size] = torch.zeros(3, size, dtype=torch.int64, device=self.owner.graphs.device)
+        numbers, logits = self._numbers[which, size], self.owner.logits(size)
         return self.owner.graphs.record((which, self.key, size), lambda: self._decide(which, numbers, logits))
 
     def decide(self, which: Model, logits: Tensor, numbers: Sequence[Sequence[int]]) -> Tensor:
@@ -89,10 +91,9 @@ class BatchGraphs:
         Returns:
             As `decide_base` or `decide_aligned`, with columns behind the first C that mean nothing.
         """
-        count, size = len(logits), _size(len(logits))
-        inputs, held = self.owner.inputs(size)
-        held[:count].copy_(logits)
-        inputs.copy_(upload([[*row, *[0] * (size - count)] for row in numbers], inputs.device))
+        count, size = len(logits), bucket(len(logits))
+        self.owner.logits(size)[:count].copy_(logits)
+        self._numbers[which, size].copy_(upload([[*row, *[0] * (size - count)] for row in numbers], logits.device))
         return self.owner.graphs.replay((which, self.key, size))
 
     def _decide(self, which: Model, numbers: Tensor, logits: Tensor) -> Tensor:
@@ -110,11 +111,6 @@ class BatchGraphs:
             prefixes=_no_prefixes,
         )
         return decide_base(signals, logits, noise, sampling, plan, last_tokens)
-
-
-def _size(count: int) -> int:
-    """The smallest power of two that is not smaller."""
-    return 1 << (count - 1).bit_length()
 
 
 def _tensors(sampling: SamplingBatch, plan: RoutingPlan) -> list[Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baco.config import SamplingParams
-from baco.cuda import upload
+from baco.cuda import bucket, upload
 from baco.decide import decide_aligned, decide_base
 from baco.errors import ConfigError
 from baco.noise import step_keys
@@ -80,7 +80,7 @@ class ViewReader:
         self.rows = rows
         self.lexicon = pair.lexicon
         # What is recorded serves batches of a few sizes only, so the last row is repeated up to the next one.
-        padded = rows if graphs is None else [*rows, *[rows[-1]] * ((1 << (len(rows) - 1).bit_length()) - len(rows))]
+        padded = rows if graphs is None else [*rows, *[rows[-1]] * (bucket(len(rows)) - len(rows))]
         params = [row.params for row in padded]
         self.sampling = SamplingBatch.build(params, [row.seed for row in padded], [row.sample_index for row in padded], pair.device)
         self.plan = RoutingPlan.build([row.router for row in padded], pair.device)

@@ -15,7 +15,8 @@ from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams
 from baco.errors import QueueFullError
 from baco.kv_cache import SlotCache
 from baco.requests import Request
-from baco.scheduler import LINGER, Scheduler
+from baco.scheduler import Scheduler
+from baco.worker import LINGER
 from tests.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPTS = ["What do you want to see there?", "Nobody", "Tell me a long story of the old captain and the sea", "Why?"]

@@ -148,7 +148,7 @@ def test_a_pass_that_fails_only_with_several_rows_is_told(engine: Engine, busy: 
             raise Broken("too many")
         return step(decoder, alone)
 
-    monkeypatch.setattr("baco.scheduler.warnings.warn", lambda text, **_: told_of.append(text))
+    monkeypatch.setattr("baco.worker.warnings.warn", lambda text, **_: told_of.append(text))
     monkeypatch.setattr(Decoder, "step", fragile)
     requests = [request(busy, number, max_tokens=6) for number in range(3)]
     busy._submit(requests)
