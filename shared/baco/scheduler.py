@@ -41,6 +41,7 @@ class Scheduler(Queue):
             if self.worker is None:
                 self.worker = threading.Thread(target=Worker(self, pair).run, name=f"baco {pair.name}", daemon=True)
                 self.worker.start()
+                _threads.add(self.worker)
             self.changed.notify()
 
     def hurry(self) -> None:
@@ -61,6 +62,8 @@ class Scheduler(Queue):
 
 _schedulers: WeakKeyDictionary[ModelPair, Scheduler] = WeakKeyDictionary()
 _schedulers_lock = threading.Lock()
+_threads: WeakSet[threading.Thread] = WeakSet()
+"""Workers, those among them that have signed off and give their memory back."""
 
 
 @atexit.register
@@ -70,3 +73,5 @@ def _close_all() -> None:
         schedulers = WeakSet(_schedulers.values())
     for scheduler in schedulers:
         scheduler.close()
+    for thread in list(_threads):
+        thread.join()

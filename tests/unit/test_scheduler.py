@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import random
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -111,6 +113,35 @@ def test_unloading_ends_an_idle_worker_at_once_and_the_pair_goes_on_if_asked(
     assert scheduler.worker is not None
     pair.unload()
     wait_until(lambda: scheduler.worker is None)
+
+
+LEAVES_LATE = """
+import time
+from baco import Engine, ModelPair, SamplingParams
+from baco.decode import Decoder
+from baco.scheduler import Scheduler
+from baco.worker import LINGER
+
+LINGER["cpu"] = 0.0
+release = Decoder.release
+
+def slowly(self):
+    time.sleep(0.5)
+    release(self)
+    print("gave its memory back", flush=True)
+
+Decoder.release = slowly
+engine = Engine(ModelPair.from_pretrained(device="cpu"))
+engine.generate("Hello", SamplingParams(max_tokens=2))
+while Scheduler.of(engine.pair).worker is not None:
+    time.sleep(0.001)
+"""
+
+
+def test_an_interpreter_that_ends_waits_for_a_worker_that_has_signed_off() -> None:
+    """Torch does not survive that its threads are ended under it: the process would abort."""
+    done = subprocess.run([sys.executable, "-c", LEAVES_LATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "gave its memory back\n"), done.stderr
 
 
 def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
