@@ -61,17 +61,19 @@ def load_subject(name: str, pair: ModelPair) -> Subject:
 
 
 @contextmanager
-def embedded_subject(device: str) -> Iterator[Subject]:
+def embedded_subject(device: str, compile: bool = False) -> Iterator[Subject]:
     """The pair that comes with the package, in float32."""
-    yield load_subject("embedded", ModelPair.from_pretrained(device=device, dtype="float32"))
+    yield load_subject("embedded", ModelPair.from_pretrained(device=device, dtype="float32", compile=compile))
 
 
 @contextmanager
-def made_subject(name: str, shape: Shape, device: str, dtype: str, save: Save = save_random_pair) -> Iterator[Subject]:
+def made_subject(
+    name: str, shape: Shape, device: str, dtype: str, save: Save = save_random_pair, *, compile: bool = False
+) -> Iterator[Subject]:
     """Models made by `save`, for as long as they are needed."""
     with tempfile.TemporaryDirectory() as folder:
         base, aligned = save(shape, Path(folder), device=resolve_device(device), dtype=getattr(torch, dtype))
-        pair = ModelPair.from_pretrained(base=base, aligned=aligned, device=device, dtype=dtype)
+        pair = ModelPair.from_pretrained(base=base, aligned=aligned, device=device, dtype=dtype, compile=compile)
         try:
             yield load_subject(name, pair)
         finally:

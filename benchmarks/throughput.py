@@ -76,9 +76,12 @@ SHORT = Size(
 
 @dataclass
 class Run:
-    """One run of the benchmark: where it reports to, and what it has found."""
+    """One run of the benchmark: on what, where it reports to, and what it has found."""
 
     size: Size
+    device: str
+    dtype: str
+    compile: bool
     console: Console
     progress: Progress
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -120,14 +123,15 @@ def main() -> None:
         "routing": f"p-punc, threshold {THRESHOLD}; the two-model loop without word boundaries",
         "rows": "n answers to one prompt, written together; every repeat has a prompt of its own",
         "figures": "medians; the methods take turns within each repeat, after a warm-up",
+        "engine's passes": "compiled" if arguments.compile else "not compiled",
     }
     console = open_console(facts)
     console.print(LEGEND)
     size = _size(arguments.quick, arguments.rows, arguments.tokens, resolve_device(arguments.device).type)
     shapes = {"quick": QUICK} if arguments.quick else {name: SHAPES[name] for name in arguments.shapes}
     with progress_bar(_steps(size, arguments.only, len(shapes))) as progress, quiet_transformers():
-        run = Run(size, console, progress)
-        _measure_all(run, arguments.only, shapes, arguments.device, arguments.dtype)
+        run = Run(size, arguments.device, arguments.dtype, arguments.compile, console, progress)
+        _measure_all(run, arguments.only, shapes)
     console.print(f"largest resident set of the process, with the models of all methods: {peak_resident_bytes() / MEGABYTE:,.0f} MB")
     document = {"benchmark": "throughput", "quick": arguments.quick, "conditions": facts}
     finish(document | {"agreement": run.agreement, "results": run.results, "shared_prompt": run.shared_prompt}, arguments.output)
@@ -144,6 +148,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--tokens", type=int, metavar="N", help="new tokens of the random pair's answers (default: 32, on CUDA 128)")
     parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), default="bfloat16", help="of the pairs with made-up weights")
+    parser.add_argument("--compile", action="store_true", help="compile the engine's passes; the other methods stay as they are")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["0.5b"], help="sizes of the pairs with made-up weights")
     return parser.parse_args()
 
@@ -170,19 +175,19 @@ def _steps(size: Size, only: Sequence[str], shapes: int) -> int:
     return sum(steps[part] for part in only)
 
 
-def _measure_all(run: Run, only: Sequence[str], shapes: Mapping[str, Shape], device: str, dtype: str) -> None:
+def _measure_all(run: Run, only: Sequence[str], shapes: Mapping[str, Shape]) -> None:
     """Run the parts. Each holds its pair alone and lets go of it at its end, so that only one is in memory."""
     if "embedded" in only or "shared-prompt" in only:
-        _on_embedded(run, only, device)
+        _on_embedded(run, only)
     for name, shape in shapes.items():
         if "random" in only:
-            _on_random(run, name, shape, device, dtype)
+            _on_random(run, name, shape)
         if "copying" in only:
-            _on_copying(run, name, shape, device, dtype)
+            _on_copying(run, name, shape)
 
 
-def _on_embedded(run: Run, only: Sequence[str], device: str) -> None:
-    with embedded_subject(device) as subject:
+def _on_embedded(run: Run, only: Sequence[str]) -> None:
+    with embedded_subject(run.device, run.compile) as subject:
         prompts = (PROMPT.format(who=who) for who in WHO)
         if "embedded" in only:
             run.time_methods("answering", subject, run.size.embedded, prompts)
@@ -191,16 +196,16 @@ def _on_embedded(run: Run, only: Sequence[str], device: str) -> None:
             run.share_prompt(subject, prompts)
 
 
-def _on_random(run: Run, name: str, shape: Shape, device: str, dtype: str) -> None:
+def _on_random(run: Run, name: str, shape: Shape) -> None:
     run.progress(f"making a random pair of shape {name}")
-    with made_subject(f"random {name}", shape, device, dtype) as subject:
+    with made_subject(f"random {name}", shape, run.device, run.dtype, compile=run.compile) as subject:
         run.time_methods("answering", subject, run.size.random, (PROMPT.format(who=who) for who in WHO))
         run.compare_models(subject)
 
 
-def _on_copying(run: Run, name: str, shape: Shape, device: str, dtype: str) -> None:
+def _on_copying(run: Run, name: str, shape: Shape) -> None:
     run.progress(f"making a copying pair of shape {name}")
-    with made_subject(f"copying {name}", shape, device, dtype, save_copying_pair) as subject:
+    with made_subject(f"copying {name}", shape, run.device, run.dtype, save_copying_pair, compile=run.compile) as subject:
         run.time_methods("copying", subject, run.size.copying, (copying_prompt(who) for who in WHO))
 
 

@@ -32,6 +32,8 @@ class BacoFields(BaseChatModel):
     """"auto", "float32", "bfloat16" or "float16"."""
     quantization: str | None = None
     """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
+    compile: bool = False
+    """Whether decoding passes are compiled with `torch.compile`: the first answers wait a minute or more for it, later ones are faster."""
 
     router: str = "p-punc"
     """Which rule chooses between base and aligned at each token; see `baco.Router`. "aligned" and "base" are one model alone."""

@@ -50,6 +50,7 @@ class Settings:
     device: str
     dtype: str
     quantization: str | None
+    compile: bool
     router: Router
     base_prompt: str
     params: SamplingParams

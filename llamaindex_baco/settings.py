@@ -48,6 +48,8 @@ class BacoSettings(BaseModel):
     """"auto", "float32", "bfloat16" or "float16"."""
     quantization: str | None = None
     """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
+    compile: bool = False
+    """Whether decoding passes are compiled with `torch.compile`: the first answers wait a minute or more for it, later ones are faster."""
     router: str = "p-punc"
     """Who decides which model writes the next token; `baco.router_names()` lists the names."""
     threshold: float | None = None

@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from baco import Engine, ModelPair
+from baco.cuda import CudaGraphs, Work
 from baco.decode import Decoder
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
@@ -42,7 +45,7 @@ def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
     forward = ModelRunner.forward
 
     def recorded(self: ModelRunner, feeds: Sequence[Feed], *args: Any, **settings: Any) -> Any:
-        passes.append(Pass(self.model, tuple(feeds), threading.get_ident()))
+        passes.append(Pass(self.plain.model, tuple(feeds), threading.get_ident()))
         return forward(self, feeds, *args, **settings)
 
     monkeypatch.setattr(ModelRunner, "forward", recorded)
@@ -120,3 +123,30 @@ def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 def fresh(pair: ModelPair) -> ModelPair:
     """A pair of the same models that nobody has used yet: nothing is cached for it, and its worker is its own."""
     return ModelPair.from_models(pair.base, pair.aligned, pair.tokenizer, pair.base_tokenizer)
+
+
+class Rehearsal(CudaGraphs):
+    """Runs what CUDA would replay, so that padded passes run on any machine."""
+
+    replays = 0
+
+    def __init__(self, device: torch.device, what: str) -> None:
+        self.device = device
+        self.works: dict[Hashable, Work] = {}
+
+    @classmethod
+    def on(cls, device: torch.device, what: str) -> "Rehearsal":
+        return cls(device, what)
+
+    def record(self, key: Hashable, work: Work) -> bool:
+        if key not in self.works:
+            work()
+            self.works[key] = work
+        return True
+
+    def replay(self, key: Hashable) -> Tensor:
+        Rehearsal.replays += 1
+        return self.works[key]()
+
+    def clear(self) -> None:
+        self.works.clear()

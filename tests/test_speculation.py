@@ -2,20 +2,18 @@
 
 import random
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
 
 from baco import Candidate, Engine, ModelPair, Router, SamplingParams, StreamEvent
-from baco.cuda import CudaGraphs, Work
+from baco.cuda import CudaGraphs
 from baco.requests import Request
 from baco.routers.registry import BUILT_IN, KINDS, get_kind
 from baco.scheduler import Scheduler
-from tests.gate import settle
+from tests.gate import Rehearsal, settle
 from tests.oracle import Oracle
 from tests.pairs import ARCHITECTURES
 from tests.test_equivalence import NEAR_TIE, ROUTERS, WORDS, judge_by_length
@@ -156,33 +154,6 @@ def test_random_requests_at_once_are_each_answered_as_by_the_reference(
     assert tally.whole >= 56 and tally.cut >= 1, "504 whole answers over all architectures"
     assert tally.near_ties <= 1, "too many near-ties were ignored"
     assert 0 < tally.accepted < tally.proposed
-
-
-class Rehearsal(CudaGraphs):
-    """Runs what CUDA would replay, so that padded passes run on any machine."""
-
-    replays = 0
-
-    def __init__(self, device: torch.device, what: str) -> None:
-        self.device = device
-        self.works: dict[Hashable, Work] = {}
-
-    @classmethod
-    def on(cls, device: torch.device, what: str) -> "Rehearsal":
-        return cls(device, what)
-
-    def record(self, key: Hashable, work: Work) -> bool:
-        if key not in self.works:
-            work()
-            self.works[key] = work
-        return True
-
-    def replay(self, key: Hashable) -> Tensor:
-        Rehearsal.replays += 1
-        return self.works[key]()
-
-    def clear(self) -> None:
-        self.works.clear()
 
 
 @pytest.mark.parametrize("arch", ["llama", "gemma3", "gpt2"])

@@ -50,8 +50,8 @@ def main() -> None:
     arguments = parse_arguments()
     # Models of this size fit a core's caches: a second thread waits more than it works.
     torch.set_num_threads(1)
-    folders = {which: str(arguments.pair / which) for which in ("base", "aligned")}
-    pair = ModelPair.from_pretrained(**folders, quantization=arguments.quantization)
+    base, aligned = (str(arguments.pair / which) for which in ("base", "aligned"))
+    pair = ModelPair.from_pretrained(base=base, aligned=aligned, quantization=arguments.quantization)
     prompts = QUICK_PROMPTS if arguments.quick else arguments.prompts
     started = time.monotonic()
     measured = measure(Engine(pair, max_batch_size=ROWS), prompts, arguments.seed)

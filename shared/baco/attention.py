@@ -1,6 +1,6 @@
-"""Attention over a packed pass: each token sees its own row's slot up to its own position.
+"""Attention over a pass of many rows: each token sees its own row's slot up to its own position.
 
-Linear layers see N tokens and no padding; only here are a pass's tokens laid out by row. Plugged into transformers' attention interface, so
+Linear layers see N tokens in one sequence; only here are they laid out by row. Plugged into transformers' attention interface, so
 that it serves every model whose attention goes through it.
 """
 
@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,13 +20,16 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from baco.packing import SLIDING_MARK, Layout
+from baco.packing import SLIDING_MARK, PackedPass
 
 NAME = "baco_packed"
 
 
 class _Current(threading.local):
-    layout: Layout | None = None
+    kind: Literal["packed", "padded"] | None = None
+    """How the pass that runs lays its tokens out."""
+    layout: PackedPass | None = None
+    """What a packed pass looks like; a padded one is known by its mask, so that a compiled pass need not read anything here."""
     inner: Callable[..., Any] | None = None
     """The attention that the model is set to use, or None for torch's own."""
     eager: Callable[..., Any] | None = None
@@ -49,18 +53,24 @@ _switching = threading.Lock()
 
 
 @contextmanager
-def packed(model: PreTrainedModel, layout: Layout) -> Iterator[None]:
-    """Let `model` read a packed pass inside the block, in this thread; for others, and outside of it, the model is as it was."""
+def reading(model: PreTrainedModel, layout: PackedPass | None) -> Iterator[None]:
+    """Let `model` read a packed pass, or a padded one, inside the block, in this thread; elsewhere the model is as it was.
+
+    Args:
+        model: whose pass it is.
+        layout: the packed pass; None for a padded one, whose masks the model is given as its attention mask.
+    """
     configs = list({id(c): c for c in (model.config, model.config.get_text_config())}.values())
     with _switching:
         own = [_switch_on(config).own for config in configs][-1]
     eager = _eager(type(model))
+    _current.kind = "padded" if layout is None else "packed"
     _current.layout, _current.eager = layout, eager
     _current.inner = None if own == "sdpa" else ALL_ATTENTION_FUNCTIONS.get_interface(own, eager)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        _current.layout = _current.inner = _current.eager = None
+        _current.kind = _current.layout = _current.inner = _current.eager = None
         with _switching:
             for config in configs:
                 _switch_off(config)
@@ -99,35 +109,54 @@ def attend(
         query: [1, Hq, N, D].
         key: the whole cache, [slots, Hk, S, D]; Hq is a multiple of Hk.
         value: like `key`.
-        attention_mask: a stand-in whose width says whether the layer slides.
+        attention_mask: in a packed pass a stand-in, whose width says whether the layer slides; in a padded one [R, 1, Hq / Hk * Q, W].
         scaling: factor on the scores.
         kwargs: what else the model hands to its attention function, for models that need one of their own.
 
     Returns:
         [1, N, Hq, D], and None for the weights.
     """
-    layout = _current.layout
-    if layout is None:  # another thread uses the model while a pass runs
+    if _current.kind is None:  # another thread uses the model while a pass runs
         own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
         return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
     tokens = query[0].transpose(0, 1)  # [N, Hq, D]
-    slides = attention_mask.shape[-1] == SLIDING_MARK
     # Torch's attention knows neither capped scores nor attention sinks.
     inner = _current.eager if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None else _current.inner
+    attention = _by_key_heads if inner is None else partial(_by_heads, inner, module, kwargs)
+    if _current.kind == "padded":
+        rows, window = attention_mask.shape[0], attention_mask.shape[3]
+        laid_out = tokens.view(rows, -1, *tokens.shape[1:]).transpose(1, 2)  # [R, Hq, Q, D]
+        if inner is not None:
+            attention_mask = attention_mask[:, :, : laid_out.shape[2]]
+        output = attention(laid_out, key[:rows, :, :window], value[:rows, :, :window], attention_mask, scaling)
+        return output.transpose(1, 2).reshape(1, *tokens.shape[:2], value.shape[-1]), None
+    assert _current.layout is not None, "a packed pass has a layout"
     heads_per_key = tokens.shape[1] // key.shape[1] if inner is None else 1
     pieces = []
-    for group, mask in layout.masks_for(slides, heads_per_key, query.dtype):
+    for group, mask in _current.layout.masks_for(attention_mask.shape[-1] == SLIDING_MARK, heads_per_key, query.dtype):
         mine = tokens[group.span[0] : group.span[1]] if group.gather is None else tokens.index_select(0, group.gather)
         laid_out = mine.view(group.rows, group.queries, *mine.shape[1:]).transpose(1, 2)  # [R, Hq, Q, D]
         keys = key[group.first : group.first + group.rows, :, : group.window]
         values = value[group.first : group.first + group.rows, :, : group.window]
-        if inner is None:
-            output = _by_key_heads(laid_out, keys, values, mask, scaling)
-        else:
-            output = inner(module, laid_out, keys, values, mask, scaling=scaling, **kwargs)[0].transpose(1, 2)
+        output = attention(laid_out, keys, values, mask, scaling)
         flat = output.transpose(1, 2).reshape(group.rows * group.queries, tokens.shape[1], value.shape[-1])
         pieces.append(flat if group.scatter is None else flat.index_select(0, group.scatter))
     return (pieces[0] if len(pieces) == 1 else torch.cat(pieces))[None], None
+
+
+def _by_heads(
+    inner: Callable[..., Any],
+    module: torch.nn.Module,
+    kwargs: dict[str, Any],
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scaling: float | None,
+) -> Tensor:
+    """Attention [R, Hq, Q, D] by a function of transformers."""
+    output: Tensor = inner(module, query, key, value, mask, scaling=scaling, **kwargs)[0]
+    return output.transpose(1, 2)
 
 
 def _by_key_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:

@@ -14,7 +14,7 @@ from baco.routers import Router
 
 PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""
-PAIR_SETTINGS = (*PAIR_SOURCES, "device", "dtype", "quantization")
+PAIR_SETTINGS = (*PAIR_SOURCES, "device", "dtype", "quantization", "compile")
 ROUTER_SETTINGS = ("router", "threshold", "diversity", "probe", "word_boundary")
 SAMPLING_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
 
@@ -32,11 +32,11 @@ def check_pair(settings: Mapping[str, Any]) -> PairConfig:
     """Check the `PAIR_SETTINGS` among flat settings, without reading the pair. Looks at folders, so it is not for an event loop.
 
     Raises:
-        ConfigError: settings contradict each other, or device, dtype or quantization is none of those allowed.
+        ConfigError: settings contradict each other, or one that says how to load is none of those allowed.
         ModelNotFoundError: there is no such preset or folder.
     """
     _, config = resolve(*(settings[name] for name in PAIR_SOURCES))
-    return replace(config, device=settings["device"], dtype=settings["dtype"], quantization=settings["quantization"])
+    return replace(config, **{name: settings[name] for name in PAIR_SETTINGS if name not in PAIR_SOURCES})
 
 
 def load_pair(settings: Mapping[str, Any]) -> ModelPair:

@@ -37,6 +37,7 @@ class Settings:
     device: Annotated[str, _option("auto, cpu, cuda, cuda:1 or mps.", "Models")] = "auto"
     dtype: Annotated[str, _option("auto, float32, bfloat16 or float16.", "Models")] = "auto"
     quantization: Annotated[str | None, _option("int8 or int4; by default weights stay as --dtype says.", "Models")] = None
+    compile: Annotated[bool, _option("Compile passes first: a minute or more, then faster for small models.", "Models")] = False
     router: Annotated[str, _option("Who speaks: p-punc, p, h, fc and others; base and aligned are one model alone.", "Routing")] = "p-punc"
     threshold: Annotated[float | None, _option("Where the router switches; by default the router's own.", "Routing")] = None
     diversity: Annotated[float | None, _option("Target share of base tokens, 0 to 1, in place of a threshold.", "Routing")] = None

@@ -68,6 +68,8 @@ class PairConfig:
     """"auto", "float32", "bfloat16" or "float16"."""
     quantization: Quantization | None = None
     """Bits in which the weights of linear layers are kept: None (as `dtype` says), "int8" or "int4"."""
+    compile: bool = False
+    """Whether decoding passes are compiled with `torch.compile`."""
 
     def __post_init__(self) -> None:
         if self.aligned is not None and self.aligned_adapter is not None:
@@ -80,6 +82,7 @@ class PairConfig:
         require(self.dtype in DTYPES, "dtype", f"one of {', '.join(DTYPES)}", self.dtype)
         quantized = self.quantization is None or self.quantization in get_args(Quantization)
         require(quantized, "quantization", "None, 'int8' or 'int4'", self.quantization)
+        require(isinstance(self.compile, bool), "compile", "True or False", self.compile)
 
 
 @strict_keywords

@@ -7,8 +7,10 @@ what is proposed behind them. Rows come and go between steps, and may be in diff
 from collections.abc import Sequence as Collection
 from dataclasses import dataclass, field
 
+from baco.compiling import CompiledPass
 from baco.drafting import PromptLookup
 from baco.memory import is_out_of_memory
+from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.pair import ModelPair
@@ -42,10 +44,13 @@ class Slot:
 class Decoder:
     """Decodes rows together, whatever their prompts, routers and settings."""
 
-    def __init__(self, pair: ModelPair, prefixes: dict[Model, PrefixCache], schedule: Schedule) -> None:
+    def __init__(
+        self, pair: ModelPair, prefixes: dict[Model, PrefixCache], schedule: Schedule, programs: dict[Model, CompiledPass]
+    ) -> None:
         self.pair = pair
         self.prefixes = prefixes
         self.schedule = schedule
+        self.programs = programs
         self.slots: list[Slot] = []
         """Running rows, in the order of the caches' slots."""
         self._runners: dict[Model, ModelRunner] = {}
@@ -215,7 +220,10 @@ class Decoder:
         if which not in self._runners:
             # What a model reads in place of a token that only the other one has: its end token, a boundary (our own choice).
             replacement = min(self.pair.end_ids(which), default=0)
-            self._runners[which] = ModelRunner(self.pair.model(which), self.pair.vocab_size, replacement)
+            plain = ModelPass(self.pair.model(which), self.pair.vocab_size, replacement)
+            if self.pair.compile and which not in self.programs:
+                self.programs[which] = CompiledPass(plain)
+            self._runners[which] = ModelRunner(plain, self.programs.get(which))
         return self._runners[which]
 
 

@@ -126,10 +126,14 @@ class SlotCache(Cache):
             layer.values[slot, :length] = values[:length]
 
     @property
+    def tensors(self) -> list[Tensor]:
+        """Keys and values of all layers, none before the first pass."""
+        return [tensor for layer in self.slot_layers for tensor in (layer.keys, layer.values) if tensor is not None]
+
+    @property
     def bytes(self) -> int:
         """Memory that the layers hold."""
-        tensors = [tensor for layer in self.slot_layers for tensor in (layer.keys, layer.values) if tensor is not None]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
 
     def release(self) -> None:
         """Give the memory back."""

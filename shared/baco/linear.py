@@ -4,10 +4,12 @@ Knows one layer at a time; knows nothing of models. Weights are never written to
 a counterpart here: embedding tables, heads tied to them and norms stay as they are.
 """
 
+import itertools
 import platform
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,26 @@ PACKED_FOR_ROWS = 8
 """Rows for which oneDNN lays out a packed weight. Other numbers of rows work too; 1 would make 8 rows slower and 1 no faster."""
 MIN_FLOAT32_WEIGHTS = 2**17
 """Smallest float32 weight that is packed: below it, the call itself costs more than the layout saves at a few rows (measured)."""
+
+_numbers = itertools.count()
+_packed: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
+"""Packed weights by number: a compiled program takes no such tensor, but a number."""
+
+_library = torch.library.Library("baco", "DEF")
+_library.define("packed_linear(Tensor x, int number, int out_features, Tensor? bias) -> Tensor")
+
+
+def _packed_linear(x: Tensor, number: int, out_features: int, bias: Tensor | None) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, _packed[number], bias, "none", [], "")
+    return result
+
+
+def _packed_linear_shape(x: Tensor, number: int, out_features: int, bias: Tensor | None) -> Tensor:
+    return x.new_empty((*x.shape[:-1], out_features))
+
+
+_library.impl("packed_linear", _packed_linear, "CPU")
+torch.library.register_fake("baco::packed_linear", _packed_linear_shape, lib=_library)
 
 
 @cache
@@ -105,6 +127,8 @@ class PackedLinear(WeightOnlyLinear):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__(linear)
         self.register_buffer("packed", torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), PACKED_FOR_ROWS))
+        self.number = next(_numbers)
+        _packed[self.number] = self.packed
 
     @classmethod
     def takes(cls, linear: nn.Linear) -> bool:
@@ -120,5 +144,8 @@ class PackedLinear(WeightOnlyLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply `[..., I]` with the weight."""
+        if torch.compiler.is_compiling():
+            traced: Tensor = torch.ops.baco.packed_linear(x, self.number, self.out_features, self.bias)
+            return traced
         result: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
         return result

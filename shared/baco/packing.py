@@ -48,45 +48,25 @@ class Group:
     """The group's packed tokens."""
     positions: Tensor
     """int64 [R, Q]"""
-    exact: bool
-    """Whether the window ends where the longest row does."""
 
     def mask(self, sliding_window: int | None, dtype: torch.dtype) -> Tensor | None:
         """Additive mask [R, 1, Q, W]; None where every token of the window is visible."""
-        if self.exact and self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
+        if self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
             return None
-        keys = torch.arange(self.window, device=self.positions.device)
-        visible = keys <= self.positions[:, :, None]
-        if sliding_window is not None:
-            visible &= keys > self.positions[:, :, None] - sliding_window
-        hidden = torch.full(visible.shape, torch.finfo(dtype).min, dtype=dtype, device=visible.device)
-        return hidden.masked_fill_(visible, 0.0)[:, None]
+        return causal_mask(self.positions, torch.arange(self.window, device=self.positions.device), sliding_window, dtype)
 
 
-class Layout:
-    """The tokens of one pass, where they are written, and how attention lays them out."""
-
-    def __init__(self, numbers: Tensor, groups: Sequence[Group], sliding_window: int | None) -> None:
-        """Make a layout of int64 [3, N]: each token, its position, and its place in the cache (see `SlotCache`)."""
-        self.token_ids = numbers[:1]
-        self.positions = numbers[1]
-        self.places = numbers[2]
-        self.groups = groups
-        self.sliding_window = sliding_window
-        self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
-
-    def masks_for(self, slides: bool, heads_per_key: int, dtype: torch.dtype) -> Iterator[tuple[Group, Tensor | None]]:
-        """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], made once per pass."""
-        for index, group in enumerate(self.groups):
-            key = (index, slides, heads_per_key, dtype)
-            if key not in self._masks:
-                mask = group.mask(self.sliding_window if slides else None, dtype)
-                self._masks[key] = mask if mask is None or heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
-            yield group, self._masks[key]
+def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dtype: torch.dtype) -> Tensor:
+    """Additive mask [R, 1, Q, W] of tokens at int64 [R, Q] over keys at int64 [W]: each sees its row up to itself, or so much of that."""
+    visible = keys <= positions[:, :, None]
+    if sliding_window is not None:
+        visible &= keys > positions[:, :, None] - sliding_window
+    hidden = torch.full(visible.shape, torch.finfo(dtype).min, dtype=dtype, device=visible.device)
+    return hidden.masked_fill_(visible, 0.0)[:, None]
 
 
-class PackedPass(Layout):
-    """Every token that is fed, and no other one."""
+class PackedPass:
+    """Every token that is fed and no other one, where they are written, and how attention lays them out."""
 
     def __init__(self, feeds: Sequence[Feed], device: torch.device, sliding_window: int | None, stride: int) -> None:
         """Lay out feeds, which are in the order of their slots; `stride` is that of the cache's slots."""
@@ -108,7 +88,20 @@ class PackedPass(Layout):
         positions = [position for feed in feeds for position in range(feed.start, feed.end)]
         places = [feed.slot * stride + position for feed in feeds for position in range(feed.start, feed.end)]
         numbers = [[token for feed in feeds for token in feed.token_ids], positions, places]
-        super().__init__(upload(numbers, device), groups, sliding_window)
+        uploaded = upload(numbers, device)
+        self.token_ids, self.positions, self.places = uploaded[:1], uploaded[1], uploaded[2]
+        self.groups = groups
+        self.sliding_window = sliding_window
+        self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
+
+    def masks_for(self, slides: bool, heads_per_key: int, dtype: torch.dtype) -> Iterator[tuple[Group, Tensor | None]]:
+        """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], made once per pass."""
+        for index, group in enumerate(self.groups):
+            key = (index, slides, heads_per_key, dtype)
+            if key not in self._masks:
+                mask = group.mask(self.sliding_window if slides else None, dtype)
+                self._masks[key] = mask if mask is None or heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
+            yield group, self._masks[key]
 
 
 def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group:
@@ -136,5 +129,4 @@ def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group
         scatter=None if uniform else upload(scatter, device),
         span=span,
         positions=upload(offsets, device)[:, None] + torch.arange(queries, device=device),
-        exact=True,
     )

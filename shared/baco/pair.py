@@ -39,6 +39,8 @@ class ModelPair:
     base_tokenizer: PreTrainedTokenizerBase
     config: PairConfig | None = None
     """What was loaded, or None for models that came from memory."""
+    compile: bool = False
+    """Whether decoding passes are compiled with `torch.compile`."""
     at_unload: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
     """Called by `unload`."""
 
@@ -53,6 +55,7 @@ class ModelPair:
         device: str = "auto",
         dtype: str = "auto",
         quantization: str | None = None,
+        compile: bool = False,
     ) -> "ModelPair":
         """Load a pair, or return it if this process holds it already.
 
@@ -67,6 +70,9 @@ class ModelPair:
             quantization: None, "int8" or "int4": how the weights of linear layers are kept. Embeddings, heads tied to them, norms
                 and layers of odd sizes stay in `dtype`. It saves memory; on a CPU it saves time only in bfloat16 and for a few rows, and
                 costs time otherwise (int4 in float32 most). On CUDA, bitsandbytes does it.
+            compile: compile decoding passes with `torch.compile`, which needs a C++ compiler. The first answers wait for it: half a minute
+                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves the starting
+                of small operations: that is much for small models, little where reading weights takes most of the time.
 
         Raises:
             ConfigError: arguments that contradict each other or are out of range.
@@ -76,7 +82,7 @@ class ModelPair:
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
         name, config = resolve(pair, base, aligned, aligned_adapter)
-        config = replace(config, device=device, dtype=dtype, quantization=cast(Quantization | None, quantization))
+        config = replace(config, device=device, dtype=dtype, quantization=cast(Quantization | None, quantization), compile=compile)
         config = replace(config, device=str(resolve_device(config.device)))
         with _registry_lock:
             if config not in _registry:
@@ -92,6 +98,7 @@ class ModelPair:
         base_tokenizer: PreTrainedTokenizerBase | None = None,
         *,
         name: str = "in-memory",
+        compile: bool = False,
     ) -> "ModelPair":
         """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's.
 
@@ -100,7 +107,8 @@ class ModelPair:
         base_tokenizer = base_tokenizer or tokenizer
         check_vocabularies(base_tokenizer, tokenizer)
         require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
-        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer)
+        require(isinstance(compile, bool), "compile", "True or False", compile)
+        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, compile=compile)
 
     @classmethod
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
@@ -111,7 +119,15 @@ class ModelPair:
         device = torch.device(config.device)
         dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
         base, aligned = _load_models(config, device, dtype, tokenizer)
-        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, config=config)
+        return cls(
+            name=name,
+            base=base,
+            aligned=aligned,
+            tokenizer=tokenizer,
+            base_tokenizer=base_tokenizer,
+            config=config,
+            compile=config.compile,
+        )
 
     def unload(self) -> None:
         """Forget the pair, so that its memory is freed once nothing else holds it. What is being decoded goes on to its end."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
+from baco.compiling import CompiledPass
 from baco.decode import Decoder
 from baco.errors import OutOfMemoryError
 from baco.memory import is_out_of_memory
@@ -34,6 +35,7 @@ class Queue:
     def __init__(self) -> None:
         self.prefixes: dict[Model, PrefixCache] = {"base": PrefixCache(PREFIX_BYTES), "aligned": PrefixCache(PREFIX_BYTES)}
         self.schedule = Schedule()
+        self.programs: dict[Model, CompiledPass] = {}
         self.waiting: deque[Answer] = deque()
         self.changed = threading.Condition()
         self.worker: threading.Thread | None = None
@@ -47,7 +49,7 @@ class Worker:
 
     def __init__(self, queue: Queue, pair: ModelPair) -> None:
         self.queue = queue
-        self.decoder = Decoder(pair, queue.prefixes, queue.schedule)
+        self.decoder = Decoder(pair, queue.prefixes, queue.schedule, queue.programs)
         self.linger = LINGER.get(pair.device.type, LINGER["cpu"])
         self.running: dict[Row, Answer] = {}
         self.row_limit: int | None = None

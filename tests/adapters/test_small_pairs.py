@@ -8,6 +8,7 @@ import pytest
 from peft import LoraConfig
 
 from baco import ConfigError, Engine, ModelNotFoundError, ModelPair, SamplingParams
+from baco.compiling import CompiledPass
 from langchain_baco import ChatBaco
 from llamaindex_baco import BacoLLM
 from tests.lora_adapters import ATTENTION, save_adapter, wide_base
@@ -25,25 +26,40 @@ def adapted(tmp_path_factory: pytest.TempPathFactory, pair_folders: Callable[[st
     return {"base": str(base), "aligned_adapter": str(adapter)}
 
 
-@pytest.fixture(params=["adapter", "int8", "int4", "adapter in int8"])
-def small(request: pytest.FixtureRequest, adapted: dict[str, str], pair_folders: Callable[[str], tuple[Path, Path]]) -> dict[str, Any]:
-    """Settings of a small pair."""
+@pytest.fixture(params=["adapter", "int8", "int4", "adapter in int8", "compiled", "adapter compiled"])
+def small(
+    request: pytest.FixtureRequest,
+    adapted: dict[str, str],
+    pair_folders: Callable[[str], tuple[Path, Path]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, Any]:
+    """Settings of a small pair. What is compiled here is traced, but not turned into machine code, which would take minutes."""
+    monkeypatch.setattr("baco.compiling.BACKEND", "eager")
     base, aligned = pair_folders("llama")
     whole = {"base": str(base), "aligned": str(aligned)}
     sources = adapted if "adapter" in request.param else whole
     quantization = request.param[-4:] if "int" in request.param else None
-    return {**sources, **ON_CPU, "quantization": quantization}
+    return {**sources, **ON_CPU, "quantization": quantization, "compile": "compiled" in request.param}
 
 
-def test_a_small_pair_answers_in_both_frameworks_as_in_the_core(small: dict[str, Any]) -> None:
-    pair = ModelPair.from_pretrained(**small)
+def test_a_small_pair_answers_in_both_frameworks_as_in_the_core(small: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = ModelPair.from_pretrained(**{**small, "compile": False})
     expected = Engine(pair).generate(PROMPT, SamplingParams(max_tokens=16, seed=4))
+    compiled: list[CompiledPass] = []
+    call = CompiledPass.__call__
+
+    def counted(self: CompiledPass, *args: Any) -> Any:
+        compiled.append(self)
+        return call(self, *args)
+
+    monkeypatch.setattr(CompiledPass, "__call__", counted)
     chat, llm = ChatBaco(**small, max_tokens=16, seed=4), BacoLLM(**small, max_tokens=16, seed=4)
     said = chat.invoke(PROMPT)
     assert said.text == expected.text
     assert said.response_metadata["model_name"] == pair.name
     assert llm.complete(PROMPT).text == expected.text
     assert (llm.pair_name, llm.metadata.context_window) == (pair.name, pair.context_window)
+    assert bool(compiled) == small["compile"]
 
 
 @pytest.mark.parametrize("make", [ChatBaco, BacoLLM])

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from baco.attention import attend, packed
+from baco.attention import attend, reading
 from baco.cuda import shapes_vary
+from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
 
@@ -62,7 +63,7 @@ def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads:
     module: Any = SimpleNamespace(num_key_value_groups=queries // keys, training=False)
     scaling = chance.choice([WIDTH**-0.5, 0.2])
     mark = torch.zeros(1, 1, 1, SLIDING_MARK if slides else FULL_MARK)
-    with packed(model, PackedPass(feeds, CPU, WINDOW, CAPACITY)):
+    with reading(model, PackedPass(feeds, CPU, WINDOW, CAPACITY)):
         output, _ = attend(module, query, key, value, mark, scaling=scaling)
     pieces = query[0].split([len(feed.token_ids) for feed in feeds], dim=1)
     expected = [
@@ -78,13 +79,13 @@ def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreT
     spoiled = torch.full_like(key, 1e4)
     spoiled[1, :, :7], spoiled[3, :, :1] = key[1, :, :7], key[3, :, :1]
     module: Any = SimpleNamespace(num_key_value_groups=2, training=False)
-    with packed(model, PackedPass(feeds, CPU, None, CAPACITY)):
+    with reading(model, PackedPass(feeds, CPU, None, CAPACITY)):
         clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, FULL_MARK), scaling=0.3)[0] for keys in (key, spoiled))
     torch.testing.assert_close(clean, other)
 
 
 def test_a_model_set_to_either_way_reads_a_packed_pass_as_it_reads_each_row(model: PreTrainedModel) -> None:
-    runner, rows = ModelRunner(model, model.config.vocab_size, 0), [[5, 6, 7], list(range(20, 60))]
+    runner, rows = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), [[5, 6, 7], list(range(20, 60))]
     runner.cache.reserve(2, 40)
     logits = runner.forward([Feed(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
     with torch.inference_mode():
@@ -100,10 +101,10 @@ def written(model: PreTrainedModel) -> list[int]:
 
 def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: PreTrainedModel) -> None:
     before, generated = model.config._attn_implementation, written(model)
-    runner = ModelRunner(model, model.config.vocab_size, 0)
+    runner = ModelRunner(ModelPass(model, model.config.vocab_size, 0))
     runner.forward([Feed(slot=0, start=0, token_ids=[5, 6])], [1])
     assert (model.config._attn_implementation, written(model)) == (before, generated)
-    with pytest.raises(ZeroDivisionError), packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
+    with pytest.raises(ZeroDivisionError), reading(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
         raise ZeroDivisionError
     assert (model.config._attn_implementation, written(model)) == (before, generated)
 
@@ -118,7 +119,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
         except BaseException as error:
             found.append(error)
 
-    with packed(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
+    with reading(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
@@ -131,12 +132,12 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
     layout = PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
 
     def read() -> None:
-        with packed(model, layout):
+        with reading(model, layout):
             inside.set()
             leave.wait(20)
 
     second = threading.Thread(target=read)
-    with packed(model, layout):
+    with reading(model, layout):
         second.start()
         inside.wait(1)  # as the passes exclude each other, it may well stand outside
     leave.set()
@@ -145,7 +146,7 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
 
 
 def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel) -> None:
-    runner, row = ModelRunner(model, model.config.vocab_size, 0), list(range(20, 60))
+    runner, row = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), list(range(20, 60))
     assert runner.forward([Feed(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
     logits = runner.forward([Feed(slot=0, start=25, token_ids=row[25:])], [14])
     with torch.inference_mode():

@@ -10,13 +10,14 @@ from transformers import PreTrainedModel
 
 from baco.kv_cache import FIRST_CAPACITY, SlotCache
 from baco.loading import embedding_rows
+from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.pair import ModelPair
 
 
 def runner_of(pair: ModelPair) -> ModelRunner:
-    return ModelRunner(pair.aligned, pair.vocab_size, replacement_id=0)
+    return ModelRunner(ModelPass(pair.aligned, pair.vocab_size, replacement_id=0))
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_an_empty_cache_has_nothing_to_copy_or_take(random_pair: ModelPair) -> N
 def test_a_token_that_the_model_lacks_is_read_as_its_replacement(random_pair: ModelPair) -> None:
     model = random_pair.base
     rows = embedding_rows(model)
-    runner = ModelRunner(model, rows + 3, replacement_id=2)
+    runner = ModelRunner(ModelPass(model, rows + 3, replacement_id=2))
     logits = feed(runner, Feed(slot=0, start=0, token_ids=[5, rows + 1, 7]))[0]
     assert_read(model, [5, 2, 7], logits[:, :rows])
     assert torch.isneginf(logits[:, rows:]).all()

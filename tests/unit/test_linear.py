@@ -107,6 +107,20 @@ def test_a_packed_weight_comes_back_bit_for_bit(dtype: torch.dtype) -> None:
     assert torch.equal(PackedLinear(plain).weight, plain.weight)
 
 
+@on_packing_processors
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_compiled_program_multiplies_with_the_same_packed_weight(bias: bool) -> None:
+    plain = linear(40, 33, bias=bias)
+    layer = PackedLinear(plain)
+    copied = copy.deepcopy(layer)
+    del layer
+    x = torch.randn(2, 3, 40)
+    with torch.inference_mode():
+        program = torch.compile(copied, backend="aot_eager", fullgraph=True)
+        assert torch.equal(program(x), copied(x))
+        torch.testing.assert_close(program(x), plain(x))
+
+
 @settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 40), st.sampled_from(DTYPES), st.floats(-6, 3), st.integers(0, 2**31), st.booleans())
 def test_eight_bits_are_off_by_at_most_half_a_step(
