@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams
 
 from baco import __version__
 from baco.call_settings import PAIR_SOURCES, check_pair
-from baco.pair import pair_name
+from baco.sources import pair_name
 from langchain_baco.outputs import PROVIDER
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, merge, plain_names
 

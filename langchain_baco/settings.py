@@ -12,7 +12,7 @@ from baco import Engine, Router, SamplingParams
 from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, load_pair
 from baco.config import require
 from baco.errors import check_keywords
-from baco.pair import pair_name
+from baco.sources import pair_name
 from baco.tools import check_tools
 
 SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)

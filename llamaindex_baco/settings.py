@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from baco.call_settings import PAIR_SETTINGS, ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call, check_pair
 from baco.errors import UnknownKeywordError, check_keywords
-from baco.pair import pair_name, resolve
+from baco.sources import pair_name, resolve
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""

@@ -20,9 +20,12 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from baco.packing import SLIDING_MARK, PackedPass
+from baco.packing import SLIDING_MARK, Group, PackedPass
 
 NAME = "baco_packed"
+
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor | None, float | None], Tensor]
+"""Attention of queries [R, Hq, Q, D] over keys and values [R, Hk, W, D], with an additive mask and a factor on the scores."""
 
 
 class _Current(threading.local):
@@ -119,29 +122,38 @@ def attend(
     if _current.kind is None:  # another thread uses the model while a pass runs
         own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
         return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
-    tokens = query[0].transpose(0, 1)  # [N, Hq, D]
     # Torch's attention knows neither capped scores nor attention sinks.
     inner = _current.eager if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None else _current.inner
     attention = _by_key_heads if inner is None else partial(_by_heads, inner, module, kwargs)
+    tokens = query[0].transpose(0, 1)  # [N, Hq, D]
     if _current.kind == "padded":
         rows, window = attention_mask.shape[0], attention_mask.shape[3]
-        laid_out = tokens.view(rows, -1, *tokens.shape[1:]).transpose(1, 2)  # [R, Hq, Q, D]
-        if inner is not None:
-            attention_mask = attention_mask[:, :, : laid_out.shape[2]]
-        output = attention(laid_out, key[:rows, :, :window], value[:rows, :, :window], attention_mask, scaling)
-        return output.transpose(1, 2).reshape(1, *tokens.shape[:2], value.shape[-1]), None
+        mask = attention_mask if inner is None else attention_mask[:, :, : tokens.shape[0] // rows]
+        return _by_row(attention, tokens, rows, key[:, :, :window], value[:, :, :window], mask, scaling)[None], None
     assert _current.layout is not None, "a packed pass has a layout"
     heads_per_key = tokens.shape[1] // key.shape[1] if inner is None else 1
-    pieces = []
-    for group, mask in _current.layout.masks_for(attention_mask.shape[-1] == SLIDING_MARK, heads_per_key, query.dtype):
-        mine = tokens[group.span[0] : group.span[1]] if group.gather is None else tokens.index_select(0, group.gather)
-        laid_out = mine.view(group.rows, group.queries, *mine.shape[1:]).transpose(1, 2)  # [R, Hq, Q, D]
-        keys = key[group.first : group.first + group.rows, :, : group.window]
-        values = value[group.first : group.first + group.rows, :, : group.window]
-        output = attention(laid_out, keys, values, mask, scaling)
-        flat = output.transpose(1, 2).reshape(group.rows * group.queries, tokens.shape[1], value.shape[-1])
-        pieces.append(flat if group.scatter is None else flat.index_select(0, group.scatter))
+    masks = _current.layout.masks_for(attention_mask.shape[-1] == SLIDING_MARK, heads_per_key, query.dtype)
+    pieces = [_of_group(attention, tokens, group, key, value, mask, scaling) for group, mask in masks]
     return (pieces[0] if len(pieces) == 1 else torch.cat(pieces))[None], None
+
+
+def _of_group(
+    attention: Attention, tokens: Tensor, group: Group, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
+) -> Tensor:
+    """Attention [n, Hq, D] of the n tokens of a group."""
+    mine = tokens[group.span[0] : group.span[1]] if group.gather is None else tokens.index_select(0, group.gather)
+    keys, values = (whole[group.first :, :, : group.window] for whole in (key, value))
+    output = _by_row(attention, mine, group.rows, keys, values, mask, scaling)
+    return output if group.scatter is None else output.index_select(0, group.scatter)
+
+
+def _by_row(
+    attention: Attention, tokens: Tensor, rows: int, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
+) -> Tensor:
+    """Attention [R * Q, Hq, D] of tokens [R * Q, Hq, D] of the first R of all rows [.., Hk, W, D]."""
+    laid_out = tokens.view(rows, -1, *tokens.shape[1:]).transpose(1, 2)  # [R, Hq, Q, D]
+    output = attention(laid_out, key[:rows], value[:rows], mask, scaling)
+    return output.transpose(1, 2).reshape(*tokens.shape[:2], value.shape[-1])
 
 
 def _by_heads(

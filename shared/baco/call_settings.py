@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baco.config import PairConfig, SamplingParams, is_number, require
-from baco.pair import ModelPair, resolve
+from baco.pair import ModelPair
 from baco.prompts import check_base_prompt
 from baco.routers import Router
+from baco.sources import resolve
 
 PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""

@@ -87,6 +87,8 @@ def test_generate_writes_what_the_engine_answers(run: Command, pair: list[str], 
 def test_the_seed_that_generate_shows_brings_the_answers_back(run: Command, pair: list[str]) -> None:
     first = json.loads(run("generate", PROMPT, "-n", "2", *pair, "--max-tokens", "8", "--json").out)
     again = json.loads(run("generate", PROMPT, "-n", "2", *pair, "--max-tokens", "8", "--seed", str(first["seed"]), "--json").out)
+    # What an answer costs may differ: the schedule learns, and the second one finds its prompt read.
+    del first["passes"], again["passes"]
     assert again == first
 
 

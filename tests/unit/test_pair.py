@@ -8,8 +8,9 @@ import torch
 
 from baco.errors import ConfigError, ModelNotFoundError, PairError
 from baco.loading import resolve_dtype
-from baco.pair import ModelPair, resolve
+from baco.pair import ModelPair
 from baco.presets import PRESETS
+from baco.sources import resolve
 
 Folders = Callable[[str], tuple[Path, Path]]
 
