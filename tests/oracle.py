@@ -24,6 +24,7 @@ from transformers.generation.logits_process import (
 
 from baco import Router, SamplingParams
 from baco.lexicon import Lexicon
+from tests.grammar_reference import GrammarReference
 from tests.noise_reference import gumbel, row_key, step_key, uniform
 
 MODELS = ("base", "aligned")
@@ -60,11 +61,21 @@ class Oracle:
         token_ids: list[int] = []
         from_base: list[bool] = []
         margins: list[float] = []
+        limits = self._limits(router, params)
         for position in range(params.max_tokens):
             key = step_key(row_key(seed, sample_index), position)
             logits = {which: self.next_logits(which, prompts[which] + token_ids) for which in prompts}
             owner = self._owner(logits, router, token_ids, from_base, key, margins)
-            allowed = logits[owner].clone()
+            forbidden = torch.zeros(self.vocab_size, dtype=torch.bool) if limits is None else ~limits.allowed(token_ids)
+            if limits is not None and router.name not in MODELS:
+                barred = self.lexicon.special | limits.closing
+                best = logits["base"].masked_fill(forbidden, -torch.inf)
+                margins.append(_gap(best.numpy()))
+                if not limits.is_free(token_ids) or barred[best.argmax()]:
+                    owner = "aligned"
+                elif owner == "base":
+                    forbidden = forbidden | barred
+            allowed = logits[owner].masked_fill(forbidden, -torch.inf)
             if owner == "base" and router.name != "base":
                 allowed[self.lexicon.special] = -torch.inf
             token_ids.append(_choose(allowed, prompts[owner] + token_ids, params, key, margins))
@@ -72,6 +83,11 @@ class Oracle:
             if token_ids[-1] in self.end_ids[owner]:
                 return Answer(token_ids, from_base, "stop", min(margins))
         return Answer(token_ids, from_base, "length", min(margins))
+
+    def _limits(self, router: Router, params: SamplingParams) -> GrammarReference | None:
+        if params.grammar is None:
+            return None
+        return GrammarReference(self.tokenizer, self.vocab_size, self.end_ids[router.models[-1]], params.grammar)
 
     @torch.inference_mode()
     def next_logits(self, which: str, token_ids: list[int]) -> torch.Tensor:

@@ -24,6 +24,8 @@ PUBLIC_NAMES = [
     "ContextOverflowError",
     "Engine",
     "GenerationResult",
+    "Grammar",
+    "GrammarError",
     "MissingExtraError",
     "ModelNotFoundError",
     "ModelPair",

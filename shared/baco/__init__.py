@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ChatTemplateError,
         ConfigError,
         ContextOverflowError,
+        GrammarError,
         MissingExtraError,
         ModelNotFoundError,
         PairError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         UnknownKeywordError,
         VocabularyError,
     )
+    from baco.grammar import Grammar
     from baco.pair import ModelPair
     from baco.results import Candidate, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
     from baco.routers import Router, register_router, router_names
@@ -40,6 +42,8 @@ __all__ = [
     "ContextOverflowError",
     "Engine",
     "GenerationResult",
+    "Grammar",
+    "GrammarError",
     "MissingExtraError",
     "ModelNotFoundError",
     "ModelPair",
@@ -65,6 +69,7 @@ __all__ = [
 _MODULES = {
     "baco.config": ("PairConfig", "SamplingParams"),
     "baco.engine": ("Engine",),
+    "baco.grammar": ("Grammar",),
     "baco.pair": ("ModelPair",),
     "baco.results": ("Candidate", "GenerationResult", "Passes", "StreamEvent", "Token", "TokenLogprob", "TopLogprob", "Usage"),
     "baco.routers": ("Router", "register_router", "router_names"),

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, get_args
 
 from baco.errors import ConfigError, check_keywords
+from baco.grammar import Grammar
 
 Configured = TypeVar("Configured")
 
@@ -117,6 +118,8 @@ class SamplingParams:
     """Same seed, same answers. None draws one, and the result names it."""
     logprobs: int | None = None
     """None: off. 0: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
+    grammar: Grammar | None = None
+    """What the answer may be: `Grammar.json_schema(…)`, `Grammar.regex(…)` or `Grammar.choices(…)`. None: any text."""
     deadline: float | None = None
     """Seconds from submission after which the answer ends as it stands, with finish_reason "cancelled"."""
 
@@ -135,6 +138,8 @@ class SamplingParams:
         require(seeded, "seed", "None or an integer in [0, 2**63)", self.seed)
         listed = self.logprobs is None or (is_integer(self.logprobs) and 0 <= self.logprobs <= MAX_LOGPROBS)
         require(listed, "logprobs", f"None or an integer in [0, {MAX_LOGPROBS}]", self.logprobs)
+        grammar = self.grammar is None or isinstance(self.grammar, Grammar)
+        require(grammar, "grammar", "None or a Grammar, such as Grammar.choices(['yes', 'no'])", self.grammar)
         timed = self.deadline is None or (is_number(self.deadline) and self.deadline > 0)
         require(timed, "deadline", "None or a number of seconds above 0", self.deadline)
 

@@ -6,30 +6,44 @@ Nothing here waits for the device, so that all of it can be recorded (see `ViewG
 import torch
 from torch import Tensor
 
+from baco.limits import Limits
 from baco.routers import Signals
 from baco.routers.plan import RoutingPlan
 from baco.sampling import SamplingBatch, sample
 
 
 def decide_base(
-    signals: Signals, allowed: Tensor, noise: Tensor | None, sampling: SamplingBatch, plan: RoutingPlan, last_tokens: Tensor
+    signals: Signals,
+    allowed: Tensor,
+    noise: Tensor | None,
+    sampling: SamplingBatch,
+    plan: RoutingPlan,
+    last_tokens: Tensor,
+    limits: Limits | None = None,
 ) -> Tensor:
     """Decide for the base model at C cells.
 
     Args:
         signals: what the routing rules may look at; its logits are raw.
-        allowed: the logits with penalties applied, float32 [C, V].
+        allowed: the logits with penalties and limits applied, float32 [C, V].
         noise: Gumbel noise [C, V], or None where nothing is drawn.
         sampling: the cells' settings.
         plan: the cells' routers.
         last_tokens: the tokens before, int64 [C], -1 before the first one.
+        limits: what grammars allow, where any cell has one.
 
     Returns:
         int64 [3, C]: the token that it writes, whether the route asks for it, and whether the owner may change.
     """
     wanted, may_switch = plan.ask(signals, last_tokens)
-    allowed = allowed.masked_fill(plan.masks_special[:, None] & signals.lexicon.special, -torch.inf)
-    return torch.stack([sample(allowed, sampling, noise), wanted, may_switch])
+    special = signals.lexicon.special
+    barred = plan.masks_special[:, None] & special
+    if limits is not None:
+        pinned = limits.pinned(allowed, special)
+        wanted, may_switch = wanted & ~pinned, may_switch | pinned
+        # Where the aligned model writes, the base only proposes, and had better propose anything.
+        barred = (plan.masks_special & ~pinned)[:, None] & (special | limits.closing)
+    return torch.stack([sample(allowed.masked_fill(barred, -torch.inf), sampling, noise), wanted, may_switch])
 
 
 def decide_aligned(logits: Tensor, allowed: Tensor, noise: Tensor | None, sampling: SamplingBatch, is_probed: bool) -> Tensor:
@@ -37,7 +51,7 @@ def decide_aligned(logits: Tensor, allowed: Tensor, noise: Tensor | None, sampli
 
     Args:
         logits: raw, float32 [C, V].
-        allowed: the same with penalties applied.
+        allowed: the same with penalties and limits applied.
         noise: Gumbel noise [C, V], or None where nothing is drawn.
         sampling: the cells' settings.
         is_probed: whether a route needs its most likely token.

@@ -11,6 +11,7 @@ from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, Calibratio
 from baco.chat_template import Message
 from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
+from baco.guide import vocabulary_of
 from baco.pair import ModelPair
 from baco.prompts import build_prompt
 from baco.requests import Request
@@ -207,6 +208,7 @@ class Engine:
             for messages in batch
         ]
         router = self.resolve(router, base_prompt)
+        plan = None if params.grammar is None else vocabulary_of(self.pair, router.models[-1]).plan(params.grammar)
         return [
             Request(
                 prompt=prompt,
@@ -215,6 +217,7 @@ class Engine:
                 seed=secrets.randbits(63) if params.seed is None else params.seed,
                 max_model_len=self.max_model_len,
                 max_batch_size=self.max_batch_size,
+                plan=plan,
             )
             for prompt in prompts
         ]

@@ -9,6 +9,7 @@ BacoError
 ├── PromptError (ValueError)          a prompt that cannot be decoded
 │   ├── ChatTemplateError             a tokenizer without a chat template, or one that refuses the messages
 │   └── ContextOverflowError          prompt and answer do not fit into the context window
+├── GrammarError                      an answer that its grammar can no longer be held to
 ├── QueueFullError                    too many requests are waiting
 ├── OutOfMemoryError (MemoryError)    one request alone does not fit into memory
 └── MissingExtraError (ImportError)   an optional dependency is not installed
@@ -68,6 +69,13 @@ class ContextOverflowError(PromptError):
             f"(prompt and at least one new token); shorten the prompt by {prompt_tokens - max_model_len + 1} tokens "
             "or raise Engine(max_model_len=…) if the models allow it"
         )
+
+
+class GrammarError(BacoError):
+    """An answer has become too complex for its grammar to be enforced any further."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the answer can no longer be held to its grammar ({reason}); use a simpler grammar, or fewer tokens")
 
 
 class QueueFullError(BacoError):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from baco.config import SamplingParams
 from baco.detokenize import AnswerText
+from baco.errors import ConfigError
+from baco.guide import Guide, Plan
 from baco.pair import ModelPair
 from baco.prompts import Prompt
 from baco.results import Candidate, FinishReason, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
@@ -30,6 +32,8 @@ class Request:
     max_model_len: int
     max_batch_size: int
     """Rows of any requests that may run beside each of this request's."""
+    plan: Plan | None = None
+    """Its answers' grammar, if they have one."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""
     done: "Future[GenerationResult]" = field(default_factory=Future)
@@ -41,12 +45,22 @@ class Request:
     cancelled: bool = False
 
     def __post_init__(self) -> None:
+        if self.plan is not None and self.plan.shortest > self.max_tokens:
+            raise ConfigError(
+                f"an answer can have {self.max_tokens} tokens here, but the shortest that was found for `grammar` takes "
+                f"{self.plan.shortest}; raise `max_tokens`, or shorten the prompt"
+            )
         # From now on a caller who gives up cannot cancel the future itself, only the request.
         self.done.set_running_or_notify_cancel()
 
     def cancel(self) -> None:
         """End every answer as it stands, within one step. Safe from any thread, and after the end."""
         self.cancelled = True
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest answer: as asked for, or as the context window allows."""
+        return min(self.params.max_tokens, self.max_model_len - max(len(ids) for ids in self.prompt.token_ids.values()))
 
     @property
     def is_over(self) -> bool:
@@ -96,12 +110,11 @@ class Answer:
         self.tokens: list[Token] = []
         self._surface = Surface.of(pair.tokenizer)
         prompts = request.prompt.token_ids
-        room = request.max_model_len - max(len(ids) for ids in prompts.values())
         sequence = Sequence(
             prompts=prompts,
             mode=request.mode,
             end_ids={which: pair.end_ids(which) for which in prompts},
-            max_tokens=min(request.params.max_tokens, room),
+            max_tokens=request.max_tokens,
         )
         self.row = Row(
             prompt=request.prompt,
@@ -111,6 +124,7 @@ class Answer:
             sample_index=sample_index,
             sequence=sequence,
             passes=request.passes,
+            guide=None if request.plan is None else Guide(request.plan, sequence.max_tokens),
         )
 
     def push(self, finals: Iterable[FinalToken]) -> bool:

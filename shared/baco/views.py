@@ -14,6 +14,8 @@ from baco.config import SamplingParams
 from baco.cuda import bucket, upload
 from baco.decide import decide_aligned, decide_base
 from baco.errors import ConfigError
+from baco.guide import Guide
+from baco.limits import Limits
 from baco.noise import step_keys
 from baco.pair import ModelPair
 from baco.prompts import Prompt
@@ -55,6 +57,8 @@ class Row:
     sample_index: int
     sequence: Sequence
     passes: PassCount
+    guide: Guide | None = None
+    """Follows the answer through its grammar, if it has one."""
     noise: dict[int, Tensor] = field(default_factory=dict)
     """Noise [V] at positions that one model has drawn at and the other one may: both draw with the same."""
 
@@ -86,8 +90,9 @@ class ViewReader:
         self.plan = RoutingPlan.build([row.router for row in padded], pair.device)
         self._asks_aligned = any(row.sequence.mode == "joint" for row in rows)
         self._penalises = any(p.repetition_penalty != 1 for p in params)
+        self._guides = any(row.guide is not None for row in rows)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingPlan]] = {}
-        records = graphs is not None and not self._asks_aligned and not self._penalises
+        records = graphs is not None and not self._asks_aligned and not self._penalises and not self._guides
         self._recorded = graphs.adopt(self.sampling, self.plan) if graphs is not None and records else None
         self._replays = False
 
@@ -118,10 +123,19 @@ class ViewReader:
         sampling, plan = self._select(tuple(cell.row for cell in cells))
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, cells) if self._penalises else logits
+        limits = self._limits(cells) if self._guides else None
+        allowed = allowed if limits is None else limits.apply(allowed)
         noise = self._noise(cells, sampling, positions) if sampling.draws else None
         if which == "aligned":
             return decide_aligned(logits, allowed, noise, sampling, self._asks_aligned)
-        return decide_base(self._signals(logits, cells, sampling, plan, positions), allowed, noise, sampling, plan, last_tokens)
+        signals = self._signals(logits, cells, sampling, plan, positions)
+        return decide_base(signals, allowed, noise, sampling, plan, last_tokens, limits)
+
+    def _limits(self, cells: Collection[Cell]) -> Limits:
+        """What grammars allow at cells."""
+        rows = [self.rows[cell.row] for cell in cells]
+        prefixes = [row.sequence.token_ids[: cell.position] for row, cell in zip(rows, cells, strict=True)]
+        return Limits.of([row.guide for row in rows], prefixes, self.pair.vocab_size, self.pair.device)
 
     def _select(self, rows: tuple[int, ...]) -> tuple[SamplingBatch, RoutingPlan]:
         """The settings of cells, by their rows."""

@@ -1,0 +1,115 @@
+"""`Grammar`: which texts an answer may be. JSON that a schema describes, what a regular expression matches, or one of some texts.
+
+Knows schemas and llguidance's form of them; knows no tokens and no models.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from llguidance import LLMatcher
+
+from baco.closing import distinct, parts
+from baco.errors import ConfigError
+
+SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""JSON is written as Python's `json.dumps` does it: one way, so that no token goes into spaces."""
+IN_ONE, IN_MANY, IN_LIST = (
+    ("items", "additionalProperties", "not"),
+    ("properties", "$defs", "definitions"),
+    ("anyOf", "oneOf", "prefixItems"),
+)
+"""Keywords of a schema that hold a schema, schemas by name, or a list of schemas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer may be, for `SamplingParams`. Use `json_schema`, `regex` or `choices`.
+
+    Raises:
+        ConfigError: it is no such thing, or uses what cannot be enforced.
+    """
+
+    kind: Literal["json", "regex", "choices"]
+    source: str
+    """The schema as JSON, the expression, or the texts as JSON."""
+
+    def __post_init__(self) -> None:
+        problem, messages = LLMatcher.validate_grammar_with_warnings(self.compile())
+        if problem:
+            raise ConfigError(f"`grammar` cannot be enforced: {messages[0].splitlines()[0]}")
+
+    @classmethod
+    def json_schema(cls, schema: Mapping[str, Any]) -> "Grammar":
+        """JSON that a schema describes.
+
+        An object with `properties` has no others unless the schema says `additionalProperties` (our own choice: else a model may add
+        fields for ever, which nobody asked for). What llguidance cannot enforce is refused.
+        """
+        if not isinstance(schema, Mapping):
+            raise ConfigError(f"`grammar` must be a JSON schema, a mapping, but is {schema!r}")
+        try:
+            source = json.dumps(_closed(schema), ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(f"`grammar` must be a JSON schema, but is no JSON: {error}") from error
+        return cls("json", source)
+
+    @classmethod
+    def regex(cls, pattern: str) -> "Grammar":
+        """Texts that an expression matches from beginning to end (Rust's syntax: no look-around and no back-references)."""
+        if not isinstance(pattern, str) or not pattern:
+            raise ConfigError(f"`grammar` must be a regular expression, but is {pattern!r}")
+        return cls("regex", pattern)
+
+    @classmethod
+    def choices(cls, texts: Sequence[str]) -> "Grammar":
+        """One of some texts."""
+        listed = not isinstance(texts, str) and len(texts) > 0 and all(isinstance(text, str) and text for text in texts)
+        if not listed:
+            raise ConfigError(f"`grammar` must be a list of texts, none of them empty, but is {texts!r}")
+        return cls("choices", json.dumps(list(texts), ensure_ascii=False))
+
+    def compile(self) -> str:
+        """The grammar in llguidance's form."""
+        if self.kind == "json":
+            return LLMatcher.grammar_from_json_schema(self.source, overrides=cast(Any, SEPARATORS))
+        if self.kind == "regex":
+            return LLMatcher.grammar_from_regex(self.source)
+        options = " | ".join(json.dumps(text, ensure_ascii=False) for text in json.loads(self.source))
+        return LLMatcher.grammar_from_lark(f"start: {options}")
+
+    def parts(self) -> "list[Grammar]":
+        """Its parts, each of which one more token can oblige an answer to write."""
+        if self.kind == "choices":
+            return [Grammar.choices([text]) for text in json.loads(self.source)]
+        found = distinct(parts(json.loads(self.source))) if self.kind == "json" else []
+        return [part for source in found if (part := _grammar_or_none(source)) is not None]
+
+
+def _grammar_or_none(source: str) -> Grammar | None:
+    """A part as a grammar; None for one that refers to what is no part of it."""
+    try:
+        return Grammar("json", source)
+    except ConfigError:
+        return None
+
+
+def _closed(schema: Any) -> Any:
+    """Close the objects of a schema that say nothing of further properties. Under `allOf` they have to stay open for each other."""
+    if not isinstance(schema, Mapping):
+        return schema
+    closed = dict(schema)
+    for keyword in IN_ONE:
+        if keyword in closed:
+            closed[keyword] = _closed(closed[keyword])
+    for keyword in IN_MANY:
+        if isinstance(closed.get(keyword), Mapping):
+            closed[keyword] = {name: _closed(inner) for name, inner in closed[keyword].items()}
+    for keyword in IN_LIST:
+        if isinstance(closed.get(keyword), Sequence):
+            closed[keyword] = [_closed(inner) for inner in closed[keyword]]
+    says = {"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf"} & closed.keys()
+    if "properties" in closed and not says:
+        closed["additionalProperties"] = False
+    return closed

@@ -1,0 +1,49 @@
+"""Where in a JSON text its end is: between tokens of syntax, in the name of a field, or in a string that is a value.
+
+Knows characters; checks nothing, since the text is JSON by construction.
+"""
+
+from typing import NamedTuple
+
+QUOTE, BACKSLASH = ord('"'), ord("\\")
+
+
+class JsonPosition(NamedTuple):
+    """The end of a text, and what is open there."""
+
+    containers: bytes = b""
+    """Open objects and arrays, outermost first: "{" and "["."""
+    before_name: bool = False
+    """Whether the next string is the name of a field."""
+    in_string: bool = False
+    escaped: bool = False
+    """Whether the last byte was a backslash that begins an escape."""
+
+    @property
+    def in_value(self) -> bool:
+        """Whether the text ends inside of a string that is a value."""
+        return self.in_string and not self.before_name
+
+    def after(self, more: bytes) -> "JsonPosition":
+        """The position behind more bytes."""
+        containers, before_name, in_string, escaped = self
+        for byte in more:
+            if in_string:
+                if escaped:
+                    escaped = False
+                elif byte == BACKSLASH:
+                    escaped = True
+                elif byte == QUOTE:
+                    in_string = False
+            elif byte == QUOTE:
+                in_string = True
+            elif byte in b"{[":
+                containers += bytes([byte])
+                before_name = byte == ord("{")
+            elif byte in b"}]":
+                containers, before_name = containers[:-1], False
+            elif byte == ord(":"):
+                before_name = False
+            elif byte == ord(","):
+                before_name = containers.endswith(b"{")
+        return JsonPosition(containers, before_name, in_string, escaped)
