@@ -1,6 +1,6 @@
 """`ChatBaco`: LangChain's chat model, with its calls for many prompts decoded as one batch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -9,20 +9,18 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
-from langchain_core.tools import BaseTool
 
 from langchain_baco import batching
-from langchain_baco.decoding import BacoDecoding, require_one_answer
+from langchain_baco.binding import BacoBinding
+from langchain_baco.decoding import require_one_answer
 from langchain_baco.gathering import MAX_THREADS, arun_together, run_together
-from langchain_baco.messages import openai_tools
-from langchain_baco.settings import check_tool_choice
 
 Outcome = TypeVar("Outcome")
 
 
-class ChatBaco(BacoDecoding):
+class ChatBaco(BacoBinding):
     """A chat model in which a base model and its aligned counterpart write together, token by token: varied answers that stay good.
 
     Setup:
@@ -63,7 +61,20 @@ class ChatBaco(BacoDecoding):
         >>> calling = ChatBaco(model="qwen2.5-0.5b").bind_tools([weather])
 
         Calls come as `tool_calls`, in a stream each as one `tool_call_chunks` once it is complete; what cannot be read as a call comes as
-        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. Whether to call is left to the models.
+        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. Whether to call is left to the models, unless
+        ``tool_choice`` forces a call: then a grammar makes it one, with arguments that the tool's schema allows.
+
+    Structured output:
+        >>> from pydantic import BaseModel
+        >>> class Rabbit(BaseModel):
+        ...     name: str
+        ...     age: int
+        >>> rabbit = ChatBaco(max_tokens=40).with_structured_output(Rabbit).invoke("Name a pet rabbit, and say how old it is.", seed=1)
+        >>> isinstance(rabbit, Rabbit)
+        True
+
+        Both models are held to the schema, so that every answer is valid, also where ``max_tokens`` is near. The base model writes only
+        inside strings that are values.
 
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
@@ -100,28 +111,6 @@ class ChatBaco(BacoDecoding):
         """Like `invoke`, off the event loop; cancelling the task stops decoding within one token."""
         require_one_answer(self._settings(kwargs, stop))
         return await super().ainvoke(input, config, stop=stop, **kwargs)
-
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Bind tools that answers may call.
-
-        Args:
-            tools: LangChain tools, functions, Pydantic classes, TypedDicts, or schemas in OpenAI's form.
-            tool_choice: None or "auto" leaves the choice to the models, "none" binds no tools.
-            **kwargs: settings to bind with them.
-
-        Raises:
-            ConfigError: `tool_choice` would force a call, which needs a grammar, or a tool is malformed.
-        """
-        check_tool_choice(tool_choice)
-        bound = kwargs if tool_choice == "none" else {**kwargs, "tools": openai_tools(tools)}
-        self._settings(bound)
-        return self.bind(**bound)
 
     def batch(
         self,

@@ -1,5 +1,6 @@
 """From LangChain's messages and tools to the core's. Knows both forms; knows nothing of models."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,8 +70,18 @@ def _written(call: InvalidToolCall) -> str:
 
 
 def openai_tools(tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]) -> list[dict[str, Any]]:
-    """Turn tools in any of LangChain's forms (tools, functions, Pydantic classes, TypedDicts, schemas) into OpenAI's."""
-    return [convert_to_openai_tool(tool) for tool in tools]
+    """Turn tools in any of LangChain's forms (tools, functions, Pydantic classes, TypedDicts, schemas) into OpenAI's, each once."""
+    converted: dict[str, dict[str, Any]] = {}
+    for tool in map(convert_to_openai_tool, tools):
+        # LangChain titles the fields of a schema, but not those of a class: both may stand for the same tool.
+        converted.setdefault(json.dumps(_untitled(tool), sort_keys=True, default=repr), tool)
+    return list(converted.values())
+
+
+def _untitled(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _untitled(inner) for name, inner in part.items() if not (name == "title" and isinstance(inner, str))}
+    return [_untitled(inner) for inner in part] if isinstance(part, list) else part
 
 
 def _role(index: int, message: BaseMessage) -> str:

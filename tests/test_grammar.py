@@ -10,6 +10,7 @@ import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.guide import vocabulary_of
+from baco.tools import ToolCall, calls_grammar, parse_tool_calls
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle
 from tests.test_equivalence import NEAR_TIE, ROUTERS
@@ -126,9 +127,38 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
     assert written == len(SCHEMAS) * 20 and short >= len(SCHEMAS), "some have room for no end token"
 
 
+def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
+    parameters: dict[str, Any] = {
+        "type": "object",
+        "properties": {"who": {"$ref": "#/$defs/who"}, "note": {"type": "string"}},
+        "required": ["who"],
+        "$defs": {"who": NAMED},
+    }
+    tools: list[dict[str, Any]] = [
+        {"type": "function", "function": {"name": "greet", "parameters": parameters}},
+        {"type": "function", "function": {"name": "wait"}},
+    ]
+    for several, answer in ((False, None), (True, None), (True, NAMED)):
+        grammar = calls_grammar(tools, several=several, answer=answer)
+        plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
+        for room in range(plan.shortest, plan.shortest + 3 * plan.step, 19):
+            params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
+            for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:
+                text, calls = parse_tool_calls(candidate.text)
+                assert calls or answer is not None
+                assert len(calls) < 2 or several
+                for call in calls:
+                    assert isinstance(call, ToolCall), candidate.text
+                    check(call.arguments, {"greet": parameters, "wait": {"maxProperties": 0}}[call.name])
+                if not calls:
+                    check(json.loads(text), NAMED)
+
+
 def check(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = None) -> None:
     """Check a value by the keywords that the schemas above use."""
     root = schema if root is None else root
+    if "maxProperties" in schema:
+        assert len(value) <= schema["maxProperties"]
     if "$ref" in schema:
         return check(value, root["$defs"][schema["$ref"].split("/")[-1]], root)
     if "enum" in schema:

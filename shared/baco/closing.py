@@ -7,7 +7,7 @@ Knows matchers and tokens; knows no models and no answers.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -133,6 +133,6 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield from _parts(inner)
 
 
-def distinct(schemas: Iterator[dict[str, Any]]) -> list[str]:
+def distinct(schemas: Iterable[dict[str, Any]]) -> list[str]:
     """Schemas as JSON, each once."""
     return list(dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas))

@@ -101,7 +101,7 @@ class GuideVocabulary:
     def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
         """A matcher at its beginning, and how long a short answer is."""
         matcher = LLMatcher(self._tokenizer, grammar.compile(), log_level=0)
-        position = JsonPosition() if grammar.kind == "json" else None
+        position = JsonPosition() if grammar.is_json else None
         way = None if matcher.is_error() else way_to_end(matcher, self.preferences, position)
         return matcher, None if way is None else len(way)
 
@@ -129,7 +129,7 @@ class Guide:
     @property
     def is_json(self) -> bool:
         """Whether it has syntax that is the aligned model's."""
-        return self.plan.grammar.kind == "json"
+        return self.plan.grammar.is_json
 
     def allowed(self, token_ids: Sequence[int]) -> Allowed | None:
         """What may come behind the tokens of an answer; None behind tokens that the grammar does not allow, or that end it.

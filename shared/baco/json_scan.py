@@ -18,15 +18,17 @@ class JsonPosition(NamedTuple):
     in_string: bool = False
     escaped: bool = False
     """Whether the last byte was a backslash that begins an escape."""
+    marked: bool = False
+    """Whether the text has a marker ("<tool_call>") outside of strings."""
 
     @property
     def in_value(self) -> bool:
-        """Whether the text ends inside of a string that is a value."""
-        return self.in_string and not self.before_name
+        """Whether the text ends inside of a string that is a value; in a marked object, in one of a field's own fields."""
+        return self.in_string and not self.before_name and (not self.marked or len(self.containers) > 1)
 
     def after(self, more: bytes) -> "JsonPosition":
         """The position behind more bytes."""
-        containers, before_name, in_string, escaped = self
+        containers, before_name, in_string, escaped, marked = self
         for byte in more:
             if in_string:
                 if escaped:
@@ -46,4 +48,6 @@ class JsonPosition(NamedTuple):
                 before_name = False
             elif byte == ord(","):
                 before_name = containers.endswith(b"{")
-        return JsonPosition(containers, before_name, in_string, escaped)
+            elif byte == ord("<"):
+                marked = True
+        return JsonPosition(containers, before_name, in_string, escaped, marked)

@@ -15,6 +15,7 @@ from typing import Any
 
 from baco.config import require
 from baco.errors import ConfigError, PromptError
+from baco.grammar import Grammar
 
 Tool = Mapping[str, Any]
 FORM = '{"type": "function", "function": {"name": …, "description": …, "parameters": …}}'
@@ -68,6 +69,29 @@ def check_tools(tools: Sequence[Tool] | None) -> list[dict[str, Any]]:
         return [json.loads(json.dumps(tool)) for tool in given]
     except (TypeError, ValueError) as error:
         raise ConfigError(f"`tools` must hold what JSON can say: {error}") from error
+
+
+def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
+    """The texts that are calls of tools.
+
+    Args:
+        tools: checked, at least one.
+        several: whether there may be more calls than one.
+        answer: the schema of a JSON answer that there may be instead of a call.
+
+    Raises:
+        ConfigError: a tool's parameters cannot be enforced.
+    """
+    schemas = [_call_schema(tool["function"]) for tool in tools]
+    return Grammar.marked(schemas, markers=(OPENING, CLOSING), several=several, answer=answer)
+
+
+def _call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a call of one function; definitions are moved up, to where references look for them."""
+    parameters = dict(function.get("parameters", {"type": "object", "properties": {}}))
+    definitions = {name: parameters.pop(name) for name in ("$defs", "definitions") if name in parameters}
+    properties = {"name": {"const": function["name"]}, "arguments": parameters}
+    return {"type": "object", "properties": properties, "required": ["name", "arguments"], **definitions}
 
 
 def check_calls(where: str, calls: object) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ Random weights call nothing, so the engine's decoding is replaced by a script he
 import asyncio
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -135,11 +135,42 @@ def test_answers_with_other_tools_are_cached_apart(model: ChatBaco, script: Scri
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("choice", ["any", "required", "clock", True, {"type": "function", "function": {"name": "clock"}}])
-def test_a_forced_call_is_refused(model: ChatBaco, choice: Any) -> None:
-    for ask in (lambda: model.bind_tools([clock], tool_choice=choice), lambda: model.invoke(PROMPT, tool_choice=choice)):
-        with pytest.raises(ConfigError, match="needs a grammar"):
-            ask()
+FORCED = ["any", "required", "clock", True, {"type": "function", "function": {"name": "clock"}}, {"type": "tool", "name": "clock"}]
+
+
+@tool
+def measure(width: int, unit: Literal["m", "mm"]) -> str:
+    """Measure a table."""
+    return "done"
+
+
+@pytest.mark.parametrize("choice", FORCED)
+def test_a_forced_call_comes_from_any_model_whole_and_streamed(model: ChatBaco, choice: Any) -> None:
+    bound = model.model_copy(update={"max_tokens": 160, "temperature": 1.5}).bind_tools([measure, clock], tool_choice=choice)
+    for seed in range(2):
+        said = bound.invoke(PROMPT, seed=seed)
+        assert (said.content, len(said.tool_calls), said.invalid_tool_calls) == ("", 1, [])
+        (call,) = said.tool_calls
+        assert call["name"] == "clock" or choice in ("any", "required", True)
+        assert call["args"].keys() <= {"city"} if call["name"] == "clock" else isinstance(call["args"]["width"], int)
+        assert told(reduce(add, bound.stream(PROMPT, seed=seed))) == told(said)
+
+
+def test_several_calls_are_forced_only_where_that_is_asked_for(model: ChatBaco) -> None:
+    settings = {"max_tokens": 300, "temperature": 1.5}
+    bound = model.model_copy(update=settings).bind_tools([clock], tool_choice="any", parallel_tool_calls=True)
+    assert any(len(bound.invoke(PROMPT, seed=seed).tool_calls) > 1 for seed in range(12))
+
+
+def test_a_choice_that_cannot_be_made_is_refused(model: ChatBaco) -> None:
+    with pytest.raises(ConfigError, match='must be "any", "auto", "none" or one of clock, but is \'clok\''):
+        model.bind_tools([clock], tool_choice="clok")
+    with pytest.raises(ConfigError, match="`tool_choice` must be left out where there are no tools"):
+        model.invoke(PROMPT, tool_choice="any")
+    with pytest.raises(ConfigError, match="`parallel_tool_calls` must be"):
+        model.bind_tools([clock], parallel_tool_calls="yes")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="left out where a call is forced"):
+        model.bind_tools([clock], tool_choice="any", response_format={"type": "json_object"})
 
 
 def test_tools_belong_to_a_call_and_are_checked_when_bound(model: ChatBaco) -> None:
