@@ -10,6 +10,7 @@ import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.guide import vocabulary_of
+from baco.scheduler import Scheduler
 from baco.tools import ToolCall, calls_grammar, parse_tool_calls
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle
@@ -127,6 +128,22 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
     assert written == len(SCHEMAS) * 20 and short >= len(SCHEMAS), "some have room for no end token"
 
 
+def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end(embedded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Scheduler.of(embedded.pair).schedule
+    monkeypatch.setattr(schedule, "adapts", False)
+    found: list[list[Any]] = []
+    for speculates in (True, False):
+        monkeypatch.setattr(schedule, "speculates", speculates)
+        answers = []
+        for number, schema in enumerate(SCHEMAS.values()):
+            grammar = Grammar.json_schema(schema)
+            plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
+            params = SamplingParams(n=3, max_tokens=plan.shortest + plan.step + 12, seed=number, grammar=grammar)
+            answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
+        found.append(answers)
+    assert found[0] == found[1]
+
+
 def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
     parameters: dict[str, Any] = {
         "type": "object",
@@ -141,7 +158,7 @@ def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
     for several, answer in ((False, None), (True, None), (True, NAMED)):
         grammar = calls_grammar(tools, several=several, answer=answer)
         plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-        for room in range(plan.shortest, plan.shortest + 3 * plan.step, 19):
+        for room in range(plan.shortest, plan.shortest + 3 * plan.step, 47):
             params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:
                 text, calls = parse_tool_calls(candidate.text)

@@ -125,6 +125,8 @@ class Guide:
         self._positions = [JsonPosition()]
         self._bounds = [plan.shortest]
         """Behind each prefix, a number of tokens that is enough to end."""
+        self._begun, self._whole = 0, list[int]()
+        """A whole answer, and after how many of its tokens the way to its end begins."""
 
     @property
     def is_json(self) -> bool:
@@ -150,11 +152,21 @@ class Guide:
         left, step = self.max_tokens - len(self._held), self.plan.step
         if left > self._bounds[-1] + step:
             return None
-        way = way_to_end(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
+        way = self._way()
         if way is None:
             return None
         self._bounds[-1] = len(way)
         return way if left <= len(way) + step else None
+
+    def _way(self) -> list[int] | None:
+        length = len(self._held)
+        # The next token of a way is looked for where the last one led, so that the rest of a way is the way from there.
+        if not self._whole or length < self._begun or self._whole[:length] != self._held:
+            way = way_to_end(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
+            if way is None:
+                return None
+            self._begun, self._whole = length, self._held + way
+        return self._whole[length:]
 
     def _go_to(self, token_ids: Sequence[int]) -> bool:
         common = common_length(self._held, token_ids)
