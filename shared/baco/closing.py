@@ -6,9 +6,7 @@ schemas the shortest; nothing depends on that but how early an answer is brought
 Knows matchers and tokens; knows no models and no answers.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from llguidance import LLMatcher
@@ -106,33 +104,3 @@ def _rest(matcher: LLMatcher, token: int, preferences: Tensor) -> tuple[int, int
     nearer = matcher.is_accepting() or bool(forced) or bool((torch.where(allowed, preferences, 0) > PLAIN).any())
     matcher.rollback(1)
     return 0 if nearer else 1, len(forced)
-
-
-def parts(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What one more token can oblige an answer to: each field and each item that a schema knows, as a schema of its own."""
-    definitions = {name: schema[name] for name in ("$defs", "definitions") if name in schema}
-    for part in _parts(schema):
-        yield {**part, **definitions}
-
-
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    if not isinstance(schema, Mapping):
-        return
-    for name, inner in schema.get("properties", {}).items():
-        yield {"type": "object", "properties": {name: inner}, "required": [name], "additionalProperties": False}
-    listed = [*schema.get("prefixItems", ()), *(schema[name] for name in ("items", "additionalProperties") if name in schema)]
-    for inner in listed:
-        if isinstance(inner, Mapping):
-            yield {"type": "array", "items": inner, "minItems": 1, "maxItems": 1}
-    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
-    named = [inner for name in ("properties", "$defs", "definitions", "patternProperties") for inner in schema.get(name, {}).values()]
-    yield from (branch for branch in branches if isinstance(branch, dict))
-    if schema.get("enum"):
-        yield {"enum": [max(schema["enum"], key=lambda value: len(json.dumps(value)))]}
-    for inner in [*branches, *listed, *named]:
-        yield from _parts(inner)
-
-
-def distinct(schemas: Iterable[dict[str, Any]]) -> list[str]:
-    """Schemas as JSON, each once."""
-    return list(dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas))

@@ -12,17 +12,11 @@ from typing import Any, Literal, cast
 
 from llguidance import LLMatcher
 
-from baco.closing import distinct, parts
 from baco.errors import ConfigError
+from baco.schemas import closed, distinct, parts
 
 SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """JSON is written as Python's `json.dumps` does it: one way, so that no token goes into spaces."""
-IN_ONE, IN_MANY, IN_LIST = (
-    ("items", "additionalProperties", "not"),
-    ("properties", "$defs", "definitions"),
-    ("anyOf", "oneOf", "prefixItems"),
-)
-"""Keywords of a schema that hold a schema, schemas by name, or a list of schemas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class Grammar:
         if not isinstance(schema, Mapping):
             raise ConfigError(f"`grammar` must be a JSON schema, a mapping, but is {schema!r}")
         try:
-            source = json.dumps(_closed(schema), ensure_ascii=False, allow_nan=False)
+            source = json.dumps(closed(schema), ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(f"`grammar` must be a JSON schema, but is no JSON: {error}") from error
         return cls("json", source)
@@ -84,8 +78,12 @@ class Grammar:
             several: whether there may be more than one such piece.
             answer: another schema, of JSON without markers that there may be instead.
         """
-        closed = [_closed(schema) for schema in schemas]
-        parts = {"schemas": closed, "markers": markers, "several": several, "answer": None if answer is None else _closed(answer)}
+        parts = {
+            "schemas": [closed(schema) for schema in schemas],
+            "markers": markers,
+            "several": several,
+            "answer": None if answer is None else closed(answer),
+        }
         return cls("marked", json.dumps(parts, ensure_ascii=False))
 
     @property
@@ -139,23 +137,3 @@ def _as_grammars(schemas: Sequence[str]) -> list[Grammar]:
         with suppress(ConfigError):
             found.append(Grammar("json", schema))
     return found
-
-
-def _closed(schema: Any) -> Any:
-    """Close the objects of a schema that say nothing of further properties. Under `allOf` they have to stay open for each other."""
-    if not isinstance(schema, Mapping):
-        return schema
-    closed = dict(schema)
-    for keyword in IN_ONE:
-        if keyword in closed:
-            closed[keyword] = _closed(closed[keyword])
-    for keyword in IN_MANY:
-        if isinstance(closed.get(keyword), Mapping):
-            closed[keyword] = {name: _closed(inner) for name, inner in closed[keyword].items()}
-    for keyword in IN_LIST:
-        if isinstance(closed.get(keyword), Sequence):
-            closed[keyword] = [_closed(inner) for inner in closed[keyword]]
-    says = {"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf"} & closed.keys()
-    if "properties" in closed and not says:
-        closed["additionalProperties"] = False
-    return closed

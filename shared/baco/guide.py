@@ -6,6 +6,7 @@ the same reason for which the aligned model decides where an answer ends). In ot
 Knows token ids; knows no models, no routes and no requests.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -72,6 +73,7 @@ class GuideVocabulary:
         self.ends = torch.zeros(vocab_size, dtype=torch.bool)
         self.ends[list(end_ids)] = True
         self._plans: dict[Grammar, Plan] = {}
+        self._reading = threading.Lock()
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GuideVocabulary":
@@ -86,17 +88,26 @@ class GuideVocabulary:
         """Read a grammar, or find it read.
 
         Raises:
-            ConfigError: it is too large, or there is no way to an answer.
+            ConfigError: it is too large, or no way was found to the end of an answer.
         """
-        if grammar not in self._plans:
-            matcher, shortest = self._read(grammar)
-            if shortest is None:
-                raise ConfigError(f"`grammar` cannot be enforced: {matcher.get_error() or 'no text of these tokens matches it'}")
-            lengths = [self._read(part)[1] for part in grammar.parts()]
-            if len(self._plans) >= KEPT_PLANS:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[grammar] = Plan(grammar, self, matcher, shortest, SLACK + max((length or 0 for length in lengths), default=0))
-        return self._plans[grammar]
+        with self._reading:
+            if grammar not in self._plans:
+                if len(self._plans) >= KEPT_PLANS:
+                    self._plans.pop(next(iter(self._plans)))
+                self._plans[grammar] = self._new_plan(grammar)
+            return self._plans[grammar]
+
+    def _new_plan(self, grammar: Grammar) -> Plan:
+        matcher, shortest = self._read(grammar)
+        lengths = [self._read(part)[1] for part in grammar.parts()]
+        if shortest is None or None in lengths:
+            reason = (
+                matcher.get_error().splitlines()[0]
+                if matcher.is_error()
+                else "for some of it, no text was found that these tokens can write"
+            )
+            raise ConfigError(f"`grammar` cannot be enforced: {reason}")
+        return Plan(grammar, self, matcher, shortest, SLACK + max((length or 0 for length in lengths), default=0))
 
     def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
         """A matcher at its beginning, and how long a short answer is."""
