@@ -169,8 +169,7 @@ class Engine:
         key = map_key(router, base_prompt)
         calibration = load_map(self.pair, key)
         if calibration is None:
-            calibration = self.calibrate(router, base_prompt)
-            save_map(self.pair, key, calibration)
+            save_map(self.pair, key, calibration := self.calibrate(router, base_prompt))
         return router.with_threshold(calibration.threshold(router.diversity, router.name))
 
     def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:
@@ -181,9 +180,7 @@ class Engine:
     def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
         params = SamplingParams(n=SAMPLES_PER_PROMPT, max_tokens=MAX_TOKENS, seed=0)
-        requests = [
-            request for value in thresholds for request in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)
-        ]
+        requests = [one for value in thresholds for one in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)]
         usages = [result.usage for result in self._run(requests)]
         groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
