@@ -4,17 +4,17 @@ Knows the core's settings; knows nothing of LangChain.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from baco import ConfigError, Engine, Grammar, Router, SamplingParams
+from baco import Engine, Router, SamplingParams
 from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, load_pair
 from baco.config import require
 from baco.errors import check_keywords
 from baco.sources import pair_name
-from baco.tools import calls_grammar, check_tools
+from baco.tools import check_tools
+from langchain_baco.constraints import read_constraint
 
 SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
 """Every setting, each a constructor field and a keyword of a call."""
@@ -113,7 +113,7 @@ def check(values: Mapping[str, Any]) -> Settings:
     require(isinstance(values["router"], str), "router", "a text", values["router"])
     call = build_call(values)
     tools = [] if values.get("tool_choice") == "none" else check_tools(values.get("tools"))
-    grammar = _grammar(tools, values)
+    grammar = read_constraint(tools, values)
     return Settings(
         **{name: values[name] for name in PAIR_SETTINGS},
         router=call.router,
@@ -121,69 +121,3 @@ def check(values: Mapping[str, Any]) -> Settings:
         params=call.params if grammar is None else replace(call.params, grammar=grammar),
         tools_json=json.dumps(tools, ensure_ascii=False) if tools else None,
     )
-
-
-def _grammar(tools: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Grammar | None:
-    """What the answer is held to: a call where one is forced, JSON where a schema is asked for, either where tools may be called too."""
-    forced, several = forced_tool(values.get("tool_choice")), values.get("parallel_tool_calls")
-    require(several is None or isinstance(several, bool), "parallel_tool_calls", "None, True or False", several)
-    schema = answer_schema(values.get("response_format"))
-    names = [tool["function"]["name"] for tool in tools]
-    require(forced is None or bool(names), "tool_choice", "left out where there are no tools", values.get("tool_choice"))
-    require(not isinstance(forced, str) or forced in names, "tool_choice", f'"any", "auto", "none" or one of {", ".join(names)}', forced)
-    if forced is not None:
-        require(schema is None, "response_format", "left out where a call is forced", values.get("response_format"))
-        return _calls([tool for tool in tools if forced is True or tool["function"]["name"] == forced], several is True, None)
-    if schema is None:
-        return None
-    return _calls(tools, several is not False, schema) if tools else _json(schema)
-
-
-def _calls(tools: Sequence[Mapping[str, Any]], several: bool, schema: str | None) -> Grammar:
-    return _cached_calls(json.dumps(tools, ensure_ascii=False), several, schema)
-
-
-@lru_cache(maxsize=256)
-def _cached_calls(tools_json: str, several: bool, schema_json: str | None) -> Grammar:
-    return calls_grammar(json.loads(tools_json), several=several, answer=None if schema_json is None else json.loads(schema_json))
-
-
-@lru_cache(maxsize=256)
-def _json(schema_json: str) -> Grammar:
-    return Grammar.json_schema(json.loads(schema_json))
-
-
-def answer_schema(response_format: object) -> str | None:
-    """Read OpenAI's `response_format`: the schema as JSON, None where the answer is text.
-
-    Raises:
-        ConfigError: it has another form.
-    """
-    form = '{"type": "json_schema", "json_schema": {"schema": …}}, {"type": "json_object"} or {"type": "text"}'
-    if response_format is None:
-        return None
-    require(isinstance(response_format, Mapping), "response_format", f"None, {form}", response_format)
-    assert isinstance(response_format, Mapping)
-    kind, described = response_format.get("type"), response_format.get("json_schema")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return '{"type": "object"}'
-    given = isinstance(described, Mapping) and isinstance(described.get("schema"), Mapping)
-    require(kind == "json_schema" and given, "response_format", f"None, {form}", response_format)
-    assert isinstance(described, Mapping)
-    try:
-        return json.dumps(described["schema"], ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"`response_format` must hold what JSON can say: {error}") from error
-
-
-def forced_tool(tool_choice: object) -> str | bool | None:
-    """Read a choice in OpenAI's, Anthropic's or LangChain's form: a tool's name, True for any tool, None where nothing is forced."""
-    if isinstance(tool_choice, Mapping):
-        kind, function = tool_choice.get("type"), tool_choice.get("function")
-        name = function.get("name") if isinstance(function, Mapping) else tool_choice.get("name")
-        tool_choice = name if kind in ("function", "tool") else kind
-    if tool_choice in (None, False, "auto", "none"):
-        return None
-    return True if tool_choice in (True, "any", "required") else str(tool_choice)

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from baco import Engine, ModelPair
+from baco.compiling import CompiledPass
 from baco.cuda import CudaGraphs, Work
 from baco.decode import Decoder
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
+from baco.padding import PaddedPass
 from baco.requests import Request
 
 PATIENCE = 60
@@ -50,6 +52,19 @@ def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
 
     monkeypatch.setattr(ModelRunner, "forward", recorded)
     return passes
+
+
+def record_compiled_passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Record rows, tokens and window of every compiled pass from now on."""
+    shapes: list[tuple[int, ...]] = []
+    call = CompiledPass.__call__
+
+    def recorded(self: CompiledPass, layout: PaddedPass, *args: Any) -> Tensor:
+        shapes.append((*layout.numbers.shape[1:], len(layout.keys)))
+        return call(self, layout, *args)
+
+    monkeypatch.setattr(CompiledPass, "__call__", recorded)
+    return shapes
 
 
 def record_requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:

@@ -12,10 +12,9 @@ import torch
 from torch._dynamo.utils import counters
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.compiling import CompiledPass
 from baco.cuda import CudaGraphs
 from baco.errors import ConfigError
-from tests.gate import Rehearsal
+from tests.gate import Rehearsal, record_compiled_passes
 from tests.oracle import Oracle
 from tests.test_speculation import run_crowds
 
@@ -28,16 +27,8 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Rows, tokens and window of every compiled pass from now on."""
-    shapes: list[tuple[int, ...]] = []
-    call = CompiledPass.__call__
-
-    def counted(self: CompiledPass, layout: Any, *args: Any) -> torch.Tensor:
-        shapes.append((*layout.numbers.shape[1:], len(layout.keys)))
-        return call(self, layout, *args)
-
-    monkeypatch.setattr(CompiledPass, "__call__", counted)
-    return shapes
+    """Rows, tokens and window of every compiled pass, as it comes."""
+    return record_compiled_passes(monkeypatch)
 
 
 def programs() -> int:

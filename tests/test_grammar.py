@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
-from baco.guide import vocabulary_of
+from baco.grammar_plan import vocabulary_of
 from baco.scheduler import Scheduler
 from baco.tools import ToolCall, calls_grammar, parse_tool_calls
 from tests.grammar_reference import in_value

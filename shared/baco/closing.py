@@ -76,11 +76,12 @@ def way_to_end(matcher: LLMatcher, preferences: Preferences, position: JsonPosit
     way: list[int] = []
     try:
         while not matcher.is_accepting():
-            step = list(matcher.compute_ff_tokens()) or _best(matcher, preferences.at(position))
-            if not step or len(way) > LONGEST_WAY or matcher.try_consume_tokens(step) < len(step):
+            # One token at a time, forced ones too: what comes next is a function of where the last one led.
+            step = list(matcher.compute_ff_tokens())[:1] or _best(matcher, preferences.at(position))
+            if not step or len(way) > LONGEST_WAY or matcher.try_consume_tokens(step) < 1:
                 return None
             way += step
-            position = None if position is None else position.after(b"".join(preferences.tokens[token] for token in step))
+            position = None if position is None else position.after(preferences.tokens[step[0]])
         return way
     finally:
         matcher.rollback(len(way))

@@ -57,8 +57,8 @@ class CompiledPass:
         return logits
 
     def has(self, rows: int) -> bool:
-        """Whether the program for so many rows has been made, or tried to."""
-        return self.failed or (rows == 1) in self._prepared
+        """Whether the program for so many rows has been made."""
+        return (rows == 1) in self._prepared
 
     def prepare(self, layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
         """Make the program for such passes by running this one, which nobody reads.

@@ -36,13 +36,13 @@ def decide_base(
         int64 [3, C]: the token that it writes, whether the route asks for it, and whether the owner may change.
     """
     wanted, may_switch = plan.ask(signals, last_tokens)
-    special = signals.lexicon.special
-    barred = plan.masks_special[:, None] & special
+    barred = plan.masks_special[:, None] & signals.lexicon.special
     if limits is not None:
-        pinned = limits.pinned(allowed, special)
+        aligned_only = limits.aligned_only(signals.lexicon.special)
+        pinned = limits.pinned(allowed, aligned_only)
         wanted, may_switch = wanted & ~pinned, may_switch | pinned
         # Where the aligned model writes, the base only proposes, and had better propose anything.
-        barred = (plan.masks_special & ~pinned)[:, None] & (special | limits.closing)
+        barred = (plan.masks_special & ~pinned)[:, None] & aligned_only
     return torch.stack([sample(allowed.masked_fill(barred, -torch.inf), sampling, noise), wanted, may_switch])
 
 

@@ -11,7 +11,7 @@ from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, Calibratio
 from baco.chat_template import Message
 from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
-from baco.guide import vocabulary_of
+from baco.grammar_plan import vocabulary_of
 from baco.pair import ModelPair
 from baco.prompts import build_prompt
 from baco.requests import Request

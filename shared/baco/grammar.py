@@ -78,13 +78,13 @@ class Grammar:
             several: whether there may be more than one such piece.
             answer: another schema, of JSON without markers that there may be instead.
         """
-        parts = {
+        given = {
             "schemas": [closed(schema) for schema in schemas],
             "markers": markers,
             "several": several,
             "answer": None if answer is None else closed(answer),
         }
-        return cls("marked", json.dumps(parts, ensure_ascii=False))
+        return cls("marked", json.dumps(given, ensure_ascii=False))
 
     @property
     def is_json(self) -> bool:

@@ -6,29 +6,18 @@ the same reason for which the aligned model decides where an answer ends). In ot
 Knows token ids; knows no models, no routes and no requests.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from weakref import WeakKeyDictionary
 
-import llguidance.hf
 import torch
-from llguidance import LLMatcher, LLTokenizer
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
-from baco.closing import Preferences, unpack, way_to_end
-from baco.errors import ConfigError, GrammarError, PairError
-from baco.grammar import Grammar
-from baco.json_scan import QUOTE, JsonPosition
-from baco.pair import ModelPair
+from baco.closing import unpack, way_to_end
+from baco.errors import GrammarError
+from baco.grammar_plan import GrammarPlan
+from baco.json_scan import JsonPosition
 from baco.prefix_cache import common_length
-from baco.results import Model
-
-SLACK = 4
-"""Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
-KEPT_PLANS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,92 +30,10 @@ class Allowed:
     """Whether the base may write here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A grammar over one vocabulary."""
-
-    grammar: Grammar
-    vocabulary: "GuideVocabulary"
-    matcher: LLMatcher
-    """At the beginning; only ever copied."""
-    shortest: int
-    """Tokens of a short answer."""
-    step: int
-    """Most tokens to which one freely chosen token can oblige an answer."""
-
-
-class GuideVocabulary:
-    """A tokenizer as grammars read it."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> None:
-        if not end_ids:
-            raise ConfigError("`grammar` needs models that have an end token")
-        try:
-            self._tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=sorted(end_ids))  # type: ignore[arg-type]
-        except (ValueError, RuntimeError) as error:
-            raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
-        self.bytes = [self._bytes(token_id) for token_id in range(vocab_size)]
-        """What each token adds to a text; nothing for special ones."""
-        self.preferences = Preferences(self.bytes)
-        self.closing = torch.tensor([QUOTE in token for token in self.bytes])
-        """bool [V]: tokens with a quotation mark, which may end a string."""
-        self.ends = torch.zeros(vocab_size, dtype=torch.bool)
-        self.ends[list(end_ids)] = True
-        self._plans: dict[Grammar, Plan] = {}
-        self._reading = threading.Lock()
-
-    @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GuideVocabulary":
-        """Make it, or find the one that was made before: a large vocabulary takes a second."""
-        held = _vocabularies.setdefault(tokenizer, {})
-        key = (vocab_size, *sorted(end_ids))
-        if key not in held:
-            held[key] = cls(tokenizer, vocab_size, end_ids)
-        return held[key]
-
-    def plan(self, grammar: Grammar) -> Plan:
-        """Read a grammar, or find it read.
-
-        Raises:
-            ConfigError: it is too large, or no way was found to the end of an answer.
-        """
-        with self._reading:
-            if grammar not in self._plans:
-                if len(self._plans) >= KEPT_PLANS:
-                    self._plans.pop(next(iter(self._plans)))
-                self._plans[grammar] = self._new_plan(grammar)
-            return self._plans[grammar]
-
-    def _new_plan(self, grammar: Grammar) -> Plan:
-        matcher, shortest = self._read(grammar)
-        lengths = [self._read(part)[1] for part in grammar.parts()]
-        if shortest is None or None in lengths:
-            reason = (
-                matcher.get_error().splitlines()[0]
-                if matcher.is_error()
-                else "for some of it, no text was found that these tokens can write"
-            )
-            raise ConfigError(f"`grammar` cannot be enforced: {reason}")
-        return Plan(grammar, self, matcher, shortest, SLACK + max((length or 0 for length in lengths), default=0))
-
-    def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
-        """A matcher at its beginning, and how long a short answer is."""
-        matcher = LLMatcher(self._tokenizer, grammar.compile(), log_level=0)
-        position = JsonPosition() if grammar.is_json else None
-        way = None if matcher.is_error() else way_to_end(matcher, self.preferences, position)
-        return matcher, None if way is None else len(way)
-
-    def _bytes(self, token_id: int) -> bytes:
-        return b"" if self._tokenizer.is_special_token(token_id) else self._tokenizer.decode_bytes([token_id])
-
-
-_vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GuideVocabulary]] = WeakKeyDictionary()
-
-
 class Guide:
     """The place of one answer in its grammar. Goes back as readily as forward."""
 
-    def __init__(self, plan: Plan, max_tokens: int) -> None:
+    def __init__(self, plan: GrammarPlan, max_tokens: int) -> None:
         """Begin an answer of at most so many tokens, which is brought to its end in time."""
         self.vocabulary = plan.vocabulary
         self.plan = plan
@@ -154,8 +61,9 @@ class Guide:
             return None
         way = self._way_if_due()
         if way is not None:
-            return Allowed(_only(way[0], self.vocabulary.ends) if way else self.vocabulary.ends, False)
-        tokens = unpack(self._matcher.compute_bitmask(), len(self.vocabulary.ends))
+            ends = [way[0]] if way else list(self.vocabulary.end_ids)
+            return Allowed(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
+        tokens = unpack(self._matcher.compute_bitmask(), self.vocabulary.size)
         return Allowed(tokens, not self.is_json or self._positions[-1].in_value)
 
     def _way_if_due(self) -> list[int] | None:
@@ -186,7 +94,7 @@ class Guide:
             del self._held[common:], self._positions[common + 1 :], self._bounds[common + 1 :]
         rest = list(token_ids[common:])
         # Nothing follows an end token, and the matcher, which counts none where nothing else can follow, must not see one.
-        going_on = list(takewhile(lambda token_id: not self.vocabulary.ends[token_id], rest))
+        going_on = list(takewhile(lambda token_id: token_id not in self.vocabulary.end_ids, rest))
         taken = going_on[: self._matcher.try_consume_tokens(going_on)] if going_on else going_on
         if self._matcher.is_error():
             raise GrammarError(self._matcher.get_error().splitlines()[0])
@@ -195,19 +103,3 @@ class Guide:
             self._positions.append(self._positions[-1].after(self.vocabulary.bytes[token_id]))
             self._bounds.append(self._bounds[-1] + self.plan.step)
         return len(taken) == len(rest)
-
-
-def _only(token_id: int, like: Tensor) -> Tensor:
-    tokens = torch.zeros_like(like)
-    tokens[token_id] = True
-    return tokens
-
-
-def vocabulary_of(pair: ModelPair, which: Model) -> GuideVocabulary:
-    """A pair's tokens as grammars read them, for answers that this model ends.
-
-    Raises:
-        ConfigError: it has no end token.
-        PairError: the tokenizer is not one that grammars can be used with.
-    """
-    return GuideVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))

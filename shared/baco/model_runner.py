@@ -43,7 +43,7 @@ class ModelRunner:
         if self._shape is None:
             self.cache.reserve(slots, max(feed.end for feed in feeds))
             return
-        self.cache.reserve(max(slots, self._shape.rows, 1 if self.compiled is None else LEAST_SIZE), self._shape.window)
+        self.cache.reserve(max(slots, self._shape.rows, self._least_size), self._shape.window)
         if self.compiled is not None and not self.compiled.has(self._shape.rows):
             self._compile(self.compiled, self._shape)
             if self.compiled.failed:
@@ -85,14 +85,17 @@ class ModelRunner:
         self._forget_recordings()
         self.cache.release()
 
+    @property
+    def _least_size(self) -> int:
+        return 1 if self.compiled is None else LEAST_SIZE
+
     def _choose_shape(self, feeds: Sequence[Feed]) -> PaddedShape | None:
         """The shape of a padded pass, or None for one that is run as it comes."""
         if self.compiled is not None and not self.cache.tensors:
             return None  # a program takes the cache's tensors as it finds them
-        least = 1 if self.compiled is None else LEAST_SIZE
         if self.graphs is not None:
-            return PaddedShape.of(feeds, least)
-        return None if self.compiled is None else PaddedShape.tight(feeds, least)
+            return PaddedShape.of(feeds, self._least_size)
+        return None if self.compiled is None else PaddedShape.tight(feeds, self._least_size)
 
     def _compile(self, compiled: CompiledPass, shape: PaddedShape) -> None:
         """Have a program made for passes like this one."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from baco.config import SamplingParams
 from baco.detokenize import AnswerText
 from baco.errors import ConfigError
-from baco.guide import Guide, Plan
+from baco.grammar_plan import GrammarPlan
+from baco.guide import Guide
 from baco.pair import ModelPair
 from baco.prompts import Prompt
 from baco.results import Candidate, FinishReason, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
@@ -32,7 +33,7 @@ class Request:
     max_model_len: int
     max_batch_size: int
     """Rows of any requests that may run beside each of this request's."""
-    plan: Plan | None = None
+    plan: GrammarPlan | None = None
     """Its answers' grammar, if they have one."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""

@@ -11,6 +11,7 @@ from langchain_baco import ChatBaco
 from llamaindex_baco import BacoLLM
 from tests.adapters.langchain_helpers import telling_seed
 from tests.adapters.llamaindex_helpers import Make
+from tests.tokenizers import QWEN_TEMPLATE
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(Engine, "generate", recorded)
     return calls
+
+
+@pytest.fixture
+def room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the tiny Llama pair a chat template with tools, and a window that they fit into."""
+    monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
+    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)

@@ -10,11 +10,10 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from baco import ConfigError, Engine
+from baco import ConfigError
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT
 from tests.scripted import scripted
-from tests.tokenizers import QWEN_TEMPLATE
 
 
 class Pet(BaseModel):
@@ -35,10 +34,7 @@ class Owner(TypedDict):
 SCHEMA = {"title": "Place", "type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]}
 
 
-@pytest.fixture(autouse=True)
-def _room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
-    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
+pytestmark = pytest.mark.usefixtures("room_for_tools")
 
 
 @pytest.fixture

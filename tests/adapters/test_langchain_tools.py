@@ -13,12 +13,11 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from baco import ConfigError, Engine, UnknownKeywordError
+from baco import ConfigError, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
 from tests.adapters.langchain_helpers import PROMPT
 from tests.scripted import Script, scripted
-from tests.tokenizers import QWEN_TEMPLATE
 
 TEXT = (
     'I look.\n<tool_call>\n{"name": "clock", "arguments": {"city": "Köln"}}\n</tool_call>\n'
@@ -34,10 +33,7 @@ def clock(city: str = "here") -> str:
     return "noon"
 
 
-@pytest.fixture(autouse=True)
-def _room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
-    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
+pytestmark = pytest.mark.usefixtures("room_for_tools")
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from peft import LoraConfig
 
 from baco import ConfigError, Engine, ModelNotFoundError, ModelPair, SamplingParams
-from baco.compiling import CompiledPass
 from langchain_baco import ChatBaco
 from llamaindex_baco import BacoLLM
+from tests.gate import record_compiled_passes
 from tests.lora_adapters import ATTENTION, save_adapter, wide_base
 
 ON_CPU = {"device": "cpu", "dtype": "float32"}
@@ -45,14 +45,7 @@ def small(
 def test_a_small_pair_answers_in_both_frameworks_as_in_the_core(small: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     pair = ModelPair.from_pretrained(**{**small, "compile": False})
     expected = Engine(pair).generate(PROMPT, SamplingParams(max_tokens=16, seed=4))
-    compiled: list[CompiledPass] = []
-    call = CompiledPass.__call__
-
-    def counted(self: CompiledPass, *args: Any) -> Any:
-        compiled.append(self)
-        return call(self, *args)
-
-    monkeypatch.setattr(CompiledPass, "__call__", counted)
+    compiled = record_compiled_passes(monkeypatch)
     chat, llm = ChatBaco(**small, max_tokens=16, seed=4), BacoLLM(**small, max_tokens=16, seed=4)
     said = chat.invoke(PROMPT)
     assert said.text == expected.text

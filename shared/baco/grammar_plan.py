@@ -1,0 +1,117 @@
+"""`GrammarPlan`: a grammar read over one vocabulary, and how many tokens it takes to end an answer of it.
+
+Knows tokenizers and grammars; knows no answers.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import llguidance.hf
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from transformers import PreTrainedTokenizerBase
+
+from baco.closing import Preferences, way_to_end
+from baco.errors import ConfigError, PairError
+from baco.grammar import Grammar
+from baco.json_scan import QUOTE, JsonPosition
+from baco.pair import ModelPair
+from baco.results import Model
+
+SLACK = 4
+"""Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
+KEPT_PLANS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarPlan:
+    """A grammar over one vocabulary."""
+
+    grammar: Grammar
+    vocabulary: "GrammarVocabulary"
+    matcher: LLMatcher
+    """At the beginning; only ever copied."""
+    shortest: int
+    """Tokens of a short answer."""
+    step: int
+    """Most tokens to which one freely chosen token can oblige an answer."""
+
+
+class GrammarVocabulary:
+    """A tokenizer as grammars read it."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> None:
+        if not end_ids:
+            raise ConfigError("`grammar` needs models that have an end token")
+        try:
+            self._tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=sorted(end_ids))  # type: ignore[arg-type]
+        except (ValueError, RuntimeError) as error:
+            raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
+        self.bytes = [self._bytes(token_id) for token_id in range(vocab_size)]
+        """What each token adds to a text; nothing for special ones."""
+        self.preferences = Preferences(self.bytes)
+        self.closing = torch.tensor([QUOTE in token for token in self.bytes])
+        """bool [V]: tokens with a quotation mark, which may end a string."""
+        self.size = vocab_size
+        self.end_ids = frozenset(end_ids)
+        self._plans: dict[Grammar, GrammarPlan] = {}
+        self._reading = threading.Lock()
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
+        """Make it, or find the one that was made before: a large vocabulary takes a second."""
+        held = _vocabularies.setdefault(tokenizer, {})
+        key = (vocab_size, *sorted(end_ids))
+        if key not in held:
+            held[key] = cls(tokenizer, vocab_size, end_ids)
+        return held[key]
+
+    def plan(self, grammar: Grammar) -> GrammarPlan:
+        """Read a grammar, or find it read.
+
+        Raises:
+            ConfigError: it is too large, or no way was found to the end of an answer.
+        """
+        with self._reading:
+            if grammar not in self._plans:
+                if len(self._plans) >= KEPT_PLANS:
+                    self._plans.pop(next(iter(self._plans)))
+                self._plans[grammar] = self._new_plan(grammar)
+            return self._plans[grammar]
+
+    def _new_plan(self, grammar: Grammar) -> GrammarPlan:
+        matcher, shortest = self._read(grammar)
+        lengths = [self._read(part)[1] for part in grammar.parts()]
+        if shortest is None or None in lengths:
+            reason = (
+                matcher.get_error().splitlines()[0]
+                if matcher.is_error()
+                else "for some of it, no text was found that these tokens can write"
+            )
+            raise ConfigError(f"`grammar` cannot be enforced: {reason}")
+        return GrammarPlan(grammar, self, matcher, shortest, SLACK + max((length or 0 for length in lengths), default=0))
+
+    def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
+        """A matcher at its beginning, and how long a short answer is."""
+        matcher = LLMatcher(self._tokenizer, grammar.compile(), log_level=0)
+        position = JsonPosition() if grammar.is_json else None
+        way = None if matcher.is_error() else way_to_end(matcher, self.preferences, position)
+        return matcher, None if way is None else len(way)
+
+    def _bytes(self, token_id: int) -> bytes:
+        return b"" if self._tokenizer.is_special_token(token_id) else self._tokenizer.decode_bytes([token_id])
+
+
+_vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GrammarVocabulary]] = WeakKeyDictionary()
+
+
+def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:
+    """A pair's tokens as grammars read them, for answers that this model ends.
+
+    Raises:
+        ConfigError: it has no end token.
+        PairError: the tokenizer is not one that grammars can be used with.
+    """
+    return GrammarVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))
