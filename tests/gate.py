@@ -147,21 +147,19 @@ class Rehearsal(CudaGraphs):
 
     def __init__(self, device: torch.device, what: str) -> None:
         self.device = device
-        self.works: dict[Hashable, Work] = {}
+        self._failed = False
+        self._recorded = {}
 
     @classmethod
     def on(cls, device: torch.device, what: str) -> "Rehearsal":
         return cls(device, what)
 
-    def record(self, key: Hashable, work: Work) -> bool:
-        if key not in self.works:
-            work()
-            self.works[key] = work
-        return True
+    def _capture(self, work: Work) -> Any:
+        return None, work()
 
     def replay(self, key: Hashable) -> Tensor:
         Rehearsal.replays += 1
-        return self.works[key]()
+        return self._recorded[key][-1]()
 
     def clear(self) -> None:
-        self.works.clear()
+        self._recorded.clear()

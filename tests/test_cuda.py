@@ -55,8 +55,8 @@ def test_recorded_passes_write_what_passes_operation_by_operation_write(
     found = []
     for records in (True, False):
         if not records:
-            monkeypatch.setattr(CudaGraphs, "_capture", lambda self, work: work)
-            monkeypatch.setattr(CudaGraphs, "replay", lambda self, key: self._recorded[key]())
+            monkeypatch.setattr(CudaGraphs, "_capture", lambda self, work: (None, None))
+            monkeypatch.setattr(CudaGraphs, "replay", lambda self, key: self._recorded[key][-1]())
         engine = engine_on_cuda(pair_folders("llama"), dtype)
         found.append(engine.generate("Name a pet rabbit.", params, Router("p", threshold=0.5)).candidates)
         engine.pair.unload()

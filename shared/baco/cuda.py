@@ -52,7 +52,8 @@ class CudaGraphs:
         self.device = device
         self.what = what
         self._failed = False
-        self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        # With the work, since a recording reads the tensors that the work holds from where they lie, and does not hold them itself.
+        self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor, Work]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     @classmethod
@@ -69,7 +70,7 @@ class CudaGraphs:
         if key in self._recorded or self._failed:
             return not self._failed
         try:
-            self._recorded[key] = self._capture(work)
+            self._recorded[key] = (*self._capture(work), work)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -80,7 +81,7 @@ class CudaGraphs:
 
     def replay(self, key: Hashable) -> Tensor:
         """Run what was recorded; its result holds until the next replay."""
-        graph, result = self._recorded[key]
+        graph, result, _ = self._recorded[key]
         graph.replay()
         return result
 
