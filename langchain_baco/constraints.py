@@ -10,7 +10,11 @@ from typing import Any
 
 from baco import ConfigError, Grammar
 from baco.config import require
+from baco.errors import nearest
 from baco.tools import calls_grammar
+
+FORCING, FREE = ("any", "required"), ("auto", "none")
+"""Words that make the answer a call of any tool, and that do not."""
 
 
 def read_constraint(tools: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Grammar | None:
@@ -20,7 +24,7 @@ def read_constraint(tools: Sequence[Mapping[str, Any]], values: Mapping[str, Any
     schema = answer_schema(values.get("response_format"))
     names = [tool["function"]["name"] for tool in tools]
     require(forced is None or bool(names), "tool_choice", "left out where there are no tools", values.get("tool_choice"))
-    require(not isinstance(forced, str) or forced in names, "tool_choice", f'"any", "auto", "none" or one of {", ".join(names)}', forced)
+    _check_choice(values.get("tool_choice"), forced, names)
     if forced is not None:
         require(schema is None, "response_format", "left out where a call is forced", values.get("response_format"))
         chosen = [tool for tool in tools if forced is True or tool["function"]["name"] == forced]
@@ -61,16 +65,36 @@ def answer_schema(response_format: object) -> str | None:
     assert isinstance(described, Mapping)
     try:
         return json.dumps(described["schema"], ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"`response_format` must hold what JSON can say: {error}") from error
 
 
 def forced_tool(tool_choice: object) -> str | bool | None:
-    """Read a choice in OpenAI's, Anthropic's or LangChain's form: a tool's name, True for any tool, None where nothing is forced."""
+    """Read a choice in OpenAI's, Anthropic's or LangChain's form: a tool's name, True for any tool, None where nothing is forced.
+
+    Raises:
+        ConfigError: it has another form.
+    """
+    word = tool_choice
     if isinstance(tool_choice, Mapping):
-        kind, function = tool_choice.get("type"), tool_choice.get("function")
-        name = function.get("name") if isinstance(function, Mapping) else tool_choice.get("name")
-        tool_choice = name if kind in ("function", "tool") else kind
-    if tool_choice in (None, False, "auto", "none"):
+        word, function = tool_choice.get("type"), tool_choice.get("function")
+        if word in ("function", "tool"):
+            name = function.get("name") if isinstance(function, Mapping) else tool_choice.get("name")
+            require(isinstance(name, str), "tool_choice", f"with the name of a tool where its type is {word!r}", tool_choice)
+            return str(name)
+        require(word in (*FORCING, *FREE), "tool_choice", 'of the type "function", "tool", "any", "auto" or "none"', tool_choice)
+    if word is None or word is False or word in FREE:
         return None
-    return True if tool_choice in (True, "any", "required") else str(tool_choice)
+    if word is True or word in FORCING:
+        return True
+    require(isinstance(word, str), "tool_choice", "None, True, False, a text or a dict", tool_choice)
+    return str(word)
+
+
+def _check_choice(given: object, forced: str | bool | None, names: Sequence[str]) -> None:
+    if isinstance(forced, str) and forced not in names:
+        words = f'"any", "auto", "none" or one of {", ".join(names)}'
+        raise ConfigError(f"`tool_choice` must be {words}, but is {forced!r}{nearest(forced, (*names, *FORCING, *FREE))}")
+    if isinstance(given, str) and given in (*FORCING, *FREE) and given in names:
+        form = json.dumps({"type": "function", "function": {"name": given}})
+        raise ConfigError(f"`tool_choice` must be {form} or a choice of another name, since a tool is named {given!r}, but is {given!r}")

@@ -15,13 +15,15 @@ from langchain_core.messages import (
     ToolCall,
     ToolMessage,
 )
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from baco.call_formats import HERMES
 from baco.chat_template import Message
-from baco.errors import PromptError, nearest
+from baco.config import require
+from baco.errors import ConfigError, PromptError, nearest
 from baco.prompts import ROLES
-from baco.tools import CLOSING, OPENING
+from baco.schemas import is_recursive
 
 KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (HumanMessage, "user"),
@@ -34,6 +36,9 @@ EARLIER_THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 """Blocks that a model writes for itself; chat templates leave them out of the history too."""
 CALL_BLOCKS = ("tool_call", "tool_use")
 """Blocks that repeat what `AIMessage.tool_calls` says."""
+LangChainTool = dict[str, Any] | type | Callable[..., Any] | BaseTool
+REFUSALS = (TypeError, ValueError, AttributeError, RecursionError)
+"""What LangChain's conversion raises for what it cannot read."""
 
 
 def to_core(messages: Sequence[BaseMessage]) -> list[Message]:
@@ -52,30 +57,70 @@ def _to_core(index: int, message: BaseMessage) -> Message:
         broken = [_written(call) for call in message.invalid_tool_calls]
         core["content"] = "\n".join([text, *broken] if text else broken)
         if message.tool_calls:
-            core["tool_calls"] = [_core_call(call) for call in message.tool_calls]
+            core["tool_calls"] = [_core_call(index, call) for call in message.tool_calls]
     if isinstance(message, ToolMessage):
         core["tool_call_id"] = message.tool_call_id
     return core | {"name": message.name} if message.name else core
 
 
-def _core_call(call: ToolCall) -> dict[str, Any]:
-    core = {"type": "function", "function": {"name": call["name"], "arguments": call["args"]}}
-    return core | {"id": call["id"]} if call["id"] else core
+def _core_call(index: int, call: ToolCall) -> dict[str, Any]:
+    given: Any = call  # a message that was assigned to may hold anything
+    if not isinstance(given, dict) or "name" not in given or "args" not in given:
+        raise PromptError(f'each of the tool_calls of message {index} must have a "name", "args" and an "id", but one is {given!r}')
+    core = {"type": "function", "function": {"name": given["name"], "arguments": given["args"]}}
+    return core | {"id": given["id"]} if given.get("id") else core
 
 
 def _written(call: InvalidToolCall) -> str:
     """Write a call that was none. Ours have all that was written in `args`; other models' have a name, and arguments of any form."""
     args = call["args"] or ""
-    return args if call["name"] is None else f'{OPENING}\n{{"name": "{call["name"]}", "arguments": {args}}}\n{CLOSING}'
+    return args if call["name"] is None else f'{HERMES.before}{{"name": "{call["name"]}", "arguments": {args}}}{HERMES.after}'
 
 
-def openai_tools(tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]) -> list[dict[str, Any]]:
-    """Turn tools in any of LangChain's forms (tools, functions, Pydantic classes, TypedDicts, schemas) into OpenAI's, each once."""
+def openai_tools(tools: Sequence[LangChainTool]) -> list[dict[str, Any]]:
+    """Turn tools in any of LangChain's forms (tools, functions, Pydantic classes, TypedDicts, schemas) into OpenAI's, each once.
+
+    Raises:
+        ConfigError: something is no tool, or describes its arguments as no JSON schema can.
+    """
+    require(isinstance(tools, Sequence) and not isinstance(tools, str), "tools", "a list of tools", tools)
     converted: dict[str, dict[str, Any]] = {}
-    for tool in map(convert_to_openai_tool, tools):
-        # LangChain titles the fields of a schema, but not those of a class: both may stand for the same tool.
-        converted.setdefault(json.dumps(_untitled(tool), sort_keys=True, default=repr), tool)
+    for index, tool in enumerate(tools):
+        try:
+            openai_tool = _openai_tool(tool)
+            # LangChain titles the fields of a schema, but not those of a class: both may stand for the same tool.
+            converted.setdefault(json.dumps(_untitled(openai_tool), sort_keys=True, default=repr), openai_tool)
+        except REFUSALS as refusal:
+            kinds = "a LangChain tool, a function, a Pydantic class, a TypedDict, or a schema in OpenAI's form"
+            reason = "its schema holds itself or is too deep" if isinstance(refusal, RecursionError) else str(refusal)
+            raise ConfigError(f"`tools[{index}]` must be {kinds}, but cannot be read as one: {reason}") from refusal
     return list(converted.values())
+
+
+def _openai_tool(tool: LangChainTool) -> dict[str, Any]:
+    converted = convert_to_openai_tool(tool)
+    schema = None if isinstance(tool, dict) else _schema_of(tool)
+    if schema is not None and is_recursive(schema):
+        # LangChain writes each definition out where something refers to it, and leaves nothing of one that refers to itself.
+        # Pydantic defines a class that holds itself too, and refers to it.
+        own = schema.get("$ref", "").removeprefix("#/$defs/")
+        whole = {**schema["$defs"][own], "$defs": schema["$defs"]} if own else schema
+        parameters = {name: value for name, value in _untitled(whole).items() if name != "description"}
+        return {**converted, "function": {**converted["function"], "parameters": parameters}}
+    return converted
+
+
+def _schema_of(tool: type | Callable[..., Any] | BaseTool) -> dict[str, Any] | None:
+    """The arguments of a tool as Pydantic describes them; None where it does not."""
+    if isinstance(tool, BaseTool):
+        model: Any = tool.tool_call_schema
+    elif isinstance(tool, type):
+        model = tool
+    else:
+        model = create_schema_from_function(tool.__name__, tool, filter_args=(), parse_docstring=True, error_on_invalid_docstring=False)
+    if isinstance(model, dict):
+        return model
+    return model.model_json_schema() if hasattr(model, "model_json_schema") else None
 
 
 def _untitled(part: Any) -> Any:
@@ -98,17 +143,20 @@ def _role(index: int, message: BaseMessage) -> str:
 
 
 def _text(index: int, message: BaseMessage) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return "".join(_block_text(index, message, block) for block in message.content)
+    content: Any = message.content  # a message that was assigned to may hold anything
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise PromptError(f"message {index} ({message.type}) must have a text or a list of blocks as its content, but has {content!r}")
+    return "".join(_block_text(index, message, block) for block in content)
 
 
-def _block_text(index: int, message: BaseMessage, block: str | dict[Any, Any]) -> str:
+def _block_text(index: int, message: BaseMessage, block: object) -> str:
     if isinstance(block, str):
         return block
-    kind = block.get("type")
-    if kind == "text" and isinstance(block.get("text"), str):
-        return str(block["text"])
+    kind, text = (block.get("type"), block.get("text")) if isinstance(block, dict) else (type(block).__name__, None)
+    if kind == "text" and isinstance(text, str):
+        return text
     if isinstance(message, AIMessage) and kind in (*EARLIER_THOUGHTS, *CALL_BLOCKS):
         return ""
     raise PromptError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any, Literal, TypeVar, get_args
 
-from baco.errors import ConfigError, check_keywords
+from baco.errors import ConfigError, check_characters, check_keywords
 from baco.grammar import Grammar
 
 Configured = TypeVar("Configured")
@@ -147,4 +147,6 @@ class SamplingParams:
         stop = (self.stop,) if isinstance(self.stop, str) else self.stop
         texts = isinstance(stop, Sequence) and all(isinstance(text, str) and text for text in stop)
         require(texts, "stop", "a text or a list of texts, none of them empty", self.stop)
+        for text in stop:
+            check_characters("a text of `stop`", text, ConfigError)
         object.__setattr__(self, "stop", tuple(stop))

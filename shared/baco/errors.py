@@ -113,6 +113,18 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
+def check_characters(what: str, text: str, error: type[BacoError]) -> None:
+    """Raise `error` where a text has half of a character, which no encoding and no tokenizer can write.
+
+    Such halves, lone surrogates, come from text that was cut between the two of a pair, or decoded with "surrogateescape".
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as refusal:
+        half = f"half of a character, the lone surrogate {text[refusal.start]!r} at position {refusal.start}"
+        raise error(f"{what} has {half}; decode it anew, or take such halves out with text.encode(errors='replace').decode()") from None
+
+
 def check_keywords(what: str, given: Iterable[str], allowed: Iterable[str]) -> None:
     """Raise `UnknownKeywordError` for the first keyword in `given` that is not in `allowed`."""
     choices = sorted(allowed)

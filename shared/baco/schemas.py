@@ -1,38 +1,169 @@
-"""What grammars do with JSON schemas: close their objects, and take them apart.
+"""What grammars do with JSON schemas: close their objects, let them stand anywhere, and take them apart.
 
 Knows schemas as plain data; knows no tokens.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from baco.errors import ConfigError
 
 IN_ONE, IN_MANY, IN_LIST = (
     ("items", "additionalProperties", "not"),
-    ("properties", "$defs", "definitions"),
+    ("properties", "patternProperties", "$defs", "definitions"),
     ("anyOf", "oneOf", "prefixItems"),
 )
 """Keywords of a schema that hold a schema, schemas by name, or a list of schemas."""
+DEFINITIONS = ("$defs", "definitions")
+TO_DEFINITIONS = tuple(f"#/{word}/" for word in DEFINITIONS)
+DEEPEST = 100
+"""Objects and lists inside of each other. llguidance reads 127, and puts a schema into others (our own choice)."""
 
 
-def closed(schema: Any) -> Any:
-    """Close the objects of a schema that say nothing of further properties. Under `allOf` they have to stay open for each other."""
+def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Close the objects of a schema that say nothing of further properties, and let it stand inside of another one.
+
+    Raises:
+        ConfigError: it is too deep, or asks for something without an end.
+    """
+    _check_depth(schema)
+    movable = _movable(schema)
+    _check_end(movable)
+    result: dict[str, Any] = _closed(movable)
+    return result
+
+
+def _closed(schema: Any) -> Any:
+    """Under `allOf` objects have to stay open for each other."""
     if not isinstance(schema, Mapping):
         return schema
-    result = dict(schema)
-    for keyword in IN_ONE:
-        if keyword in result:
-            result[keyword] = closed(result[keyword])
-    for keyword in IN_MANY:
-        if isinstance(result.get(keyword), Mapping):
-            result[keyword] = {name: closed(inner) for name, inner in result[keyword].items()}
-    for keyword in IN_LIST:
-        if isinstance(result.get(keyword), Sequence):
-            result[keyword] = [closed(inner) for inner in result[keyword]]
+    result = _changed(schema, _closed)
     says = {"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf"} & result.keys()
     if "properties" in result and not says:
         result["additionalProperties"] = False
     return result
+
+
+def _changed(schema: Mapping[str, Any], change: Callable[[Any], Any], in_list: Sequence[str] = IN_LIST) -> dict[str, Any]:
+    """Copy a schema, with those that it holds changed."""
+    result = dict(schema)
+    for keyword in IN_ONE:
+        if keyword in result:
+            result[keyword] = change(result[keyword])
+    for keyword in IN_MANY:
+        if isinstance(result.get(keyword), Mapping):
+            result[keyword] = {name: change(inner) for name, inner in result[keyword].items()}
+    for keyword in in_list:
+        if isinstance(result.get(keyword), Sequence):
+            result[keyword] = [change(inner) for inner in result[keyword]]
+    return result
+
+
+def _check_depth(schema: Mapping[str, Any]) -> None:
+    level: list[Any] = [schema]
+    for _ in range(DEEPEST):
+        inner = [value for part in level for value in (part.values() if isinstance(part, Mapping) else part)]
+        # One that holds itself, or one part many times, is looked at once a level.
+        level = list({id(value): value for value in inner if isinstance(value, Mapping | list | tuple)}.values())
+    if level:
+        raise ConfigError(f"`grammar` must be a JSON schema of at most {DEEPEST} objects and lists inside of each other, but is deeper")
+
+
+def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Let all references lead to definitions, which are found wherever the rest of a schema is put.
+
+    One to the whole of it, or to a part, leads to a definition that is made of the whole.
+    """
+    given = schema.get("$defs")
+    known = given if isinstance(given, Mapping) else {}
+    name = "root"
+    while name in known:
+        name += "_"
+    moved: list[str] = []
+
+    def move(part: Any) -> Any:
+        if not isinstance(part, Mapping):
+            return part
+        result = _changed(part, move, (*IN_LIST, "allOf"))
+        reference = result.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#") and not reference.startswith(TO_DEFINITIONS):
+            moved.append(reference)
+            result["$ref"] = f"#/$defs/{name}{reference[1:]}"
+        return result
+
+    result: dict[str, Any] = move(schema)
+    if moved:
+        whole = {keyword: value for keyword, value in result.items() if keyword not in DEFINITIONS}
+        result["$defs"] = {**result.get("$defs", {}), name: whole}
+    return result
+
+
+def is_recursive(schema: Mapping[str, Any]) -> bool:
+    """Whether something that a schema defines leads back to itself."""
+    definitions = _definitions(_movable(schema))
+    waiting = {reference: _references(inner) & definitions.keys() for reference, inner in definitions.items()}
+    while done := [reference for reference, inner in waiting.items() if not inner & waiting.keys()]:
+        for reference in done:
+            del waiting[reference]
+    return bool(waiting)
+
+
+def _references(schema: Any) -> set[str]:
+    found: set[str] = set()
+
+    def note(part: Any) -> Any:
+        if isinstance(part, Mapping):
+            _changed(part, note, (*IN_LIST, "allOf"))
+            found.update(value for value in (part.get("$ref"),) if isinstance(value, str))
+        return part
+
+    note(schema)
+    return found
+
+
+def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a schema defines, by the reference to it."""
+    held = [(word, schema[word]) for word in DEFINITIONS if isinstance(schema.get(word), Mapping)]
+    return {f"#/{word}/{name}": inner for word, definitions in held for name, inner in definitions.items()}
+
+
+def _check_end(schema: Mapping[str, Any]) -> None:
+    """Raise where a schema that refers to itself asks for one more of itself for ever."""
+    targets = _definitions(schema)
+    endless = set(targets)
+    while ending := {reference for reference in endless if _ends(targets[reference], endless)}:
+        endless -= ending
+    if not _ends(schema, endless):
+        raise ConfigError(
+            f"`grammar` must be a JSON schema of something that has an end, but what {min(endless)!r} stands for requires itself for ever; "
+            "let one of its fields be null or be left out, or a list in it be empty"
+        )
+
+
+def _ends(schema: Any, endless: set[str]) -> bool:
+    """Whether a schema can be met, as far as can be seen, without what `endless` references stand for."""
+    if not isinstance(schema, Mapping):
+        return True
+    choices = [schema[word] for word in ("anyOf", "oneOf") if isinstance(schema.get(word), list) and schema[word]]
+    can_choose = all(any(_ends(inner, endless) for inner in choice) for choice in choices)
+    reference = schema.get("$ref")
+    refers = isinstance(reference, str) and reference in endless
+    return not refers and can_choose and all(_ends(inner, endless) for inner in _needed(schema))
+
+
+def _needed(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """What a schema holds that whatever meets it has to have."""
+    for word in ("allOf", "prefixItems", "required"):
+        if not isinstance(schema.get(word, []), list):
+            return  # llguidance refuses it, and says so better
+    yield from schema.get("allOf", ())
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
+        yield from (inner for name, inner in schema["properties"].items() if name in schema.get("required", ()))
+    least = schema.get("minItems")
+    if schema.get("type") == "array" and isinstance(least, int):
+        listed = [*schema.get("prefixItems", ()), *([schema["items"]] if "items" in schema else [])]
+        yield from listed[:least]
 
 
 def parts(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -52,7 +183,7 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         if isinstance(inner, Mapping):
             yield {"type": "array", "items": inner, "minItems": 1, "maxItems": 1}
     branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
-    named = [inner for name in ("properties", "$defs", "definitions", "patternProperties") for inner in schema.get(name, {}).values()]
+    named = [inner for name in IN_MANY if isinstance(schema.get(name), Mapping) for inner in schema[name].values()]
     yield from (branch for branch in branches if isinstance(branch, dict))
     if schema.get("enum"):
         yield {"enum": [max(schema["enum"], key=lambda value: len(json.dumps(value)))]}
