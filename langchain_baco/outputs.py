@@ -14,7 +14,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
-from baco.tools import BrokenCall, CallReader, Calls, ToolCall, parse_tool_calls
+from baco.call_reader import BrokenCall, CallReader, Calls, ToolCall
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -26,7 +26,7 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
-    content, calls = parse_tool_calls(candidate.text) if settings.tools_json else (candidate.text, [])
+    content, calls = (candidate.text, []) if result.call_format is None else result.call_format.read(candidate.text)
     metadata = response_metadata(candidate, result, settings, calls=bool(calls))
     message = AIMessage(
         content=content,
@@ -48,7 +48,7 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader = CallReader() if settings.tools_json else None
+        self._reader: CallReader | None = None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
@@ -71,7 +71,9 @@ class Chunks:
 
     def _read(self, event: StreamEvent) -> tuple[str, Calls]:
         if self._reader is None:
-            return event.text, []
+            if event.call_format is None:
+                return event.text, []
+            self._reader = event.call_format.reader()
         content, calls = self._reader.push(event.text)
         if event.result is not None:
             rest, others = self._reader.finish()

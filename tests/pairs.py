@@ -27,6 +27,7 @@ from transformers import (
     Qwen3Config,
 )
 
+from baco import ModelPair
 from tests.tokenizers import byte_level_bpe, sentencepiece_like
 
 SLIDING_WINDOW = 8
@@ -79,6 +80,15 @@ def make_pair_folders(tmp: Path, arch: str) -> tuple[Path, Path]:
         model.save_pretrained(folders[which])
         its_tokenizer.save_pretrained(folders[which])
     return folders["base"], folders["aligned"]
+
+
+def make_pair(arch: str, tokenizer: PreTrainedTokenizerFast, end: str = "</s>") -> ModelPair:
+    """Make a pair in memory, both models of which use one tokenizer."""
+    base = _new_model(arch, len(tokenizer), tokenizer, seed=3)
+    aligned = _perturbed(base, _new_model(arch, len(tokenizer), tokenizer, seed=13))
+    for model in (base, aligned):
+        model.generation_config = GenerationConfig(eos_token_id=tokenizer.convert_tokens_to_ids(end))
+    return ModelPair.from_models(base, aligned, tokenizer)
 
 
 def _tokenizers(arch: str) -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizerFast]:

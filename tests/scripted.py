@@ -35,10 +35,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
 def _write(request: Request, index: int, text: str, reason: Any) -> None:
     """Complete one answer, event by event; and its request with the last one."""
     tokens = tuple(Token(token_id=5, text=text[start : start + PIECE], from_base=False) for start in range(0, len(text), PIECE))
-    events = [StreamEvent(index=index, tokens=(token,)) for token in tokens[:-1]]
+    events = [StreamEvent(index=index, tokens=(token,), call_format=request.call_format) for token in tokens[:-1]]
     request.candidates[index] = Candidate(index=index, tokens=tokens, finish_reason=reason)
     result = request.result() if len(request.candidates) == request.params.n else None
-    events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result))
+    last: dict[str, Any] = {"finish_reason": reason, "result": result, "call_format": request.call_format}
+    events.append(StreamEvent(index=index, tokens=tokens[-1:], **last))
     if request.on_event is not None:
         for event in events:
             request.on_event(event)

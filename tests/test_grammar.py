@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
+from baco.call_formats import HERMES
+from baco.call_reader import ToolCall
 from baco.grammar_plan import vocabulary_of
 from baco.scheduler import Scheduler
-from baco.tools import ToolCall, calls_grammar, parse_tool_calls
+from baco.tools import calls_grammar
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle
 from tests.test_equivalence import NEAR_TIE, ROUTERS
@@ -161,7 +163,7 @@ def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
         for room in range(plan.shortest, plan.shortest + 3 * plan.step, 47):
             params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:
-                text, calls = parse_tool_calls(candidate.text)
+                text, calls = HERMES.read(candidate.text)
                 assert calls or answer is not None
                 assert len(calls) < 2 or several
                 for call in calls:

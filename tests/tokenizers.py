@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,52 @@ HERMES_TEMPLATE = (
     "{% endif %}{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 """As Hermes 2 Pro and 3 write tools: a system turn of their own, the functions alone, results as tool turns."""
+
+LLAMA_TEMPLATE = (
+    "{{ bos_token }}{% if messages[0].role == 'system' %}{% set system, messages = messages[0].content | trim, messages[1:] %}{% endif %}"
+    "{{ '<|start_header_id|>system<|end_header_id|>\n\n' + (system or '') + '<|eot_id|>' }}{% if tools %}"
+    "{% if not messages %}{{ raise_exception('no first user message') }}{% endif %}"
+    "{{ '<|start_header_id|>user<|end_header_id|>\n\nRespond in the format ' }}"
+    '{{ \'{"name": function name, "parameters": dictionary of argument name and its value}.\n\n\' }}'
+    "{% for tool in tools %}{{ (tool | tojson(indent=4)) + '\n\n' }}{% endfor %}{{ messages[0].content | trim + '<|eot_id|>' }}"
+    "{% set messages = messages[1:] %}{% endif %}{% for m in messages %}{% if 'tool_calls' in m %}"
+    "{% if m.tool_calls | length != 1 %}{{ raise_exception('This model only supports single tool-calls at once!') }}{% endif %}"
+    "{% set call = m.tool_calls[0].function %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n{\"name\": \"' + call.name + '\", ' }}"
+    "{{ '\"parameters\": ' + (call.arguments | tojson) + '}<|eot_id|>' }}{% elif m.role == 'tool' %}"
+    "{{ '<|start_header_id|>ipython<|end_header_id|>\n\n' + (m.content | tojson) + '<|eot_id|>' }}{% else %}"
+    "{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' + m.content | trim + '<|eot_id|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+"""As Llama 3.1 and 3.2 write tools: in the first user turn, one bare call a message, results as ipython turns."""
+LLAMA_CONTROL = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|python_tag|>")
+
+_MISTRAL = (
+    "{% macro check(id) %}{% if (id | default('') | length) != 9 %}{{ raise_exception('IDs should have length 9!') }}{% endif %}"
+    "{% endmacro %}{% if messages[0].role == 'system' %}{% set system, messages = messages[0].content, messages[1:] %}{% endif %}"
+    "{% set users = messages | selectattr('role', 'equalto', 'user') | list %}"
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}"
+    "{% if tools and m == users[-1] %}{{ '[AVAILABLE_TOOLS] ' + (tools | tojson) + '[/AVAILABLE_TOOLS]' }}{% endif %}"
+    "{{ '[INST] ' + (system + '\n\n' if system and loop.last else '') + m.content + '[/INST]' }}"
+    "{% elif m.tool_calls %}CALLS{{ eos_token }}{% elif m.role == 'assistant' %}{{ ' ' + m.content | trim + eos_token }}"
+    "{% elif m.role == 'tool' %}{{ check(m.tool_call_id) + '[TOOL_RESULTS] {\"content\": ' + m.content }}"
+    "{{ ', \"call_id\": \"' + m.tool_call_id + '\"}[/TOOL_RESULTS]' }}"
+    "{% else %}{{ raise_exception('Only user and assistant roles are supported') }}{% endif %}{% endfor %}"
+)
+MISTRAL_TEMPLATE = _MISTRAL.replace(
+    "CALLS",
+    "{{ '[TOOL_CALLS] [' }}{% for call in m.tool_calls %}{{ check(call.id) + (call.function | tojson)[:-1] }}"
+    "{{ ', \"id\": \"' + call.id + '\"}' + ('' if loop.last else ', ') }}{% endfor %}{{ ']' }}",
+)
+"""As Mistral v3 writes tools: before the last user turn, calls as a list, with ids of nine characters, no system role but the first."""
+MISTRAL_NAMED_TEMPLATE = _MISTRAL.replace(
+    "CALLS",
+    "{% for call in m.tool_calls %}{{ '[TOOL_CALLS]' + call.function.name + '[ARGS]' }}{{ call.function.arguments | tojson }}{% endfor %}",
+)
+"""As later Mistrals write calls: one marker a call, the name in front of the arguments."""
+MISTRAL_CONTROL = (
+    *("[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
+    *("[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[ARGS]"),
+)
 
 TEXT = """\
 The sea was calm, and the old captain looked at the small island for a long time before he said a word to anyone.
@@ -120,6 +167,13 @@ def _sentencepiece_like() -> str:
 def sentencepiece_like() -> PreTrainedTokenizerFast:
     """Like Llama 2: ▁ marks a word, unknown characters fall back to `<0x00>`…`<0xFF>`, `<s>` is prepended, ChatML."""
     return _wrap(_sentencepiece_like(), bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="</s>", chat_template=CHAT_TEMPLATE)
+
+
+def with_control_tokens(tokenizer: PreTrainedTokenizerFast, template: str, tokens: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Give a tokenizer a chat template and further special tokens."""
+    tokenizer.add_special_tokens({"additional_special_tokens": list(tokens)}, replace_extra_special_tokens=False)
+    tokenizer.chat_template = template
+    return tokenizer
 
 
 @cache

@@ -4,20 +4,84 @@ A template is code that comes with a model, and drops without a word what it doe
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from hashlib import sha256
+from itertools import combinations, count, takewhile
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from baco.call_formats import HERMES, WrittenFormat
 from baco.errors import ChatTemplateError, PromptError
-from baco.tools import Tool, with_written_calls
+from baco.tools import Tool
 
 Message = Mapping[str, Any]
+REFUSALS = (TemplateError, TypeError)
+"""What a template that cannot render messages raises; a TypeError where it joins text with something that is none."""
+ID_LENGTH = 9
+"""Of a call, in Mistral's templates."""
 
 
 def template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
     """Name a template in an error: the tokenizer's own, or a text given as `base_prompt`."""
     return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
+
+
+def adaptations(chat: Sequence[Message]) -> Iterator[list[dict[str, Any]]]:
+    """Yield messages as they are, and then with ever more of what some templates ask for: short ids, one call each, no system role."""
+    seen: list[list[dict[str, Any]]] = []
+    for size in range(len(_CHANGES) + 1):
+        for changes in combinations(_CHANGES, size):
+            changed = [dict(message) for message in chat]
+            for change in changes:
+                changed = change(changed)
+            if changed not in seen:
+                seen.append(changed)
+                yield changed
+
+
+def short_ids(chat: Sequence[Message]) -> list[dict[str, Any]]:
+    """Give calls, and their results, ids of nine letters and digits, as Mistral's templates demand; those that have such keep them."""
+    open_ids: list[str] = []
+    changed = []
+    for index, message in enumerate(chat):
+        message = dict(message)
+        if message.get("tool_calls"):
+            calls = [{**call, "id": _short(call.get("id") or f"{index}.{place}")} for place, call in enumerate(message["tool_calls"])]
+            message["tool_calls"], open_ids = calls, [call["id"] for call in calls]
+        elif message["role"] == "tool":
+            given = message.get("tool_call_id")
+            message["tool_call_id"] = _short(given) if given else (open_ids[0] if open_ids else _short(str(index)))
+            open_ids = [each for each in open_ids if each != message["tool_call_id"]]
+        changed.append(message)
+    return changed
+
+
+def _short(given: str) -> str:
+    return given if len(given) == ID_LENGTH and given.isascii() and given.isalnum() else sha256(given.encode()).hexdigest()[:ID_LENGTH]
+
+
+def one_call_each(chat: Sequence[Message]) -> list[dict[str, Any]]:
+    """Write several calls of one message as messages with one call each, and each one's result behind it, as Llama 3 demands."""
+    changed: list[dict[str, Any]] = []
+    rest = [dict(message) for message in chat]
+    while rest:
+        message = rest.pop(0)
+        calls = message.get("tool_calls") or ()
+        if len(calls) < 2:
+            changed.append(message)
+            continue
+        results = list(takewhile(lambda other: other["role"] == "tool", rest))
+        del rest[: len(results)]
+        for place, call in enumerate(calls):
+            changed.append({**message, "content": message["content"] if place == 0 else "", "tool_calls": [call]})
+            # A result without an id belongs to the first call that has none yet.
+            own = next((each for each in results if each.get("tool_call_id") in (None, call.get("id"))), None)
+            if own is not None:
+                results.remove(own)
+                changed.append(own)
+        changed += results
+    return changed
 
 
 def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
@@ -33,8 +97,15 @@ def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
     return folded
 
 
+_CHANGES = (short_ids, one_call_each, fold_messages)
+
+
 def visible(
-    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool]
+    tokenizer: PreTrainedTokenizerBase,
+    chat: Sequence[Message],
+    template: str | None,
+    tools: Sequence[Tool],
+    call_format: WrittenFormat = HERMES,
 ) -> list[dict[str, Any]]:
     """Return messages of which a template leaves out no call, those that it would leave out being written into the content.
 
@@ -66,7 +137,7 @@ def visible(
     calls = [call for message in probed_chat for call in message.get("tool_calls", ())]
     if all(call["function"]["name"] in text for call in calls):
         return [dict(message) for message in chat]
-    return [{**message, "content": with_written_calls(message), "tool_calls": None} for message in chat]
+    return [{**message, "content": call_format.with_written_calls(message), "tool_calls": None} for message in chat]
 
 
 def _renamed(item: Mapping[str, Any], names: Iterator[str]) -> dict[str, Any]:

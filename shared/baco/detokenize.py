@@ -140,13 +140,21 @@ class AnswerText:
         tokenizer: a fast tokenizer, used by both models.
         stop: texts that end the answer, whoever wrote them.
         base_stop: texts that end the answer if a token of the base model wrote at least one of their characters.
+        shown: special tokens whose text is part of the answer's.
 
     Raises:
         PairError: the tokenizer marks words in a way that is not supported.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str] = (), base_stop: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        stop: Sequence[str] = (),
+        base_stop: Sequence[str] = (),
+        shown: Sequence[str] = (),
+    ) -> None:
         self._surface = Surface.of(tokenizer)
+        self._shown = self._surface.control_pieces(shown)
         self._reader: _Reader = _ByteLevelReader() if self._surface.scheme == "byte-level" else _TextReader()
         self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]
         self._stop_texts = tuple(text for text, _ in self._stops)
@@ -163,7 +171,7 @@ class AnswerText:
         """Take the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
         entry = _Entry(token_id, from_base, logprob)
         self._queue.append(entry)
-        piece = None if self._stopped else self._surface.piece(token_id)
+        piece = None if self._stopped else self._shown.get(token_id) or self._surface.piece(token_id)
         if piece is not None:
             self._update(self._reader.read(entry, piece), entry.text)
         return self._release()

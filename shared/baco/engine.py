@@ -1,7 +1,6 @@
 """`Engine`: what a user holds. Checks and resolves requests, and hands them to the pair's scheduler."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -11,10 +10,9 @@ from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, Calibratio
 from baco.chat_template import Message
 from baco.config import SamplingParams, is_integer, require
 from baco.errors import ConfigError
-from baco.grammar_plan import vocabulary_of
 from baco.pair import ModelPair
 from baco.prompts import build_prompt
-from baco.requests import Request
+from baco.requests import Request, build_requests
 from baco.results import GenerationResult, StreamEvent
 from baco.routers import Router
 from baco.scheduler import Scheduler
@@ -69,7 +67,8 @@ class Engine:
             params: how to sample; None takes the defaults.
             router: who speaks; None takes the default router.
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
-            tools: functions that the answer may call, in OpenAI's form. The calls are text; `baco.tools.parse_tool_calls` reads them.
+            tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
+                `result.call_format.read(text)` reads them.
 
         Raises:
             PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
@@ -205,19 +204,8 @@ class Engine:
             for messages in batch
         ]
         router = self.resolve(router, base_prompt)
-        plan = None if params.grammar is None else vocabulary_of(self.pair, router.models[-1]).plan(params.grammar)
-        return [
-            Request(
-                prompt=prompt,
-                params=params,
-                router=router,
-                seed=secrets.randbits(63) if params.seed is None else params.seed,
-                max_model_len=self.max_model_len,
-                max_batch_size=self.max_batch_size,
-                plan=plan,
-            )
-            for prompt in prompts
-        ]
+        sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
+        return build_requests(self.pair, prompts, params, router, tools, **sizes)
 
     def _submit(self, requests: Sequence[Request]) -> None:
         Scheduler.of(self.pair).submit(self.pair, requests, self.max_waiting)

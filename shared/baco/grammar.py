@@ -1,18 +1,22 @@
-"""`Grammar`: which texts an answer may be. JSON that a schema describes, what a regular expression matches, or one of some texts.
+"""`Grammar`: which texts an answer may be. JSON that a schema describes, what a regular expression matches, one of some texts, or calls.
 
-Knows schemas and llguidance's form of them; knows no tokens and no models.
+Knows schemas and llguidance's form of them; knows no models, and of tokens only that a text may be one.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal, cast
 
 from llguidance import LLMatcher
 
+from baco import call_grammar
+from baco.call_formats import HERMES, WrittenFormat
 from baco.errors import ConfigError
+from baco.json_scan import JsonPosition
 from baco.schemas import closed, distinct, parts
 
 SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -27,9 +31,9 @@ class Grammar:
         ConfigError: it is no such thing, or uses what cannot be enforced.
     """
 
-    kind: Literal["json", "regex", "choices", "marked"]
+    kind: Literal["json", "regex", "choices", "calls"]
     source: str
-    """The schema as JSON, the expression, the texts as JSON, or what `marked` was given as JSON."""
+    """The schema as JSON, the expression, the texts as JSON, or what `calls` was given as JSON."""
 
     def __post_init__(self) -> None:
         problem, messages = LLMatcher.validate_grammar_with_warnings(self.compile())
@@ -45,8 +49,9 @@ class Grammar:
         """
         if not isinstance(schema, Mapping):
             raise ConfigError(f"`grammar` must be a JSON schema, a mapping, but is {schema!r}")
+        enforced = closed(schema)
         try:
-            source = json.dumps(closed(schema), ensure_ascii=False, allow_nan=False)
+            source = json.dumps(enforced, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(f"`grammar` must be a JSON schema, but is no JSON: {error}") from error
         return cls("json", source)
@@ -67,38 +72,56 @@ class Grammar:
         return cls("choices", json.dumps(list(texts), ensure_ascii=False))
 
     @classmethod
-    def marked(
-        cls, schemas: Sequence[Mapping[str, Any]], *, markers: tuple[str, str], several: bool, answer: Mapping[str, Any] | None
+    def calls(
+        cls,
+        functions: Sequence[tuple[str, Mapping[str, Any]]],
+        *,
+        several: bool,
+        answer: Mapping[str, Any] | None,
+        call_format: WrittenFormat = HERMES,
     ) -> "Grammar":
-        """JSON between two markers, on lines of their own.
+        """Calls of functions.
 
         Args:
-            schemas: one of them describes what stands between the markers.
-            markers: before and after it.
-            several: whether there may be more than one such piece.
-            answer: another schema, of JSON without markers that there may be instead.
+            functions: names, and the schemas of their arguments.
+            several: whether there may be more calls than one.
+            answer: another schema, of JSON that there may be instead.
+            call_format: how calls are written. An engine puts its pair's in the place of it.
         """
         given = {
-            "schemas": [closed(schema) for schema in schemas],
-            "markers": markers,
+            "functions": [[name, closed(schema)] for name, schema in functions],
             "several": several,
             "answer": None if answer is None else closed(answer),
+            "format": asdict(call_format),
         }
-        return cls("marked", json.dumps(given, ensure_ascii=False))
+        return cls("calls", json.dumps(given, ensure_ascii=False))
+
+    def in_format(self, call_format: WrittenFormat) -> "Grammar":
+        """The same calls, written in another form; a grammar of something else stays as it is."""
+        return _in_format(self, call_format) if self.kind == "calls" else self
 
     @property
     def is_json(self) -> bool:
         """Whether there is syntax in it, as against plain text."""
-        return self.kind in ("json", "marked")
+        return self.kind in ("json", "calls")
 
-    def compile(self) -> str:
-        """The grammar in llguidance's form."""
+    @property
+    def control(self) -> tuple[str, ...]:
+        """Texts in it that are control tokens in some vocabularies."""
+        return tuple(json.loads(self.source)["format"]["control"]) if self.kind == "calls" else ()
+
+    def beginning(self) -> JsonPosition:
+        """The place where its JSON begins."""
+        return call_grammar.beginning(json.loads(self.source)) if self.kind == "calls" else JsonPosition()
+
+    def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
+        """The grammar in llguidance's form. `token_ids`: those of the texts in `control` that are control tokens."""
         if self.kind == "json":
             return LLMatcher.grammar_from_json_schema(self.source, overrides=cast(Any, SEPARATORS))
         if self.kind == "regex":
             return LLMatcher.grammar_from_regex(self.source)
-        if self.kind == "marked":
-            return LLMatcher.grammar_from_lark(_lark(json.loads(self.source)))
+        if self.kind == "calls":
+            return LLMatcher.grammar_from_lark(call_grammar.lark(json.loads(self.source), token_ids or {}, SEPARATORS))
         options = " | ".join(json.dumps(text, ensure_ascii=False) for text in json.loads(self.source))
         return LLMatcher.grammar_from_lark(f"start: {options}")
 
@@ -112,22 +135,17 @@ class Grammar:
         if self.kind == "json":
             return _as_grammars(distinct(parts(source)))
         answers = [] if source["answer"] is None else [source["answer"]]
-        inner = _as_grammars(distinct(chain(answers, *(parts(schema) for schema in (*source["schemas"], *answers)))))
-        pieces = [json.dumps({**source, "schemas": [schema], "several": False, "answer": None}) for schema in source["schemas"]]
-        return inner + [Grammar("marked", piece) for piece in pieces]
+        schemas = [*(schema for _, schema in source["functions"]), *answers]
+        inner = _as_grammars(distinct(chain(answers, *(parts(schema) for schema in schemas))))
+        # A further call is as long as one, with what stands between them.
+        given = WrittenFormat(**{**source["format"], "control": self.control})
+        alone = {"several": False, "answer": None, "format": asdict(replace(given, opening=given.opening + given.between))}
+        return inner + [Grammar("calls", json.dumps({**alone, "functions": [function]})) for function in source["functions"]]
 
 
-def _lark(source: Mapping[str, Any]) -> str:
-    """What `Grammar.marked` was given, in llguidance's own notation."""
-    before, after = (json.dumps(text, ensure_ascii=False) for text in (f"{source['markers'][0]}\n", f"\n{source['markers'][1]}"))
-    schemas = {f"schema{index}": schema for index, schema in enumerate(source["schemas"])}
-    lines = [
-        ('start: one ("\\n" one)*' if source["several"] else "start: one") + ("" if source["answer"] is None else " | answer"),
-        f"one: {before} ({' | '.join(schemas)}) {after}",
-    ]
-    for name, schema in (schemas | ({} if source["answer"] is None else {"answer": source["answer"]})).items():
-        lines.append(f"{name}: %json {json.dumps({**schema, 'x-guidance': SEPARATORS}, ensure_ascii=False)}")
-    return "\n".join(lines)
+@lru_cache(maxsize=256)
+def _in_format(grammar: Grammar, call_format: WrittenFormat) -> Grammar:
+    return Grammar("calls", json.dumps({**json.loads(grammar.source), "format": asdict(call_format)}, ensure_ascii=False))
 
 
 def _as_grammars(schemas: Sequence[str]) -> list[Grammar]:

@@ -4,7 +4,7 @@ Knows tokenizers and grammars; knows no answers.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -37,6 +37,12 @@ class GrammarPlan:
     """Tokens of a short answer."""
     step: int
     """Most tokens to which one freely chosen token can oblige an answer."""
+    control: Mapping[int, bytes]
+    """Control tokens that the grammar writes, and their texts."""
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """What a token adds to a text of this grammar."""
+        return self.control.get(token_id, self.vocabulary.bytes[token_id])
 
 
 class GrammarVocabulary:
@@ -51,6 +57,8 @@ class GrammarVocabulary:
             raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
         self.bytes = [self._bytes(token_id) for token_id in range(vocab_size)]
         """What each token adds to a text; nothing for special ones."""
+        added = tokenizer.added_tokens_decoder.items()
+        self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
         self.preferences = Preferences(self.bytes)
         self.closing = torch.tensor([QUOTE in token for token in self.bytes])
         """bool [V]: tokens with a quotation mark, which may end a string."""
@@ -91,11 +99,16 @@ class GrammarVocabulary:
                 else "for some of it, no text was found that these tokens can write"
             )
             raise ConfigError(f"`grammar` cannot be enforced: {reason}")
-        return GrammarPlan(grammar, self, matcher, shortest, SLACK + max((length or 0 for length in lengths), default=0))
+        step = SLACK + max((length or 0 for length in lengths), default=0)
+        control = {index: text.encode() for text, index in self._control_ids(grammar).items()}
+        return GrammarPlan(grammar, self, matcher, shortest, step, control)
+
+    def _control_ids(self, grammar: Grammar) -> dict[str, int]:
+        return {text: self._special[text] for text in grammar.control if text in self._special}
 
     def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
         """A matcher at its beginning, and how long a short answer is."""
-        matcher = LLMatcher(self._tokenizer, grammar.compile(), log_level=0)
+        matcher = LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
         position = JsonPosition() if grammar.is_json else None
         way = None if matcher.is_error() else way_to_end(matcher, self.preferences, position)
         return matcher, None if way is None else len(way)

@@ -16,7 +16,6 @@ from torch import Tensor
 from baco.closing import unpack, way_to_end
 from baco.errors import GrammarError
 from baco.grammar_plan import GrammarPlan
-from baco.json_scan import JsonPosition
 from baco.prefix_cache import common_length
 
 
@@ -40,7 +39,7 @@ class Guide:
         self.max_tokens = max_tokens
         self._matcher = plan.matcher.deep_copy()
         self._held: list[int] = []
-        self._positions = [JsonPosition()]
+        self._positions = [plan.grammar.beginning()]
         self._bounds = [plan.shortest]
         """Behind each prefix, a number of tokens that is enough to end."""
         self._begun, self._whole = 0, list[int]()
@@ -100,6 +99,6 @@ class Guide:
             raise GrammarError(self._matcher.get_error().splitlines()[0])
         self._held += taken
         for token_id in taken:
-            self._positions.append(self._positions[-1].after(self.vocabulary.bytes[token_id]))
+            self._positions.append(self._positions[-1].after(self.plan.bytes_of(token_id)))
             self._bounds.append(self._bounds[-1] + self.plan.step)
         return len(taken) == len(rest)

@@ -18,17 +18,21 @@ class JsonPosition(NamedTuple):
     in_string: bool = False
     escaped: bool = False
     """Whether the last byte was a backslash that begins an escape."""
-    marked: bool = False
-    """Whether the text has a marker ("<tool_call>") outside of strings."""
+    marker: bytes = b""
+    """How a text begins in which only the strings inside of so many containers are values; nothing: however it begins."""
+    depth: int = 0
+    """So many containers."""
+    head: bytes = b""
+    """What the text begins with, as far as the marker goes."""
 
     @property
     def in_value(self) -> bool:
-        """Whether the text ends inside of a string that is a value; in a marked object, in one of a field's own fields."""
-        return self.in_string and not self.before_name and (not self.marked or len(self.containers) > 1)
+        """Whether the text ends inside of a string that is a value."""
+        return self.in_string and not self.before_name and (self.head != self.marker or len(self.containers) >= self.depth)
 
     def after(self, more: bytes) -> "JsonPosition":
         """The position behind more bytes."""
-        containers, before_name, in_string, escaped, marked = self
+        containers, before_name, in_string, escaped, marker, depth, head = self
         for byte in more:
             if in_string:
                 if escaped:
@@ -48,6 +52,6 @@ class JsonPosition(NamedTuple):
                 before_name = False
             elif byte == ord(","):
                 before_name = containers.endswith(b"{")
-            elif byte == ord("<"):
-                marked = True
-        return JsonPosition(containers, before_name, in_string, escaped, marked)
+        if len(head) < len(marker):
+            head = (head + more)[: len(marker)]
+        return JsonPosition(containers, before_name, in_string, escaped, marker, depth, head)

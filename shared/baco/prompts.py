@@ -11,8 +11,8 @@ The aligned model reads its chat template. The base model reads a plain transcri
     Assistant:
     <the answer starts here>
 
-Tools stand under "Tools:" behind the system text, one a line as JSON, and calls of them as `baco.tools` writes them. Control tokens in the
-text of messages and tools are encoded as ordinary text in both.
+Tools stand under "Tools:" behind the system text, one a line as JSON, and calls of them as the aligned model writes them. Control tokens in
+the text of messages, tools and calls are encoded as ordinary text in both.
 """
 
 import json
@@ -21,16 +21,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2 import TemplateSyntaxError
 from transformers import PreTrainedTokenizerBase
 
-from baco.chat_template import Message, check_keys, fold_messages, template_name, visible
+from baco.call_detection import call_format_of
+from baco.call_formats import HERMES, WrittenFormat
+from baco.chat_template import REFUSALS, Message, adaptations, check_keys, template_name, visible
 from baco.config import require
-from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, nearest
+from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, check_characters, nearest
 from baco.loading import embedding_rows
 from baco.pair import ModelPair
 from baco.results import Model
-from baco.tools import Tool, check_calls, check_tools, with_written_calls
+from baco.tools import Tool, check_calls, check_tools
 
 ROLES = ("system", "user", "assistant", "tool")
 TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -38,8 +40,6 @@ TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_
 """Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
 them where there is one, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
-REFUSALS = (TemplateError, TypeError)
-"""What a template that cannot render messages raises; a TypeError where it joins text with something that is none."""
 
 # A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
 _encoding = threading.Lock()
@@ -119,6 +119,9 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
         _check_calls_of(index, message)
         if not isinstance(message.get("content"), str):
             raise PromptError(f"message {index} ({message['role']}) must have a text as its content, but has {message.get('content')!r}")
+        texts = [text for text in message.values() if isinstance(text, str)]
+        for text in (*texts, json.dumps(message.get("tool_calls"), ensure_ascii=False, default=repr)):
+            check_characters(f"message {index} ({message['role']})", text, PromptError)
     if not any(message["content"].strip() or "tool_calls" in message for message in chat):
         raise PromptError("the prompt is empty; give at least one message with text")
     return chat
@@ -137,12 +140,17 @@ def _check_calls_of(index: int, message: dict[str, Any]) -> None:
 
 
 def encode_chat(
-    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None = None, tools: Sequence[Tool] = ()
+    tokenizer: PreTrainedTokenizerBase,
+    chat: Sequence[Message],
+    template: str | None = None,
+    tools: Sequence[Tool] = (),
+    call_format: WrittenFormat = HERMES,
 ) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
-    A template that refuses the messages as they are (no system role, a late system message, roles that must alternate) gets them with
-    system texts folded into the user's, and neighbours of one role merged. One that leaves out calls gets them as text.
+    A template that refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
+    lengths, one call a message) gets them in a form that it takes, as little changed as can be: see `adaptations`. One that leaves out
+    calls gets them as text, in `call_format`.
 
     Raises:
         ChatTemplateError: there is no template, it refuses these too, or it leaves out the tools.
@@ -152,23 +160,24 @@ def encode_chat(
             f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; is this the aligned (instruct) model, and not its base? "
             "If so, set pair.tokenizer.chat_template"
         )
-    try:
-        return _apply_template(tokenizer, chat, template, tools)
-    except TemplateSyntaxError as error:
-        raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
-    except REFUSALS as refusal:
-        folded = fold_messages(chat)
+    refusal: Exception | None = None
+    for messages in adaptations(chat):
         try:
-            return _apply_template(tokenizer, folded, template, tools)
-        except REFUSALS:
-            raise ChatTemplateError(f"{template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
+            return _apply_template(tokenizer, messages, template, tools, call_format)
+        except TemplateSyntaxError as error:
+            raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
+        except REFUSALS as error:
+            refusal = refusal or error
+    raise ChatTemplateError(f"{template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
 
 
-def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool]) -> list[int]:
+def _apply_template(
+    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], call_format: WrittenFormat
+) -> list[int]:
     messages: Any = list(chat)
     if tools or any("tool_calls" in message for message in chat):
         check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat]])
-        messages = visible(tokenizer, chat, template, tools)
+        messages = visible(tokenizer, chat, template, tools, call_format)
     with _encoding:
         ids: Any = tokenizer.apply_chat_template(
             messages,
@@ -185,20 +194,25 @@ def _apply_template(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message],
 
 
 def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str) -> list[int]:
-    if base_prompt == "transcript":
-        return encode_text(pair.base_tokenizer, transcript(chat, tools))
     if base_prompt != "template":
-        return encode_chat(pair.base_tokenizer, chat, base_prompt, tools)
+        calls = any("tool_calls" in message for message in chat)
+        # In a form that is not known, calls cannot be written.
+        call_format = (call_format_of(pair.tokenizer) if calls else None) or HERMES
+        if base_prompt == "transcript":
+            return encode_text(pair.base_tokenizer, transcript(chat, tools, call_format))
+        return encode_chat(pair.base_tokenizer, chat, base_prompt, tools, call_format)
     ids = encode_chat(pair.tokenizer, chat, tools=tools)
     unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})
     require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
     return ids
 
 
-def transcript(chat: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: WrittenFormat = HERMES) -> str:
     """Write messages, and tools behind the opening system text, as a plain transcript that ends where the assistant's turn begins."""
     turns = [
-        f"{message['content']}\n\n" if message["role"] == "system" else f"{TURN_NAMES[message['role']]}:\n{with_written_calls(message)}\n\n"
+        f"{message['content']}\n\n"
+        if message["role"] == "system"
+        else f"{TURN_NAMES[message['role']]}:\n{call_format.with_written_calls(message)}\n\n"
         for message in chat
     ]
     if tools:

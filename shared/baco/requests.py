@@ -3,15 +3,19 @@
 Knows requests, rows and texts; knows nothing of models, passes or queues.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
+from baco.call_detection import call_format_of, reading_format
+from baco.call_formats import CallFormat
 from baco.config import SamplingParams
 from baco.detokenize import AnswerText
 from baco.errors import ConfigError
-from baco.grammar_plan import GrammarPlan
+from baco.grammar_plan import GrammarPlan, vocabulary_of
 from baco.guide import Guide
 from baco.pair import ModelPair
 from baco.prompts import Prompt
@@ -19,6 +23,7 @@ from baco.results import Candidate, FinishReason, GenerationResult, Passes, Stre
 from baco.routers import Router
 from baco.sequence import FinalToken, IdLogprobs, Mode, Sequence
 from baco.surface import Surface
+from baco.tools import Tool, check_tools
 from baco.views import PassCount, Row
 
 
@@ -35,6 +40,8 @@ class Request:
     """Rows of any requests that may run beside each of this request's."""
     plan: GrammarPlan | None = None
     """Its answers' grammar, if they have one."""
+    call_format: CallFormat | None = None
+    """How its answers write calls, if they may."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""
     done: "Future[GenerationResult]" = field(default_factory=Future)
@@ -98,7 +105,51 @@ class Request:
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
+            call_format=self.call_format,
         )
+
+
+def build_requests(
+    pair: ModelPair,
+    prompts: Collection[Prompt],
+    params: SamplingParams,
+    router: Router,
+    tools: Collection[Tool] | None,
+    *,
+    max_model_len: int,
+    max_batch_size: int,
+) -> list[Request]:
+    """Make the requests of prompts, with their grammar and their calls in the pair's form.
+
+    Raises:
+        ConfigError: the grammar cannot be enforced, or asks for calls in a form that is not known.
+        ChatTemplateError: the pair writes calls in a form that cannot be read.
+    """
+    grammar, calls = params.grammar, bool(tools)
+    if grammar is not None and grammar.kind == "calls":
+        known = call_format_of(pair.tokenizer)
+        if known is None:
+            raise ConfigError(
+                "a call cannot be forced with this pair: its chat template writes calls in a form that is neither Hermes', Llama 3's nor "
+                "Mistral's; leave the choice to the models, or choose another pair"
+            )
+        grammar, calls = grammar.in_format(known), True
+    plan = None if grammar is None else vocabulary_of(pair, router.models[-1]).plan(grammar)
+
+    shown = check_tools(tools)
+    return [
+        Request(
+            prompt=prompt,
+            params=params,
+            router=router,
+            seed=secrets.randbits(63) if params.seed is None else params.seed,
+            max_model_len=max_model_len,
+            max_batch_size=max_batch_size,
+            plan=plan,
+            call_format=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+        )
+        for prompt in prompts
+    ]
 
 
 class Answer:
@@ -107,7 +158,8 @@ class Answer:
     def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
-        self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop)
+        shown = () if request.call_format is None else request.call_format.control
+        self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
         self._surface = Surface.of(pair.tokenizer)
         prompts = request.prompt.token_ids
@@ -159,7 +211,7 @@ class Answer:
         request = self.request
         if request.on_event is None and reason is None:
             return
-        event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason)
+        event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason, call_format=request.call_format)
         complete = reason is not None and len(request.candidates) == request.params.n
         result = request.result() if complete else None
         if request.on_event is not None:

@@ -1,9 +1,11 @@
-"""What comes back: candidates, stream events and counts. Data only; lies under everything but `errors`."""
+"""What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
+
+from baco.call_formats import CallFormat
 
 FinishReason = Literal["stop", "length", "cancelled"]
 Model = Literal["base", "aligned"]
@@ -83,7 +85,7 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """The answer, without its stop text and without special tokens."""
+        """The answer, without its stop text and without special tokens, but for those around calls where there are tools."""
         return "".join(token.text for token in self.tokens)
 
     @property
@@ -128,6 +130,8 @@ class GenerationResult:
     router: str
     threshold: float | None
     """The router's threshold in force, also where it came from `diversity`."""
+    call_format: CallFormat | None = None
+    """How answers write calls, where they may: `result.call_format.read(text)` parts one into content and calls."""
 
     @property
     def text(self) -> str:
@@ -146,6 +150,8 @@ class StreamEvent:
     """Set on the candidate's last event."""
     result: GenerationResult | None = None
     """Set on the request's last event."""
+    call_format: CallFormat | None = None
+    """How the answer writes calls, where it may; `call_format.reader()` reads them as they come."""
 
     @property
     def text(self) -> str:

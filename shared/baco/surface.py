@@ -5,7 +5,7 @@ what goes on inside a word by ##. A token is decoded behind the letter "a", so i
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -45,7 +45,9 @@ class Surface:
             raise PairError(f"{type(tokenizer).__name__} is not a fast tokenizer (tokenizer.json); convert it, or choose another pair")
         steps = list(_steps(backend))
         self.scheme: Scheme = _scheme(steps)
-        self.skipped = frozenset(index for index, token in backend.get_added_tokens_decoder().items() if token.special)
+        self.control = {token.content: index for index, token in backend.get_added_tokens_decoder().items() if token.special}
+        """Ids of special tokens, by their texts."""
+        self.skipped = frozenset(self.control.values())
         """Ids that `tokenizer.decode(…, skip_special_tokens=True)` leaves out."""
         self._backend = backend
         self._has_byte_tokens = any(step["type"] == "ByteFallback" for step in steps)
@@ -70,6 +72,11 @@ class Surface:
         except KeyError:
             piece = self._pieces[token_id] = self._make_piece(token_id)
             return piece
+
+    def control_pieces(self, texts: Iterable[str]) -> dict[int, Piece]:
+        """What the special tokens among some texts add to an answer that shows them."""
+        raw = self.scheme == "byte-level"
+        return {self.control[text]: Piece(text, text, text.encode() if raw else None) for text in texts if text in self.control}
 
     def _make_piece(self, token_id: int) -> Piece | None:
         token = self._backend.id_to_token(token_id)

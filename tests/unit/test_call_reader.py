@@ -1,0 +1,103 @@
+"""What all readers of calls have in common: pieces make no difference, white space, new lines, and how much is held back."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.call_reader import Calls, ToolCall
+
+FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
+PARTS = {
+    "hermes": ["<tool_call>", "</tool_call>", '{"name": "a", "arguments": {}}'],
+    "llama3": [
+        "<|python_tag|>",
+        '{"name": "a", "parameters": {}}',
+        '{"name": "a"',
+        ', "parameters"',
+        ": {}}",
+        '{"type": "function", ',
+        ";",
+        "\\",
+    ],
+    "mistral": ["[TOOL_CALLS]", "[TOOL_CALLS] [", "]", ", ", '{"name": "a", "arguments": {}}', "{", "}"],
+    "mistral-named": ["[TOOL_CALLS]", "a", "[ARGS]", "[CALL_ID]", "{}", '{"x": "[TOOL_CALLS]"}', "{", "["],
+}
+COMMON = ['"', "\n", " ", "<", "[", "x"]
+PIECES = st.sampled_from(FORMATS).flatmap(
+    lambda form: st.tuples(st.just(form), st.lists(st.sampled_from(PARTS[form.name] + COMMON), max_size=12))
+)
+
+
+def read(form: WrittenFormat, pieces: list[str]) -> tuple[str, Calls]:
+    reader, content, calls = form.reader(), "", Calls()
+    for piece in pieces:
+        more, found = reader.push(piece)
+        content, calls = content + more, calls + found
+    more, found = reader.finish()
+    return content + more, calls + found
+
+
+@given(PIECES, st.data())
+def test_how_an_answer_is_cut_into_pieces_makes_no_difference(given_text: tuple[WrittenFormat, list[str]], data: st.DataObject) -> None:
+    form, parts = given_text
+    text = "".join(parts)
+    pieces, rest = [], text
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert read(form, pieces) == read(form, list(text)) == form.read(text)
+
+
+@given(PIECES)
+def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[WrittenFormat, list[str]]) -> None:
+    form, parts = given_text
+    text = "".join(parts)
+    content, calls = form.read(text)
+    if not any(control in text for control in form.control):
+        assert calls or content == text
+        assert form is LLAMA3 or not calls
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: WrittenFormat) -> None:
+    whole = form.write([("a", {"x": "}]"}), ("b", {})])
+    seen: list[Any] = []
+    reader = form.reader()
+    for end in range(len(whole)):
+        _, calls = reader.push(whole[end])
+        seen += [(call, end) for call in calls]
+    assert [call for call, _ in seen] == [ToolCall(name="a", arguments={"x": "}]"}), ToolCall(name="b", arguments={})]
+    assert seen[0][1] < whole.rindex("b"), "the first one, while the second is being written"
+    assert reader.finish() == ("", [])
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_white_space_beside_calls_is_dropped_and_content_behind_one_begins_a_line(form: WrittenFormat) -> None:
+    written = form.write([("a", {})])
+    call = ToolCall(name="a", arguments={})
+    assert form.read(f" \n{written} \n") == ("", [call])
+    assert form.read(f"{written} And more. ") == ("And more. ", [call])
+    if form is not LLAMA3:
+        assert form.read(f"Well. {written}\n\nAnd more.") == ("Well.\nAnd more.", [call])
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_text_without_a_call_is_left_as_it_is(form: WrittenFormat) -> None:
+    for text in (
+        "",
+        " \n",
+        "a < b",
+        "x <tool_",
+        "</tool_call> \n",
+        "[TOOL",
+        '{"name": "Anna", "age": 3}',
+        '{"na',
+        "<|pyth",
+        '{"name": "a\\',
+        "[1]",
+    ):
+        assert form.read(text) == (text, [])
