@@ -40,14 +40,18 @@ def check_pair(settings: Mapping[str, Any]) -> PairConfig:
     return replace(config, **{name: settings[name] for name in PAIR_SETTINGS if name not in PAIR_SOURCES})
 
 
-def load_pair(settings: Mapping[str, Any]) -> ModelPair:
+def load_pair(settings: Mapping[str, Any], token: str | None = None) -> ModelPair:
     """Load what the `PAIR_SETTINGS` among flat settings name, or return it if this process holds it already.
+
+    Args:
+        settings: the pair's.
+        token: what the hub is shown for gated models.
 
     Raises:
         PairError, ConfigError, MissingExtraError: as `ModelPair.from_pretrained` does.
     """
     named = {name: settings[name] for name in PAIR_SETTINGS if name != "model"}
-    return ModelPair.from_pretrained(settings["model"], **named)
+    return ModelPair.from_pretrained(settings["model"], **named, token=token)
 
 
 def build_call(settings: Mapping[str, Any]) -> CallSettings:

@@ -5,7 +5,7 @@ Knows nothing of tensors, models or text. A bad value raises `ConfigError` with 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any, Literal, TypeVar, get_args
 
@@ -71,6 +71,8 @@ class PairConfig:
     """Bits in which the weights of linear layers are kept: None (as `dtype` says), "int8" or "int4"."""
     compile: bool = False
     """Whether decoding passes are compiled with `torch.compile`."""
+    token: str | None = field(default=None, compare=False, repr=False)
+    """What the hub is shown for gated models; it makes no other pair, and is never printed."""
 
     def __post_init__(self) -> None:
         if self.aligned is not None and self.aligned_adapter is not None:
@@ -84,6 +86,8 @@ class PairConfig:
         quantized = self.quantization is None or self.quantization in get_args(Quantization)
         require(quantized, "quantization", "None, 'int8' or 'int4'", self.quantization)
         require(isinstance(self.compile, bool), "compile", "True or False", self.compile)
+        # Not shown in the message, as a secret.
+        require(self.token is None or isinstance(self.token, str), "token", "None or a text", type(self.token).__name__)
 
 
 @strict_keywords

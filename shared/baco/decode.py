@@ -71,6 +71,7 @@ class Decoder:
                 row.sequence.seen[which] = held
             elif source is not None:
                 slot.sources[which] = (source, longest)
+            row.passes.reused.setdefault(which, max(held, 0 if source is None else longest))
         self.slots.append(slot)
         self._reader = None
 

@@ -15,7 +15,7 @@ from llguidance import LLMatcher
 
 from baco import call_grammar
 from baco.call_formats import HERMES, WrittenFormat
-from baco.errors import ConfigError
+from baco.errors import ConfigError, check_characters
 from baco.json_scan import JsonPosition
 from baco.schemas import closed, distinct, parts
 
@@ -36,9 +36,15 @@ class Grammar:
     """The schema as JSON, the expression, the texts as JSON, or what `calls` was given as JSON."""
 
     def __post_init__(self) -> None:
-        problem, messages = LLMatcher.validate_grammar_with_warnings(self.compile())
+        check_characters("`grammar`", self.source, ConfigError)
+        try:
+            problem, messages = LLMatcher.validate_grammar_with_warnings(self.compile())
+        except ValueError as refusal:  # llguidance reads schemas of limited depth
+            raise ConfigError(f"`grammar` cannot be enforced: {refusal}") from refusal
         if problem:
-            raise ConfigError(f"`grammar` cannot be enforced: {messages[0].splitlines()[0]}")
+            # A regular expression is shown above what is wrong with it.
+            lines = messages[0].splitlines()
+            raise ConfigError(f"`grammar` cannot be enforced: {lines[0] if len(lines) == 1 else f'{lines[0]} {lines[-1]}'}")
 
     @classmethod
     def json_schema(cls, schema: Mapping[str, Any]) -> "Grammar":

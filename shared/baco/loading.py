@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, Pair
 SMALL_HIDDEN_SIZE = 512
 MODEL_FILE = "config.json"
 """What a model folder cannot do without."""
+
+_token: ContextVar[str | None] = ContextVar("baco_hub_token", default=None)
 
 
 def resolve_device(device: str) -> torch.device:
@@ -73,11 +76,26 @@ def locate(source: str, needed: str = MODEL_FILE) -> tuple[str, bool]:
     return source, False
 
 
+@contextmanager
+def hub_token(token: str | None) -> Iterator[None]:
+    """Show the hub this token inside the block; None shows what `hf auth login` or HF_TOKEN left."""
+    reset = _token.set(token)
+    try:
+        yield
+    finally:
+        _token.reset(reset)
+
+
+def hub_options(local: bool) -> dict[str, Any]:
+    """How transformers and peft may look for files: where `local`, never at the hub."""
+    return {"local_files_only": local, "token": _token.get()}
+
+
 def load_config(source: str) -> Any:
     """Read a model's configuration, before any weight is read."""
     name, local = locate(source)
     with explained(source):
-        return AutoConfig.from_pretrained(name, local_files_only=local)
+        return AutoConfig.from_pretrained(name, **hub_options(local))
 
 
 def context_window(config: Any) -> int:
@@ -107,7 +125,7 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
     else:
         placed = {}
     with explained(source), _quiet():
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local, **placed)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **hub_options(local), **placed)
     if not placed:
         model.to(device)  # type: ignore[arg-type]
     model.eval().requires_grad_(False)
@@ -129,9 +147,11 @@ def load_tokenizer(source: str, needed: str = MODEL_FILE) -> PreTrainedTokenizer
     """
     name, local = locate(source, needed)
     with explained(source):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, local_files_only=local)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, **hub_options(local))
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise PairError(f"the tokenizer of {source!r} has no tokenizer.json; convert it once with AutoTokenizer and save_pretrained")
+    # It would warn of texts that are longer than the window, which we may only want to count, and refuse with an error of our own.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
 
 
@@ -157,8 +177,8 @@ def explained(source: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise ModelNotFoundError(
-            f"cannot load {source!r}: {error}\n(a hub model needs network access once, and `hf auth login` if it is gated; a folder needs "
-            "config.json, model.safetensors and tokenizer.json)"
+            f"cannot load {source!r}: {error}\n(a hub model needs network access once, and a token or `hf auth login` if it is gated; a "
+            "folder needs config.json, model.safetensors and tokenizer.json)"
         ) from error
 
 

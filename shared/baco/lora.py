@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.hub import cached_file
 
 from baco.errors import MissingExtraError, PairError
-from baco.loading import explained, load_tokenizer, locate
+from baco.loading import explained, hub_options, load_tokenizer, locate
 from baco.memory import copy_structure
 
 ADAPTER_FILE = "adapter_config.json"
@@ -56,7 +56,7 @@ def check_adapter(source: str) -> Any:
         raise MissingExtraError("peft", "adapters") from error
     name, local = locate(source, ADAPTER_FILE)
     with explained(source):
-        config = PeftConfig.from_pretrained(name, local_files_only=local)
+        config = PeftConfig.from_pretrained(name, **hub_options(local))
     if type(config) is not LoraConfig:
         kind = getattr(config.peft_type, "value", config.peft_type)
         raise PairError(f"the adapter {source!r} is of type {kind}, but `aligned_adapter` takes LoRA only; {MERGE}")
@@ -80,7 +80,7 @@ def load_adapted_tokenizer(base: str, adapter: str) -> PreTrainedTokenizerBase:
     """The tokenizer beside the adapter where there is one, with its chat template, else the base's."""
     name, local = locate(adapter, ADAPTER_FILE)
     with explained(adapter):
-        beside = cached_file(name, "tokenizer.json", local_files_only=local, _raise_exceptions_for_missing_entries=False)
+        beside = cached_file(name, "tokenizer.json", **hub_options(local), _raise_exceptions_for_missing_entries=False)
     return load_tokenizer(base) if beside is None else load_tokenizer(adapter, ADAPTER_FILE)
 
 
@@ -132,7 +132,7 @@ def _weights(base: PreTrainedModel, source: str, modules_to_save: Collection[str
 
     name, local = locate(source, ADAPTER_FILE)
     with explained(source):
-        stored: dict[str, Tensor] = load_peft_weights(name, device="cpu", local_files_only=local)
+        stored: dict[str, Tensor] = load_peft_weights(name, device="cpu", **hub_options(local))
     originals = dict(base.named_parameters(remove_duplicate=False))
     own = {}
     for key, weight in stored.items():

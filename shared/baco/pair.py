@@ -7,15 +7,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from baco.config import PairConfig, Quantization, require
+from baco.config import PairConfig, require
 from baco.errors import ConfigError
 from baco.lexicon import Lexicon
-from baco.loading import context_window, load_config, load_model, load_tokenizer, logit_columns, resolve_device, resolve_dtype
+from baco.loading import context_window, hub_token, load_config, load_model, load_tokenizer, logit_columns, resolve_device, resolve_dtype
 from baco.lora import check_adapter, load_adapted, load_adapted_tokenizer
 from baco.memory import share_equal_tensors, tensor_bytes, to_inference_form
 from baco.results import Model
@@ -55,6 +55,7 @@ class ModelPair:
         dtype: str = "auto",
         quantization: str | None = None,
         compile: bool = False,
+        token: str | None = None,
     ) -> "ModelPair":
         """Load a pair, or return it if this process holds it already.
 
@@ -72,6 +73,7 @@ class ModelPair:
             compile: compile decoding passes with `torch.compile`, which needs a C++ compiler. The first answers wait for it: half a minute
                 or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves the starting
                 of small operations: that is much for small models, little where reading weights takes most of the time.
+            token: what the hub is shown for gated models; None shows what `hf auth login` or HF_TOKEN left.
 
         Raises:
             ConfigError: arguments that contradict each other or are out of range.
@@ -81,11 +83,13 @@ class ModelPair:
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
         name, config = resolve(pair, base, aligned, aligned_adapter)
-        config = replace(config, device=device, dtype=dtype, quantization=cast(Quantization | None, quantization), compile=compile)
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile}
+        config = replace(config, **how, token=token)
         config = replace(config, device=str(resolve_device(config.device)))
         with _registry_lock:
             if config not in _registry:
-                _registry[config] = cls._load(name, config)
+                with hub_token(token):
+                    _registry[config] = cls._load(name, config)
             return _registry[config]
 
     @classmethod

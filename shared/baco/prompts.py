@@ -95,6 +95,7 @@ def build_prompt(
 def check_base_prompt(base_prompt: str) -> None:
     """Raise `ConfigError` unless `base_prompt` is a known form or a Jinja template."""
     require(isinstance(base_prompt, str), "base_prompt", "a text", base_prompt)
+    check_characters("`base_prompt`", base_prompt, ConfigError)
     if base_prompt not in BASE_PROMPTS and "{{" not in base_prompt and "{%" not in base_prompt:
         hint = nearest(base_prompt, BASE_PROMPTS)
         forms = "'transcript', 'template' or a Jinja template with {{ messages }}"
@@ -223,6 +224,7 @@ def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format:
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode plain text, with the tokenizer's own opening token and without a closing one."""
+    check_characters("the text", text, PromptError)
     with _encoding:
         ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
     special = set(tokenizer.all_special_ids)

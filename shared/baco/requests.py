@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from baco.call_detection import call_format_of, reading_format
 from baco.call_formats import CallFormat
+from baco.chat_template import thought_format
 from baco.config import SamplingParams
 from baco.detokenize import AnswerText
 from baco.errors import ConfigError
@@ -19,10 +20,11 @@ from baco.grammar_plan import GrammarPlan, vocabulary_of
 from baco.guide import Guide
 from baco.pair import ModelPair
 from baco.prompts import Prompt
-from baco.results import Candidate, FinishReason, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
+from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routers import Router
 from baco.sequence import FinalToken, IdLogprobs, Mode, Sequence
 from baco.surface import Surface
+from baco.thoughts import ThoughtFormat
 from baco.tools import Tool, check_tools
 from baco.views import PassCount, Row
 
@@ -42,6 +44,8 @@ class Request:
     """Its answers' grammar, if they have one."""
     call_format: CallFormat | None = None
     """How its answers write calls, if they may."""
+    thought_format: ThoughtFormat | None = None
+    """How its answers begin with a thought, if they may."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""
     done: "Future[GenerationResult]" = field(default_factory=Future)
@@ -92,20 +96,23 @@ class Request:
         candidates = tuple(self.candidates[index] for index in range(self.params.n))
         owners = [from_base for candidate in candidates for from_base in candidate.from_base]
         ids = self.prompt.token_ids
+        counted: Model = "aligned" if "aligned" in ids else "base"
         return GenerationResult(
             candidates=candidates,
             prompt_token_ids=ids,
             usage=Usage(
-                prompt_tokens=len(ids["aligned"] if "aligned" in ids else ids["base"]),
+                prompt_tokens=len(ids[counted]),
                 completion_tokens=len(owners),
                 base_tokens=sum(owners),
                 aligned_tokens=len(owners) - sum(owners),
+                cached_tokens=self.passes.reused.get(counted, 0),
             ),
             passes=Passes(base=self.passes.base, aligned=self.passes.aligned, proposed=self.proposed, accepted=self.accepted),
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
             call_format=self.call_format,
+            thought_format=self.thought_format,
         )
 
 
@@ -147,6 +154,8 @@ def build_requests(
             max_batch_size=max_batch_size,
             plan=plan,
             call_format=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+            # What is held to a grammar begins with what it describes.
+            thought_format=None if plan is not None else thought_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
         )
         for prompt in prompts
     ]
@@ -211,7 +220,13 @@ class Answer:
         request = self.request
         if request.on_event is None and reason is None:
             return
-        event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason, call_format=request.call_format)
+        event = StreamEvent(
+            index=self.sample_index,
+            tokens=tuple(tokens),
+            finish_reason=reason,
+            call_format=request.call_format,
+            thought_format=request.thought_format,
+        )
         complete = reason is not None and len(request.candidates) == request.params.n
         result = request.result() if complete else None
         if request.on_event is not None:

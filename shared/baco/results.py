@@ -1,11 +1,12 @@
 """What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
 from baco.call_formats import CallFormat
+from baco.thoughts import ThoughtFormat
 
 FinishReason = Literal["stop", "length", "cancelled"]
 Model = Literal["base", "aligned"]
@@ -56,6 +57,8 @@ class Usage:
     completion_tokens: int
     base_tokens: int
     aligned_tokens: int
+    cached_tokens: int = field(default=0, compare=False)
+    """Of the prompt's tokens: those that this model had read before. It depends on what else was asked, so it counts for no comparison."""
 
     @property
     def total_tokens(self) -> int:
@@ -82,6 +85,8 @@ class Candidate:
     index: int
     tokens: tuple[Token, ...]
     finish_reason: FinishReason
+    score: float | None = None
+    """Mean log-probability of its tokens under the aligned model, in nats; None until `baco.scoring` fills it in."""
 
     @property
     def text(self) -> str:
@@ -132,6 +137,8 @@ class GenerationResult:
     """The router's threshold in force, also where it came from `diversity`."""
     call_format: CallFormat | None = None
     """How answers write calls, where they may: `result.call_format.read(text)` parts one into content and calls."""
+    thought_format: ThoughtFormat | None = None
+    """How answers begin with a thought, where they may: `result.thought_format.read(text)` parts one into the thought and the rest."""
 
     @property
     def text(self) -> str:
@@ -152,6 +159,8 @@ class StreamEvent:
     """Set on the request's last event."""
     call_format: CallFormat | None = None
     """How the answer writes calls, where it may; `call_format.reader()` reads them as they come."""
+    thought_format: ThoughtFormat | None = None
+    """How the answer begins with a thought, where it may; `thought_format.reader()` reads it as it comes."""
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from baco.config import require
-from baco.errors import ConfigError, PromptError
+from baco.errors import ConfigError, PromptError, check_characters
 from baco.grammar import Grammar
 
 Tool = Mapping[str, Any]
@@ -32,9 +32,12 @@ def check_tools(tools: Sequence[Tool] | None) -> list[dict[str, Any]]:
     names = [tool["function"]["name"] for tool in given]
     require(len(set(names)) == len(names), "tools", "functions with a name each of its own", names)
     try:
-        return [json.loads(json.dumps(tool)) for tool in given]
-    except (TypeError, ValueError) as error:
+        written = json.dumps(list(given), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"`tools` must hold what JSON can say: {error}") from error
+    check_characters("`tools`", written, ConfigError)
+    checked: list[dict[str, Any]] = json.loads(written)
+    return checked
 
 
 def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
@@ -75,8 +78,8 @@ def _arguments(where: str, function: Mapping[str, Any]) -> dict[str, Any]:
     given = function.get("arguments", {})
     try:
         arguments = json.loads(given) if isinstance(given, str) else json.loads(json.dumps(given))
-    except (TypeError, ValueError) as error:
-        raise PromptError(f"the arguments of the call of {function['name']!r} in {where} are no JSON ({error}): {given!r}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PromptError(f"the arguments of the call of {function['name']!r} in {where} are no JSON ({error})") from error
     if not isinstance(arguments, dict):
         raise PromptError(f"the arguments of the call of {function['name']!r} in {where} must be a JSON object, but are {given!r}")
     return arguments

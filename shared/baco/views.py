@@ -38,6 +38,8 @@ class PassCount:
     aligned: int = 0
     last: int = -1
     """Number of the last pass that was counted."""
+    reused: dict[Model, int] = field(default_factory=dict)
+    """Tokens of the prompt that each model had read before, or was reading for another request, when the first row came."""
 
     def count(self, which: Model, number: int) -> None:
         """Count a pass once, however many rows it fed."""

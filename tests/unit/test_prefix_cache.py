@@ -1,6 +1,6 @@
 """Prefixes that were read before: which one is found, which one goes, and what an engine saves by them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -138,3 +138,14 @@ def test_without_a_budget_everything_is_read_again(random_pair: ModelPair, passe
     results = [engine.generate(asking("Who?"), params, Router("base")) for _ in range(2)]
     assert sum(one.tokens for one in passes) == 2 * len(results[0].prompt_token_ids["base"])
     assert results[0].candidates == results[1].candidates
+
+
+def test_usage_says_how_much_of_the_prompt_had_been_read(get_pair: Callable[[str], ModelPair]) -> None:
+    engine = Engine(fresh(get_pair("llama")))
+    prompt, other = "Tell me of a rabbit that lives by the sea, and of nothing else.", "Who are you?"
+    params, router = SamplingParams(max_tokens=4, seed=1), Router("p", threshold=0.5)
+    first, again = (engine.generate(prompt, params, router).usage for _ in range(2))
+    assert first.cached_tokens == 0
+    assert again.cached_tokens == again.prompt_tokens - 1, "the last token is read for what comes next"
+    assert again == first, "answers do not depend on it, and neither does a comparison"
+    assert engine.generate(other, params, router).usage.cached_tokens < again.cached_tokens

@@ -1,0 +1,84 @@
+"""What can be said of a pair before it is loaded: its context window, and whether its chat template has a place for tools.
+
+Reads small files that are on this machine, in a folder or in the hub's cache; never asks the hub, and reads no weights.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import AutoConfig
+from transformers.utils.hub import cached_file
+
+from baco.config import PairConfig
+from baco.errors import ModelNotFoundError
+from baco.loading import MODEL_FILE, context_window, locate
+from baco.lora import ADAPTER_FILE
+
+TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What is known of a pair. None where that stands in files that are not on this machine yet."""
+
+    context_window: int | None
+    """Longest prompt and answer together, in tokens."""
+    has_tools: bool | None
+    """Whether the aligned model's chat template names tools."""
+    thinks: bool | None
+    """Whether the aligned model's chat template names a place for thoughts."""
+
+
+_known: dict[PairConfig, Capabilities] = {}
+
+
+def capabilities(config: PairConfig) -> Capabilities:
+    """Look a pair up; what is known does not change, what is not may be there the next time."""
+    found = _known.get(config) or _look_up(config)
+    if None not in (found.context_window, found.has_tools):
+        _known[config] = found
+    return found
+
+
+def _look_up(config: PairConfig) -> Capabilities:
+    windows = [_window(source) for source in (config.base, config.aligned) if source is not None]
+    template = _template(config)
+    return Capabilities(
+        context_window=None if None in windows else min(window for window in windows if window is not None),
+        has_tools=None if template is None else "tools" in template,
+        thinks=None if template is None else "</think>" in template,
+    )
+
+
+def _window(source: str) -> int | None:
+    try:
+        return context_window(AutoConfig.from_pretrained(locate(source)[0], local_files_only=True))
+    except (OSError, ValueError, AttributeError, ModelNotFoundError):
+        return None
+
+
+def _template(config: PairConfig) -> str | None:
+    """The text of the aligned model's chat template, which an adapter may bring itself."""
+    if config.aligned is not None:
+        return _template_of(config.aligned, MODEL_FILE)
+    assert config.aligned_adapter is not None, "a configuration has one or the other"
+    for source, needed in ((config.aligned_adapter, ADAPTER_FILE), (config.base, MODEL_FILE)):
+        text = _template_of(source, needed)
+        if text is not None:
+            return text
+    return None
+
+
+def _template_of(source: str, needed: str) -> str | None:
+    for name in TEMPLATE_FILES:
+        try:
+            path = cached_file(locate(source, needed)[0], name, local_files_only=True, _raise_exceptions_for_missing_entries=False)
+        except (OSError, ValueError, ModelNotFoundError):
+            return None
+        if path is not None:
+            text = Path(path).read_text(encoding="utf-8")
+            written = text if name.endswith(".jinja") else json.dumps(json.loads(text).get("chat_template"))
+            if written != "null":
+                return written
+    return None

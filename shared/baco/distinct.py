@@ -1,0 +1,42 @@
+"""Which of some answers are different: a measure of likeness between two texts, and the ones to keep.
+
+Knows texts; knows no models and no requests.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+# In scripts without spaces between words, every character is one.
+_WORDS = re.compile(r"[぀-ヿ㐀-鿿가-힯]|\w+")
+
+
+def likeness(first: str, second: str) -> float:
+    """How much two texts have in common, 0 to 1: twice the words of matching runs over the words of both (Ratcliff and Obershelp).
+
+    Case and punctuation do not count, so that 1 means the same words in the same order. Of texts without any word, equal ones are alike.
+    """
+    words, others = (_WORDS.findall(text.casefold()) for text in (first, second))
+    if not words and not others:
+        return float(first.strip() == second.strip())
+    matcher = SequenceMatcher(None, words, others, autojunk=False)
+    # The measure depends on the order of its texts; which of two answers came first should not matter.
+    return max(matcher.ratio(), SequenceMatcher(None, others, words, autojunk=False).ratio())
+
+
+def distinct(answers: Iterable[Answer], are_alike: Callable[[Answer, Answer], bool], kept: Iterable[Answer] = ()) -> list[Answer]:
+    """The answers that are like none before them, in their order.
+
+    Args:
+        answers: in the order of their precedence.
+        are_alike: whether two answers are too much alike to keep both.
+        kept: answers that come before all of them; not returned again.
+    """
+    before, found = list(kept), list[Answer]()
+    for answer in answers:
+        if not any(are_alike(answer, other) for other in (*before, *found)):
+            found.append(answer)
+    return found

@@ -1,0 +1,59 @@
+"""Thoughts read out of answers: hand-worked cases, and any way to cut an answer gives the same."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baco.thoughts import ThoughtFormat
+
+PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "think>", "\n", " ", "Hm.", "So: 7", "<"]), max_size=9)
+
+
+def by_expression(text: str, inside: bool) -> tuple[str, str]:
+    """The rule in one expression: a thought at the very beginning, closed or not."""
+    opening = "" if inside else r"\s*<think>"
+    match = re.match(rf"{opening}(?P<thought>.*?)(?:</think>(?P<rest>.*)|\Z)", text, re.DOTALL)
+    return ("", text) if match is None else (match["thought"].strip(), (match["rest"] or "").lstrip())
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "thought", "rest"),
+    [
+        ("<think>\nTwo and two.\n</think>\n\nFour.", False, "Two and two.", "Four."),
+        ("Two and two.\n</think>\n\nFour.", True, "Two and two.", "Four."),
+        ("<think>\n\n</think>\n\nFour.", False, "", "Four."),
+        ("<think>\nTwo and", False, "Two and", ""),
+        (" Four.", False, "", " Four."),
+        ("Four <think>is</think> it.", False, "", "Four <think>is</think> it."),
+        ("<thinking> is hard", False, "", "<thinking> is hard"),
+        ("<thin", False, "", "<thin"),
+        ("<think>a</thinks>b</think>c</think>d", False, "a</thinks>b", "c</think>d"),
+        ("", True, "", ""),
+    ],
+)
+def test_an_answer_is_parted_into_its_thought_and_the_rest(text: str, inside: bool, thought: str, rest: str) -> None:
+    assert ThoughtFormat(inside).read(text) == (thought, rest)
+    assert by_expression(text, inside) == (thought, rest)
+
+
+@given(PIECES, st.booleans(), st.data())
+def test_however_it_is_cut_it_is_read_the_same(pieces: list[str], inside: bool, data: st.DataObject) -> None:
+    text = "".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    reader = ThoughtFormat(inside).reader()
+    found = [reader.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [reader.finish()]
+    thought, rest = ("".join(part) for part in zip(*found, strict=True))
+    assert (thought, rest) == by_expression(text, inside)
+
+
+def test_what_is_certain_comes_at_once() -> None:
+    reader = ThoughtFormat(False).reader()
+    assert [reader.push(text) for text in ("<think>Let me", " see </", "think>\n", "Fo", "ur.")] == [
+        ("Let me", ""),
+        (" see", ""),
+        ("", ""),
+        ("", "Fo"),
+        ("", "ur."),
+    ]
