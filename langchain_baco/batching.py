@@ -1,10 +1,15 @@
 """From orders to answers: prompts with equal settings go to the engine as one batch. Knows engines and orders; knows no callbacks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, closing
+from typing import Any
 
-from baco import Engine, GenerationResult, PromptError
+from baco import Engine, GenerationResult, StreamEvent
 from baco.chat_template import Message
+from baco.errors import BacoError
+from baco.scoring import with_scores
+from langchain_baco.errors import aretrying, retrying
 from langchain_baco.gathering import Order
 from langchain_baco.messages import to_core
 from langchain_baco.settings import Settings
@@ -21,14 +26,9 @@ def serve(orders: Sequence[Order], *, isolate: bool) -> None:
         engine = settings.engine()
         accepted = _accepted(engine, group, isolate)
         if accepted:
-            results = engine.generate_batch(
-                [messages for _, messages in accepted],
-                settings.params,
-                settings.router,
-                base_prompt=settings.base_prompt,
-                tools=settings.tools,
-            )
-            _answer([order for order, _ in accepted], results)
+            batch = [messages for _, messages in accepted]
+            results: list[GenerationResult] = retrying(settings.max_retries)(engine.generate_batch, batch, **_arguments(settings))
+            _answer([order for order, _ in accepted], with_scores(engine.pair, results) if settings.score else results)
 
 
 async def aserve(orders: Sequence[Order], *, isolate: bool) -> None:
@@ -37,14 +37,43 @@ async def aserve(orders: Sequence[Order], *, isolate: bool) -> None:
         engine = await asyncio.to_thread(settings.engine)
         accepted = await asyncio.to_thread(_accepted, engine, group, isolate)
         if accepted:
-            results = await engine.agenerate_batch(
-                [messages for _, messages in accepted],
-                settings.params,
-                settings.router,
-                base_prompt=settings.base_prompt,
-                tools=settings.tools,
-            )
-            _answer([order for order, _ in accepted], results)
+            batch = [messages for _, messages in accepted]
+            decode = aretrying(settings.max_retries)
+            results: list[GenerationResult] = await decode(engine.agenerate_batch, batch, **_arguments(settings))
+            scored = await asyncio.to_thread(with_scores, engine.pair, results) if settings.score else results
+            _answer([order for order, _ in accepted], scored)
+
+
+def stream(order: Order) -> Iterator[StreamEvent]:
+    """Decode one order event by event; closing the iterator ends it."""
+    settings, engine = order.settings, order.settings.engine()
+    for attempt in retrying(settings.max_retries):
+        with attempt:
+            events = engine.stream(to_core(order.messages), **_arguments(settings))
+            # A full queue refuses a request when its first event is asked for.
+            first = next(events)
+    with closing(events):  # type: ignore[type-var]
+        yield first
+        yield from events
+
+
+async def astream(order: Order) -> AsyncGenerator[StreamEvent, None]:
+    """Like `stream`, off the event loop."""
+    settings = order.settings
+    engine = await asyncio.to_thread(settings.engine)
+    async for attempt in aretrying(settings.max_retries):
+        with attempt:
+            events = engine.astream(to_core(order.messages), **_arguments(settings))
+            first = await anext(events)
+    async with aclosing(events):
+        yield first
+        async for event in events:
+            yield event
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    """What the engine's calls have in common."""
+    return {"params": settings.params, "router": settings.router, "base_prompt": settings.base_prompt, "tools": settings.tools}
 
 
 def _groups(orders: Sequence[Order]) -> dict[Settings, list[Order]]:
@@ -60,12 +89,11 @@ def _accepted(engine: Engine, orders: Sequence[Order], isolate: bool) -> list[tu
         return [(order, to_core(order.messages)) for order in orders]
     accepted = []
     for order in orders:
-        settings = order.settings
         try:
             messages = to_core(order.messages)
             # The engine checks a request before the first event is asked for, and none is.
-            engine.stream(messages, settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools)
-        except PromptError as refusal:
+            engine.stream(messages, **_arguments(order.settings))
+        except BacoError as refusal:
             order.answer.set_exception(refusal)
         else:
             accepted.append((order, messages))

@@ -1,23 +1,24 @@
 """`ChatBaco`: LangChain's chat model, with its calls for many prompts decoded as one batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import get_config_list
+from langchain_core.runnables import RunnableConfig, RunnablePassthrough
 
-from langchain_baco import batching
+from langchain_baco import batches, batching
+from langchain_baco.batches import outcomes
 from langchain_baco.binding import BacoBinding
 from langchain_baco.decoding import require_one_answer
+from langchain_baco.diverse import DiverseBaco
 from langchain_baco.gathering import MAX_THREADS, arun_together, run_together
-
-Outcome = TypeVar("Outcome")
+from langchain_baco.route_events import within_run
 
 
 class ChatBaco(BacoBinding):
@@ -112,6 +113,58 @@ class ChatBaco(BacoBinding):
         require_one_answer(self._settings(kwargs, stop))
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
+    def diverse(
+        self,
+        n: int,
+        *,
+        distinct: float | Callable[[AIMessage, AIMessage], bool] | None = None,
+        token_budget: int | None = None,
+        rank: Literal["likelihood"] | Callable[[AIMessage], float] | None = None,
+        **kwargs: Any,
+    ) -> DiverseBaco:
+        """Make a runnable that gives `n` different answers where the model gives one, from one reading of the prompt.
+
+        Its `invoke` gives ``list[AIMessage]``, each with the usage of the whole request; its `batch` decodes prompts times n as one batch;
+        its `stream` gives pairs ``(candidate, chunk)`` as they come. ``model.diverse(5).with_structured_output(Schema)`` gives
+        ``list[Schema]``.
+
+        Args:
+            n: how many answers.
+            distinct: drop an answer that is too much like one before it, and draw others in its place. A number in (0, 1] is the likeness
+                (`baco.distinct.likeness`: the share of words in common, in order) from which on it is dropped, so that 1 drops answers of
+                the same words only; or a function that says whether two answers are too much alike.
+            token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer
+                fits, fewer than n come back. None: twice n times `max_tokens` (our own choice).
+            rank: put the best first: "likelihood" is the mean log-probability of an answer's tokens under the aligned model, which is
+                then at ``response_metadata["baco"]["score"]``; or a function that gives an answer a number. None leaves them as drawn.
+            **kwargs: settings for these calls, as in `bind`.
+
+        Raises:
+            ConfigError: a value is out of its range, or answers at temperature 0 are asked to differ.
+        """
+        made = DiverseBaco(model=self, n=n, distinct=distinct, token_budget=token_budget, rank=rank, settings=kwargs)
+        made.check()
+        return made
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        """Answer one prompt chunk by chunk; closing the iterator stops decoding. The last chunk has the metadata and the usage."""
+        if self._settings(kwargs, stop).route_events and not within_run(config):
+            yield from cast(Any, self | RunnablePassthrough()).stream(input, config, stop=stop, **kwargs)
+        else:
+            yield from super().stream(input, config, stop=stop, **kwargs)
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Like `stream`, off the event loop; leaving the iteration stops decoding within one token."""
+        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        run: Any = (self | RunnablePassthrough()).astream if alone else super().astream
+        async with aclosing(run(input, config, stop=stop, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     def batch(
         self,
         inputs: list[LanguageModelInput],
@@ -129,11 +182,7 @@ class ChatBaco(BacoBinding):
                 fails the batch before anything is decoded.
             **kwargs: settings for this call.
         """
-        answers: list[AIMessage] = []
-        for group in _groups(inputs, config, MAX_THREADS):
-            calls = [partial(self.invoke, prompt, settings, **kwargs) for prompt, settings in group]
-            answers += _outcomes(run_together(calls, partial(batching.serve, isolate=return_exceptions)), return_exceptions)
-        return answers
+        return batches.batch(partial(self.invoke, **kwargs), inputs, config, return_exceptions)
 
     async def abatch(
         self,
@@ -144,11 +193,7 @@ class ChatBaco(BacoBinding):
         **kwargs: Any,
     ) -> list[AIMessage]:
         """Like `batch`, off the event loop; cancelling the task stops decoding within one token."""
-        answers: list[AIMessage] = []
-        for group in _groups(inputs, config, len(inputs)):
-            calls = [partial(self.ainvoke, prompt, settings, **kwargs) for prompt, settings in group]
-            answers += _outcomes(await arun_together(calls, partial(batching.aserve, isolate=return_exceptions)), return_exceptions)
-        return answers
+        return await batches.abatch(partial(self.ainvoke, **kwargs), inputs, config, return_exceptions)
 
     def generate(
         self,
@@ -177,7 +222,7 @@ class ChatBaco(BacoBinding):
                 partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs)
                 for index, prompt in enumerate(prompts[start : start + MAX_THREADS], start)
             ]
-            results += _outcomes(run_together(calls, partial(batching.serve, isolate=False)), False)
+            results += outcomes(run_together(calls, partial(batching.serve, isolate=False)), False)
         return _joined(results)
 
     async def agenerate(
@@ -197,24 +242,7 @@ class ChatBaco(BacoBinding):
         calls = [
             partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs) for index, prompt in enumerate(prompts)
         ]
-        return _joined(_outcomes(await arun_together(calls, partial(batching.aserve, isolate=False)), False))
-
-
-def _groups(
-    inputs: Sequence[LanguageModelInput], config: RunnableConfig | list[RunnableConfig] | None, widest: int
-) -> Iterator[list[tuple[LanguageModelInput, RunnableConfig]]]:
-    """Pair inputs with their configurations, in groups that may run at once."""
-    pairs = list(zip(inputs, get_config_list(config, len(inputs)), strict=True))
-    width = min(widest, pairs[0][1].get("max_concurrency") or widest) if pairs else widest
-    return (pairs[start : start + width] for start in range(0, len(pairs), width or 1))
-
-
-def _outcomes(outcomes: list[Outcome | BaseException], return_exceptions: bool) -> list[Outcome]:
-    """Raise the first failure, or leave each in its place, as LangChain does although its types do not say so."""
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException) and not (return_exceptions and isinstance(outcome, Exception)):
-            raise outcome
-    return cast(list[Outcome], outcomes)
+        return _joined(outcomes(await arun_together(calls, partial(batching.aserve, isolate=False)), False))
 
 
 def _joined(results: Sequence[LLMResult]) -> LLMResult:

@@ -91,6 +91,11 @@ def forced_tool(tool_choice: object) -> str | bool | None:
     return str(word)
 
 
+def offers_tools(tool_choice: object) -> bool:
+    """Whether the models see the tools at all."""
+    return (tool_choice.get("type") if isinstance(tool_choice, Mapping) else tool_choice) != "none"
+
+
 def _check_choice(given: object, forced: str | bool | None, names: Sequence[str]) -> None:
     if isinstance(forced, str) and forced not in names:
         words = f'"any", "auto", "none" or one of {", ".join(names)}'

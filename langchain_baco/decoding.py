@@ -3,7 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -14,10 +14,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from baco import ConfigError
 from baco.prompts import build_prompt, encode_text
 from langchain_baco import batching
+from langchain_baco.errors import model_errors
 from langchain_baco.fields import BacoFields
 from langchain_baco.gathering import Order, place
 from langchain_baco.messages import openai_tools, to_core
 from langchain_baco.outputs import Chunks, to_chat_result
+from langchain_baco.route_events import aannounce, announce
 from langchain_baco.settings import Settings
 
 UNBOUNDED = 2**63
@@ -34,10 +36,11 @@ class BacoDecoding(BacoFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        order = Order(messages, self._settings(kwargs, stop))
-        if not place(order):
-            batching.serve([order], isolate=False)
-        return to_chat_result(order.answer.result(), order.settings)
+        with model_errors():
+            order = Order(messages, self._settings(kwargs, stop))
+            if not place(order):
+                batching.serve([order], isolate=False)
+            return to_chat_result(order.answer.result(), order.settings)
 
     async def _agenerate(
         self,
@@ -46,10 +49,11 @@ class BacoDecoding(BacoFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        order = Order(messages, self._settings(kwargs, stop))
-        if not place(order):
-            await batching.aserve([order], isolate=False)
-        return to_chat_result(await asyncio.wrap_future(order.answer), order.settings)
+        with model_errors():
+            order = Order(messages, self._settings(kwargs, stop))
+            if not place(order):
+                await batching.aserve([order], isolate=False)
+            return to_chat_result(await asyncio.wrap_future(order.answer), order.settings)
 
     def _stream(
         self,
@@ -58,17 +62,18 @@ class BacoDecoding(BacoFields):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        settings = require_one_answer(self._settings(kwargs, stop))
-        events = settings.engine().stream(
-            to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools
-        )
-        chunks = Chunks(settings)
-        for event in events:
-            chunk = chunks.of(event)
-            if chunk is not None:
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+        with model_errors():
+            order = Order(messages, require_one_answer(self._settings(kwargs, stop)))
+            chunks = Chunks(order.settings)
+            with closing(batching.stream(order)) as events:  # type: ignore[type-var]
+                for event in events:
+                    if order.settings.route_events:
+                        announce(event)
+                    chunk = chunks.of(event)
+                    if chunk is not None:
+                        if run_manager is not None:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
 
     async def _astream(
         self,
@@ -77,17 +82,18 @@ class BacoDecoding(BacoFields):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        settings = require_one_answer(self._settings(kwargs, stop))
-        engine = await asyncio.to_thread(settings.engine)
-        events = engine.astream(to_core(messages), settings.params, settings.router, base_prompt=settings.base_prompt, tools=settings.tools)
-        chunks = Chunks(settings)
-        async with aclosing(events):
-            async for event in events:
-                chunk = chunks.of(event)
-                if chunk is not None:
-                    if run_manager is not None:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
+        with model_errors():
+            order = Order(messages, require_one_answer(self._settings(kwargs, stop)))
+            chunks = Chunks(order.settings)
+            async with aclosing(batching.astream(order)) as events:
+                async for event in events:
+                    if order.settings.route_events:
+                        await aannounce(event)
+                    chunk = chunks.of(event)
+                    if chunk is not None:
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
 
     def _generate_with_cache(
         self,

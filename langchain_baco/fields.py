@@ -4,14 +4,19 @@ Checks settings; decodes nothing and loads nothing.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.load import dumpd
+from langchain_core.utils import secret_from_env
+from pydantic import Field, SecretStr
 
 from baco import __version__
 from baco.call_settings import PAIR_SOURCES, check_pair
-from baco.sources import pair_name
+from baco.capabilities import capabilities
+from baco.sources import pair_name, resolve
 from langchain_baco.outputs import PROVIDER
+from langchain_baco.profile import profile
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, merge, plain_names
 
 
@@ -66,10 +71,18 @@ class BacoFields(BaseChatModel):
     """Texts that end the answer; they are trimmed. Also taken as `stop_sequences`."""
     seed: int | None = None
     """Same seed, same answers. None draws one, and the answer's metadata names it."""
-    logprobs: int | None = None
-    """None: off. 0: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
+    logprobs: int | bool | None = None
+    """None or False: off. 0 or True: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
+    top_logprobs: int | None = None
+    """k alternatives, as OpenAI has it beside ``logprobs=True``."""
     timeout: float | None = None
     """Seconds after which an answer ends as it stands, with finish_reason "cancelled"."""
+    max_retries: int = 2
+    """How often a call is tried again that finds the queue full; waits longer each time."""
+    route_events: bool = False
+    """Whether streams tell callbacks whose each token is, as custom events named "baco_route"; see `langchain_baco.route_events`."""
+    hf_token: SecretStr | None = Field(default_factory=secret_from_env("HF_TOKEN", default=None))
+    """Shown to the hub when a gated pair is downloaded; else what `hf auth login` left. Also taken as `api_key`."""
     streaming: bool = False
     """Whether `invoke` decodes as a stream, so that callbacks see each token."""
 
@@ -91,7 +104,36 @@ class BacoFields(BaseChatModel):
         """
         given = call if stop is None else {**call, "stop": stop}
         overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *CALL_ONLY, *HANDLED_BY_LANGCHAIN))
-        return check(merge(self._identifying_params, overrides))
+        return check(merge(self._identifying_params, overrides), self.hf_token)
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        """What the pair can do, from files that are on this machine: a pair not yet downloaded has no `max_input_tokens`."""
+        _, config = resolve(*(getattr(self, name) for name in PAIR_SOURCES))
+        return profile(capabilities(config), self._get_ls_params()["ls_model_name"])
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether `langchain_core.load.dumpd` can write it: settings, never weights, and the token only as the name of its variable."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where `langchain_core.load.load` finds it, with ``allowed_objects=[ChatBaco]``."""
+        return ["langchain_baco", "chat_models"]
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The token's place in the environment."""
+        return {"hf_token": "HF_TOKEN"}
+
+    @property
+    def _serialized(self) -> dict[str, Any]:
+        # LangChain keeps the first form for ever, also when a setting is assigned later.
+        return cast(dict[str, Any], dumpd(self))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # Every setting in force, so that no two calls that may differ share an entry of a cache.
+        return str(sorted({**self._get_invocation_params(stop=stop, **kwargs), **kwargs}.items()))
 
     @property
     def _llm_type(self) -> str:

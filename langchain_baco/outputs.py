@@ -9,12 +9,13 @@ from typing import Any, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
-from langchain_core.messages.ai import OutputTokenDetails, UsageMetadata
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
 from baco.call_reader import BrokenCall, CallReader, Calls, ToolCall
+from baco.thoughts import ThoughtReader
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -26,10 +27,12 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
-    content, calls = (candidate.text, []) if result.call_format is None else result.call_format.read(candidate.text)
+    thought, text = ("", candidate.text) if result.thought_format is None else result.thought_format.read(candidate.text)
+    content, calls = (text, []) if result.call_format is None else result.call_format.read(text)
     metadata = response_metadata(candidate, result, settings, calls=bool(calls))
     message = AIMessage(
         content=content,
+        additional_kwargs=_reasoning(thought),
         tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in calls if isinstance(call, ToolCall)],
         invalid_tool_calls=[
             invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in calls if isinstance(call, BrokenCall)
@@ -48,20 +51,23 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._thoughts: ThoughtReader | None = None
         self._reader: CallReader | None = None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
         """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
-        content, calls = self._read(event)
+        thought, text = self._part(event)
+        content, calls = self._read(event, text)
         chunks = [self._call_chunk(call) for call in calls]
         if event.result is None:
-            message = AIMessageChunk(content=content, tool_call_chunks=chunks)
-            return ChatGenerationChunk(message=message) if content or chunks else None
+            message = AIMessageChunk(content=content, additional_kwargs=_reasoning(thought), tool_call_chunks=chunks)
+            return ChatGenerationChunk(message=message) if content or chunks or thought else None
         candidate = event.result.candidates[event.index]
         metadata = response_metadata(candidate, event.result, self._settings, calls=self._calls > 0)
         message = AIMessageChunk(
             content=content,
+            additional_kwargs=_reasoning(thought),
             tool_call_chunks=chunks,
             usage_metadata=usage_metadata(event.result),
             response_metadata=metadata,
@@ -69,12 +75,25 @@ class Chunks:
         )
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
 
-    def _read(self, event: StreamEvent) -> tuple[str, Calls]:
+    def _part(self, event: StreamEvent) -> tuple[str, str]:
+        """What is new of the thought, and of what comes behind it."""
+        if self._thoughts is None:
+            if event.thought_format is None:
+                return "", event.text
+            self._thoughts = event.thought_format.reader()
+        thought, text = self._thoughts.push(event.text)
+        if event.result is not None:
+            rest, others = self._thoughts.finish()
+            return thought + rest, text + others
+        return thought, text
+
+    def _read(self, event: StreamEvent, text: str) -> tuple[str, Calls]:
+        """What is new of the content, and calls."""
         if self._reader is None:
             if event.call_format is None:
-                return event.text, []
+                return text, []
             self._reader = event.call_format.reader()
-        content, calls = self._reader.push(event.text)
+        content, calls = self._reader.push(text)
         if event.result is not None:
             rest, others = self._reader.finish()
             return content + rest, calls + others
@@ -88,12 +107,17 @@ class Chunks:
         return tool_call_chunk(name=name, args=args, id=_new_id(), index=self._calls - 1)
 
 
+def _reasoning(thought: str) -> dict[str, Any]:
+    """A thought where LangChain looks for it to make a block of reasoning."""
+    return {"reasoning_content": thought} if thought else {}
+
+
 def _new_id() -> str:
     return f"call_{uuid4().hex}"
 
 
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
-    """Exact token counts of a request over all of its answers, with those of each model under `output_token_details`."""
+    """Exact token counts of a request over all of its answers: those of each model, and what of the prompt had been read before."""
     usage = result.usage
     # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
     details = cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens})
@@ -101,6 +125,7 @@ def usage_metadata(result: GenerationResult) -> UsageMetadata:
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
+        input_token_details=InputTokenDetails(cache_read=usage.cached_tokens),
         output_token_details=details,
     )
 
@@ -114,25 +139,28 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
         "seed": result.seed,
         "router": result.router,
         "baco": {
-            "spans": [[text, _owner(from_base)] for text, from_base in candidate.spans()],
+            "spans": [[text, owner(from_base)] for text, from_base in candidate.spans()],
             "base_share": candidate.base_share,
             "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
         },
     }
     if result.threshold is not None:
         metadata["threshold"] = result.threshold
+    if candidate.score is not None:
+        metadata["baco"]["score"] = candidate.score
     if settings.params.logprobs is not None:
         metadata["logprobs"] = {"content": [_token(token) for token in candidate.logprobs or ()]}
     return metadata
 
 
-def _owner(from_base: bool) -> str:
+def owner(from_base: bool) -> str:
+    """Name who wrote a token."""
     return "base" if from_base else "aligned"
 
 
 def _token(token: TokenLogprob) -> dict[str, Any]:
     """One token in the form of OpenAI's log-probabilities, and whose it is."""
-    return _scored(token) | {"top_logprobs": [_scored(top) for top in token.top], "source": _owner(token.from_base)}
+    return _scored(token) | {"top_logprobs": [_scored(top) for top in token.top], "source": owner(token.from_base)}
 
 
 def _scored(token: TokenLogprob | TopLogprob) -> dict[str, Any]:

@@ -5,24 +5,26 @@ Knows the core's settings; knows nothing of LangChain.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import SecretStr
 
 from baco import Engine, Router, SamplingParams
 from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, load_pair
-from baco.config import require
+from baco.config import MAX_LOGPROBS, is_integer, require
 from baco.errors import check_keywords
 from baco.sources import pair_name
 from baco.tools import check_tools
-from langchain_baco.constraints import read_constraint
+from langchain_baco.constraints import offers_tools, read_constraint
 
-SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS)
+SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
 """Every setting, each a constructor field and a keyword of a call."""
 
-CALL_ONLY = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
+CALL_ONLY = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "score")
 """Keywords of a call that are no constructor fields."""
 
-ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens"}
+ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens", "api_key": "hf_token"}
 """Other names under which LangChain's models know a setting."""
 
 HANDLED_BY_LANGCHAIN = ("stream", "ls_structured_output_format")
@@ -36,6 +38,8 @@ REPLACES = {
     "base": ("model",),
     "aligned": ("model", "aligned_adapter"),
     "aligned_adapter": ("model", "aligned"),
+    "logprobs": ("top_logprobs",),
+    "top_logprobs": ("logprobs",),
 }
 """Fields that a keyword of a call puts out of force: threshold and diversity belonged to the router that is replaced, and so on."""
 
@@ -57,6 +61,12 @@ class Settings:
     params: SamplingParams
     tools_json: str | None
     """The tools as JSON, since settings are compared and hashed. None without tools."""
+    max_retries: int
+    route_events: bool
+    score: bool
+    """Whether answers are scored by the aligned model."""
+    hf_token: SecretStr | None = field(compare=False, repr=False)
+    """What the hub is shown when the pair is loaded."""
 
     @property
     def tools(self) -> list[dict[str, Any]] | None:
@@ -75,7 +85,8 @@ class Settings:
 
     def engine(self) -> Engine:
         """Return an engine on the pair, loading it first if this process has not loaded it yet."""
-        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
+        token = None if self.hf_token is None else self.hf_token.get_secret_value()
+        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}, token))
 
 
 def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -102,7 +113,7 @@ def merge(fields: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, **dict.fromkeys(replaced), **call}
 
 
-def check(values: Mapping[str, Any]) -> Settings:
+def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Settings:
     """Turn the values of all settings, and of `CALL_ONLY` where a call has them, into `Settings`. A pair is checked when it is loaded.
 
     Raises:
@@ -111,8 +122,12 @@ def check(values: Mapping[str, Any]) -> Settings:
     for name in PAIR_SOURCES:
         require(values[name] is None or isinstance(values[name], str), name, "a text or None", values[name])
     require(isinstance(values["router"], str), "router", "a text", values["router"])
-    call = build_call(values)
-    tools = [] if values.get("tool_choice") == "none" else check_tools(values.get("tools"))
+    retries, events, score = values["max_retries"], values["route_events"], values.get("score", False)
+    require(is_integer(retries) and retries >= 0, "max_retries", "an integer of at least 0", retries)
+    require(isinstance(events, bool), "route_events", "True or False", events)
+    require(isinstance(score, bool), "score", "True or False", score)
+    call = build_call({**values, "logprobs": _logprobs(values["logprobs"], values["top_logprobs"])})
+    tools = check_tools(values.get("tools")) if offers_tools(values.get("tool_choice")) else []
     grammar = read_constraint(tools, values)
     return Settings(
         **{name: values[name] for name in PAIR_SETTINGS},
@@ -120,4 +135,18 @@ def check(values: Mapping[str, Any]) -> Settings:
         base_prompt=call.base_prompt,
         params=call.params if grammar is None else replace(call.params, grammar=grammar),
         tools_json=json.dumps(tools, ensure_ascii=False) if tools else None,
+        max_retries=retries,
+        route_events=events,
+        score=score,
+        hf_token=hf_token,
     )
+
+
+def _logprobs(logprobs: Any, top: Any) -> Any:
+    """One number of alternatives, from ours or from OpenAI's two settings (a bool, and how many)."""
+    if top is not None:
+        require(is_integer(top) and 0 <= top <= MAX_LOGPROBS, "top_logprobs", f"None or an integer in [0, {MAX_LOGPROBS}]", top)
+        same = logprobs == top if is_integer(logprobs) else logprobs in (None, True)
+        require(same, "logprobs", "left out, or True, beside `top_logprobs`", logprobs)
+        return top
+    return (0 if logprobs else None) if isinstance(logprobs, bool) else logprobs

@@ -68,11 +68,12 @@ def telling_seed(model: ChatBaco, prompt: str = PROMPT) -> int:
 
 
 def essence(message: BaseMessage) -> dict[str, Any]:
-    """All of an answer but the id of its run, and its passes: what was read before is not read again."""
+    """All of an answer but the id of its run, its passes and what it found read: what was read before is not read again."""
     assert isinstance(message, AIMessage)
     metadata = dict(message.response_metadata)
     metadata["baco"] = {key: value for key, value in metadata["baco"].items() if key != "passes"}
-    return {"text": message.text, "usage": message.usage_metadata, **metadata}
+    usage = {name: value for name, value in (message.usage_metadata or {}).items() if name != "input_token_details"}
+    return {"text": message.text, "usage": usage, **metadata}
 
 
 class Runs(BaseCallbackHandler):

@@ -45,8 +45,10 @@ def test_invoke_is_what_the_engine_generates(model: ChatBaco, seed: int, engine:
         "input_tokens": len(result.prompt_token_ids["aligned"]),
         "output_tokens": len(result.candidates[0].token_ids),
         "total_tokens": len(result.prompt_token_ids["aligned"]) + len(result.candidates[0].token_ids),
+        "input_token_details": {"cache_read": usage.cached_tokens},
         "output_token_details": {"base": usage.base_tokens, "aligned": usage.aligned_tokens},
     }
+    assert usage.cached_tokens == usage.prompt_tokens - 1, "both have been asked before"
     assert 0 < usage.base_tokens < usage.completion_tokens
 
 

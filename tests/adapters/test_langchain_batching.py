@@ -35,8 +35,7 @@ def batch(request: pytest.FixtureRequest, model: ChatBaco) -> Batch:
 def test_a_batch_gives_each_prompt_what_invoke_gives_it(model: ChatBaco, seed: int, batch: Batch) -> None:
     answers = batch(PROMPTS, seed=seed)
     alone = [model.invoke(prompt, seed=seed) for prompt in PROMPTS]
-    assert [answer.text for answer in answers] == [answer.text for answer in alone]
-    assert [answer.usage_metadata for answer in answers] == [answer.usage_metadata for answer in alone]
+    assert [essence(answer) for answer in answers] == [essence(answer) for answer in alone]
 
 
 def test_the_prompts_of_a_batch_share_their_passes(model: ChatBaco, seed: int, batch: Batch, passes: list[Pass]) -> None:

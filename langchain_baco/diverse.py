@@ -1,0 +1,202 @@
+"""`DiverseBaco`: n different answers where a model gives one, as a runnable of its own."""
+
+import operator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from functools import partial, reduce
+from typing import Any, cast
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+from pydantic import ConfigDict, Field, SkipValidation
+
+from baco.config import is_integer, is_number, require
+from langchain_baco import batches
+from langchain_baco.binding import BacoBinding, Schema, ToolLike, beside_raw
+from langchain_baco.candidate_stream import astream_candidates, stream_candidates
+from langchain_baco.candidates import CandidateChunk, Candidates, Likeness, Rank, Selection
+
+BUDGET = 2
+"""A token budget is so many times what all answers have at most, unless it is said (our own choice)."""
+
+
+class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
+    """Made by `ChatBaco.diverse`, which says what its settings mean."""
+
+    model: BacoBinding
+    n: SkipValidation[int]
+    distinct: SkipValidation[Likeness] = None
+    token_budget: SkipValidation[int | None] = None
+    rank: SkipValidation[Rank] = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def check(self) -> None:
+        """Raise `ConfigError` for a value that is out of its range."""
+        require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)
+        near = self.distinct is None or callable(self.distinct) or (is_number(self.distinct) and 0 < self.distinct <= 1)
+        require(near, "distinct", "None, a number in (0, 1] or a function of two messages", self.distinct)
+        require(
+            self.rank in (None, "likelihood") or callable(self.rank), "rank", 'None, "likelihood" or a function of a message', self.rank
+        )
+        require(self.token_budget is None or self.distinct is not None, "token_budget", "left out without `distinct`", self.token_budget)
+        self._selection({})
+
+    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> list[AIMessage]:
+        """Answer one prompt n times, with settings for this call.
+
+        Raises:
+            PromptError: the prompt is empty, has parts that are not text, or is longer than the context window.
+            ConfigError: a setting is out of its range.
+        """
+        return self._call_with_config(cast(Any, self._draw), input, config, **kwargs)
+
+    async def ainvoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> list[AIMessage]:
+        """Like `invoke`, off the event loop; cancelling the task stops decoding within one token."""
+        return await self._acall_with_config(cast(Any, self._adraw), input, config, **kwargs)
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[AIMessage]]:
+        """Answer each prompt n times, all of them as one batch; what is drawn in the place of dropped answers is decoded after it."""
+        return batches.batch(partial(self.invoke, **kwargs), inputs, config, return_exceptions)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[AIMessage]]:
+        """Like `batch`, off the event loop."""
+        return await batches.abatch(partial(self.ainvoke, **kwargs), inputs, config, return_exceptions)
+
+    def stream(  # type: ignore[override]
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[CandidateChunk]:
+        """Yield ``(candidate, chunk)`` as the answers are written. With `distinct` or `rank`, whole answers once they are chosen."""
+        for candidates in self.transform(iter([input]), config, **kwargs):
+            yield from _numbered(candidates)
+
+    async def astream(  # type: ignore[override]
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[CandidateChunk]:
+        """Like `stream`, off the event loop; leaving the iteration stops decoding within one token."""
+
+        async def inputs() -> AsyncIterator[LanguageModelInput]:
+            yield input
+
+        async with aclosing(self.atransform(inputs(), config, **kwargs)) as pieces:  # type: ignore[type-var]
+            async for candidates in pieces:
+                for piece in _numbered(candidates):
+                    yield piece
+
+    def transform(
+        self, input: Iterator[LanguageModelInput], config: RunnableConfig | None = None, **kwargs: Any | None
+    ) -> Iterator[list[AIMessage]]:
+        """Stream inside of a chain: lists of n, None but for the next piece of one answer, which add up to what `invoke` gives."""
+        yield from self._transform_stream_with_config(input, cast(Any, self._pieces), config, **kwargs)
+
+    async def atransform(
+        self, input: AsyncIterator[LanguageModelInput], config: RunnableConfig | None = None, **kwargs: Any | None
+    ) -> AsyncIterator[list[AIMessage]]:
+        """Like `transform`, off the event loop."""
+        pieces = self._atransform_stream_with_config(input, cast(Any, self._apieces), config, **kwargs)
+        async with aclosing(pieces):  # type: ignore[type-var]
+            async for candidates in pieces:
+                yield candidates
+
+    def bind_tools(self, tools: list[ToolLike], **kwargs: Any) -> "DiverseBaco":
+        """As `ChatBaco.bind_tools`; each of the answers may call them."""
+        return self._with(self.model._bound_tools(tools, {**self.settings, **kwargs}))
+
+    def with_structured_output(
+        self, schema: Schema, *, method: str = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, list[Any]]:
+        """As `ChatBaco.with_structured_output`, for each of the answers."""
+        settings, parser = self.model._structured(schema, method, strict, {**self.settings, **kwargs})
+        return self._with(settings) | (beside_raw(parser) if include_raw else parser).map()
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether answers must be whole before it is known which of them come, and in which order."""
+        return self.distinct is not None or self.rank is not None
+
+    def _with(self, settings: dict[str, Any]) -> "DiverseBaco":
+        return self.model_copy(update={"settings": settings})
+
+    def _selection(self, call: dict[str, Any]) -> Selection:
+        """Nothing selected yet, under the settings of a call."""
+        require("n" not in call and "n" not in self.settings, "n", "left out here: it is the number given to `diverse`", call.get("n"))
+        params = self.model._settings({**self.settings, **call}).params
+        hot = params.temperature > 0 or self.n == 1
+        require(hot, "temperature", "above 0 where answers are to differ", params.temperature)
+        least = self.n * params.max_tokens
+        enough = self.token_budget is None or (is_integer(self.token_budget) and self.token_budget >= least)
+        require(enough, "token_budget", f"None or at least {least}, n times `max_tokens`", self.token_budget)
+        return Selection(
+            n=self.n,
+            distinct=self.distinct,
+            rank=self.rank,
+            max_tokens=params.max_tokens,
+            token_budget=self.token_budget or BUDGET * least,
+            seed=params.seed,
+        )
+
+    def _draw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
+        selection, value = self._selection(kwargs), self.model._convert_input(prompt)
+        while selection.missing():
+            settings = {**self.settings, **kwargs, **selection.settings()}
+            selection.take(_messages(self.model.generate_prompt([value], callbacks=config.get("callbacks"), **settings)))
+        return selection.result()
+
+    async def _adraw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
+        selection, value = self._selection(kwargs), self.model._convert_input(prompt)
+        while selection.missing():
+            settings = {**self.settings, **kwargs, **selection.settings()}
+            selection.take(_messages(await self.model.agenerate_prompt([value], callbacks=config.get("callbacks"), **settings)))
+        return selection.result()
+
+    def _pieces(self, inputs: Iterator[LanguageModelInput], config: RunnableConfig, **kwargs: Any) -> Iterator[Any]:
+        prompt = reduce(operator.add, inputs)
+        if self._chooses:
+            yield _whole(self._draw(prompt, config, **kwargs))
+            return
+        self._selection(kwargs)
+        messages, settings = self.model._convert_input(prompt).to_messages(), {**self.settings, **kwargs, "n": self.n}
+        with closing(stream_candidates(self.model, messages, config, settings)) as pieces:  # type: ignore[type-var]
+            for piece in pieces:
+                yield Candidates.of(piece, self.n)
+
+    async def _apieces(self, inputs: AsyncIterator[LanguageModelInput], config: RunnableConfig, **kwargs: Any) -> AsyncIterator[Any]:
+        prompt = reduce(operator.add, [part async for part in inputs])
+        if self._chooses:
+            yield _whole(await self._adraw(prompt, config, **kwargs))
+            return
+        self._selection(kwargs)
+        messages, settings = self.model._convert_input(prompt).to_messages(), {**self.settings, **kwargs, "n": self.n}
+        async with aclosing(astream_candidates(self.model, messages, config, settings)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                yield Candidates.of(piece, self.n)
+
+
+def _messages(result: LLMResult) -> list[AIMessage]:
+    return [cast(AIMessage, cast(ChatGeneration, generation).message) for generation in result.generations[0]]
+
+
+def _whole(messages: list[AIMessage]) -> Candidates:
+    """Whole answers as chunks."""
+    return Candidates(AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last") for message in messages)
+
+
+def _numbered(candidates: Any) -> Iterator[CandidateChunk]:
+    return (CandidateChunk(index, chunk) for index, chunk in enumerate(candidates) if chunk is not None)

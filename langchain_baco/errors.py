@@ -1,0 +1,73 @@
+"""How the core's errors reach LangChain: as its own kinds too, so that its middleware and its users' handlers know them.
+
+An error raised while a model is called is what it was, and one of LangChain's `ModelError`s: `except baco.PromptError` catches it, and
+so does `except langchain_core.exceptions.ModelInvalidRequestError`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from langchain_core import exceptions
+from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from baco import ConfigError, ContextOverflowError, PromptError
+from baco.errors import BacoError, MissingExtraError, ModelNotFoundError, OutOfMemoryError, PairError, QueueFullError
+
+KINDS: tuple[tuple[type[BacoError], type[exceptions.ModelError]], ...] = (
+    (ContextOverflowError, exceptions.ContextOverflowError),
+    (PromptError, exceptions.ModelInvalidRequestError),
+    (ConfigError, exceptions.ModelInvalidRequestError),
+    (ModelNotFoundError, exceptions.ModelNotFoundError),
+    (PairError, exceptions.ModelInvalidRequestError),
+    (MissingExtraError, exceptions.ModelInvalidRequestError),
+    (OutOfMemoryError, exceptions.ModelInvalidRequestError),
+    (QueueFullError, exceptions.ModelRateLimitError),
+    (BacoError, exceptions.ModelError),
+)
+"""The core's errors and LangChain's names for them, the first that fits. Only a full queue is worth another try (`is_retryable`)."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Bounds in seconds of the random wait before another try; the first doubles from try to try (our own choice)."""
+
+
+@contextmanager
+def model_errors() -> Iterator[None]:
+    """Let the core's errors leave the block as LangChain's too."""
+    try:
+        yield
+    except BacoError as error:
+        if isinstance(error, exceptions.ModelError):
+            raise
+        raise _as_model_error(error) from error.__cause__
+
+
+def _as_model_error(error: BacoError) -> BacoError:
+    kind = _combined(type(error))  # type: ignore[arg-type]
+    # Not the kind's own: what memory errors bring with them takes no other kinds.
+    combined = Exception.__new__(kind, *error.args)
+    combined.__dict__.update(error.__dict__)
+    assert isinstance(combined, BacoError), "made as one"
+    return combined.with_traceback(error.__traceback__)
+
+
+@cache
+def _combined(ours: type[BacoError]) -> type[BacoError]:
+    theirs = next(theirs for known, theirs in KINDS if issubclass(ours, known))
+    return type(ours.__name__, (ours, theirs), {"__doc__": ours.__doc__, "__module__": __name__})
+
+
+def retrying(max_retries: int) -> Retrying:
+    """Call something again, up to so many times, where a full queue has refused it; in between it waits longer and longer."""
+    return Retrying(stop=stop_after_attempt(max_retries + 1), wait=_waits(), retry=retry_if_exception_type(QueueFullError), reraise=True)
+
+
+def aretrying(max_retries: int) -> AsyncRetrying:
+    """Like `retrying`, for coroutines."""
+    return AsyncRetrying(
+        stop=stop_after_attempt(max_retries + 1), wait=_waits(), retry=retry_if_exception_type(QueueFullError), reraise=True
+    )
+
+
+def _waits() -> wait_random_exponential:
+    return wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
