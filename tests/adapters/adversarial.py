@@ -1,14 +1,17 @@
-"""What the adversarial tests share: tools, talks and schemas made short, and refusals that come before anything is decoded."""
+"""What the adversarial tests share: tools, talks and schemas made short, kinds that hold themselves, refusals before any pass."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from pydantic import BaseModel, Field
 
 from tests.gate import Pass
 
+HALF = "\ud800"
+"""Half of a character: a surrogate on its own."""
 Refused = Callable[[type[Exception], str], AbstractContextManager[pytest.ExceptionInfo[Any]]]
 
 
@@ -44,3 +47,22 @@ def called(name: str = "clock", args: Any = None, call_id: str = "1") -> AIMessa
 def talk(call: AIMessage, result: Any = "noon", **more: Any) -> list[BaseMessage]:
     """A question, a call and its result."""
     return [HumanMessage("a"), call, ToolMessage(result, tool_call_id="1", **more)]
+
+
+class Tree(BaseModel):
+    """A tree."""
+
+    size: int = Field(ge=0, le=9)
+    branches: list["Tree"] = Field(max_length=2)
+
+
+class Man(BaseModel):
+    wife: Optional["Woman"] = None
+
+
+class Woman(BaseModel):
+    husband: Man | None = None
+
+
+class Endless(BaseModel):
+    next: "Endless"

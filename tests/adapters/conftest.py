@@ -1,6 +1,6 @@
 """What the tests of the adapters share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ import pytest
 from baco import Engine, ModelPair, Router, SamplingParams
 from langchain_baco import ChatBaco
 from llamaindex_baco import BacoLLM
-from tests.adapters.langchain_helpers import telling_seed
+from tests.adapters.adversarial import Refused, refusals
+from tests.adapters.langchain_helpers import PROMPT, telling_seed
 from tests.adapters.llamaindex_helpers import Make
+from tests.gate import Pass
 from tests.tokenizers import QWEN_TEMPLATE
 
 
@@ -53,3 +55,23 @@ def room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the tiny Llama pair a chat template with tools, and a window that they fit into."""
     monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
+
+
+@pytest.fixture
+def wild(model: ChatBaco) -> ChatBaco:
+    """Random weights at a high temperature: whatever comes out right is right by construction."""
+    return model.model_copy(update={"max_tokens": 150, "temperature": 1.5, "seed": 4})
+
+
+@pytest.fixture
+def refused(passes: list[Pass]) -> Refused:
+    """A `pytest.raises` that also wants no pass of a model to be made."""
+    return refusals(passes)
+
+
+@pytest.fixture
+def still_answers(model: ChatBaco, room_for_tools: None) -> Iterator[None]:
+    """Whatever a test does, the model gives the answer afterwards that it gave before."""
+    before = model.invoke(PROMPT, seed=3, max_tokens=6).text
+    yield
+    assert model.invoke(PROMPT, seed=3, max_tokens=6).text == before

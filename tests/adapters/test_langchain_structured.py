@@ -37,12 +37,6 @@ SCHEMA = {"title": "Place", "type": "object", "properties": {"city": {"type": "s
 pytestmark = pytest.mark.usefixtures("room_for_tools")
 
 
-@pytest.fixture
-def wild(model: ChatBaco) -> ChatBaco:
-    """Random weights at a high temperature: whatever comes out right is right by construction."""
-    return model.model_copy(update={"max_tokens": 150, "temperature": 1.5, "seed": 4})
-
-
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 def test_every_form_of_schema_comes_back_in_its_own_form(wild: ChatBaco, method: Any) -> None:
     pet = wild.with_structured_output(Pet, method=method).invoke(PROMPT)
