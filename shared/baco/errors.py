@@ -56,16 +56,19 @@ class ContextOverflowError(PromptError):
 
     Attributes:
         model: whose prompt is too long, "base" or "aligned".
-        prompt_tokens: length of that prompt.
+        prompt_tokens: length of that prompt; where `is_exact` is false, at least so many.
+        is_exact: whether the prompt was counted, and not only found to be far too long.
         max_model_len: the window, prompt and answer together, in tokens.
     """
 
-    def __init__(self, *, model: str, prompt_tokens: int, max_model_len: int) -> None:
+    def __init__(self, *, model: str, prompt_tokens: int, max_model_len: int, is_exact: bool = True) -> None:
         self.model = model
         self.prompt_tokens = prompt_tokens
+        self.is_exact = is_exact
         self.max_model_len = max_model_len
         super().__init__(
-            f"the {model} model's prompt has {prompt_tokens} tokens, but its context window holds {max_model_len} "
+            f"the {model} model's prompt has {'' if is_exact else 'at least '}{prompt_tokens} tokens, "
+            f"but its context window holds {max_model_len} "
             f"(prompt and at least one new token); shorten the prompt by {prompt_tokens - max_model_len + 1} tokens "
             "or raise Engine(max_model_len=…) if the models allow it"
         )

@@ -29,6 +29,7 @@ from baco.call_formats import HERMES, WrittenFormat
 from baco.chat_template import REFUSALS, Message, adaptations, check_keys, template_name, visible
 from baco.config import require
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, check_characters, nearest
+from baco.length_bound import least_tokens
 from baco.loading import embedding_rows
 from baco.pair import ModelPair
 from baco.results import Model
@@ -40,6 +41,8 @@ TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_
 """Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
 them where there is one, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
+HUGE = 64
+"""Characters for each token of the window from which on a text is looked at before it is encoded (our own choice)."""
 
 # A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
 _encoding = threading.Lock()
@@ -82,13 +85,14 @@ def build_prompt(
     check_base_prompt(base_prompt)
     shown, chat = check_tools(tools), normalise(messages)
     encoders = {
-        "base": lambda: _encode_base(pair, chat, shown, base_prompt),
+        "base": lambda: _encode_base(pair, chat, shown, base_prompt, max_model_len),
         "aligned": lambda: encode_chat(pair.tokenizer, chat, tools=shown),
     }
-    token_ids: dict[Model, list[int]] = {which: encoders[which]() for which in models}
-    for which, ids in token_ids.items():
-        if len(ids) >= max_model_len:
-            raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
+    token_ids: dict[Model, list[int]] = {}
+    for which in models:
+        token_ids[which] = encoders[which]()
+        if len(token_ids[which]) >= max_model_len:
+            raise ContextOverflowError(model=which, prompt_tokens=len(token_ids[which]), max_model_len=max_model_len)
     return Prompt(token_ids=token_ids, base_stop=TURN_MARKERS if base_prompt == "transcript" else ())
 
 
@@ -194,13 +198,17 @@ def _apply_template(
     return list(ids)
 
 
-def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str) -> list[int]:
+def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
     if base_prompt != "template":
         calls = any("tool_calls" in message for message in chat)
         # In a form that is not known, calls cannot be written.
         call_format = (call_format_of(pair.tokenizer) if calls else None) or HERMES
         if base_prompt == "transcript":
-            return encode_text(pair.base_tokenizer, transcript(chat, tools, call_format))
+            text = transcript(chat, tools, call_format)
+            least = least_tokens(pair.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
+            if least >= max_model_len:
+                raise ContextOverflowError(model="base", prompt_tokens=least, max_model_len=max_model_len, is_exact=False)
+            return encode_text(pair.base_tokenizer, text)
         return encode_chat(pair.base_tokenizer, chat, base_prompt, tools, call_format)
     ids = encode_chat(pair.tokenizer, chat, tools=tools)
     unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})

@@ -11,7 +11,8 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate, FewShotChatMessagePromptTemplate
 
-from baco import ConfigError, ContextOverflowError, Engine, PromptError
+from baco import ConfigError, ContextOverflowError, Engine, PromptError, prompts
+from baco.length_bound import least_tokens
 from baco.prompts import build_prompt
 from baco.requests import Request
 from langchain_baco import ChatBaco
@@ -102,6 +103,24 @@ def test_a_huge_prompt_is_refused_with_its_exact_length_and_alone(model: ChatBac
         assert error.value.prompt_tokens - len(alone.get_token_ids(huge)) in ((around,) if len(messages) == 1 else range(around + 20, 200))
     answers: list[Any] = alone.batch(["a", huge, "b"], return_exceptions=True, max_tokens=2)
     assert [isinstance(one, kind) for one, kind in zip(answers, (AIMessage, ContextOverflowError, AIMessage), strict=True)] == [True] * 3
+
+
+def test_ten_megabytes_are_refused_without_being_read(model: ChatBaco, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = "rabbit " * 1_500_000
+    with (
+        monkeypatch.context() as patch,
+        refused(ContextOverflowError, r"the base model's prompt has at least \d+ tokens, but its context window holds 4096") as error,
+    ):
+        patch.setattr(prompts, "encode_text", None)
+        model.invoke(huge)
+    assert not error.value.is_exact and 4096 < error.value.prompt_tokens
+
+
+@pytest.mark.parametrize("text", ["rabbit " * 4_000, "a\u0301" * 20_000, " " * 30_000 + "x" * 30_000, "<s>" * 9_000, "字" * 9_000])
+def test_what_a_text_has_at_least_is_never_more_than_it_has(model: ChatBaco, text: str) -> None:
+    tokenizer = model._settings({}).engine().pair.base_tokenizer
+    least = least_tokens(tokenizer, text)
+    assert 0 < least <= len(prompts.encode_text(tokenizer, text))
 
 
 def test_a_history_of_ten_thousand_messages_is_counted_and_refused(model: ChatBaco, refused: Refused) -> None:
