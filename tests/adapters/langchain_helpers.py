@@ -72,8 +72,12 @@ def essence(message: BaseMessage) -> dict[str, Any]:
     assert isinstance(message, AIMessage)
     metadata = dict(message.response_metadata)
     metadata["baco"] = {key: value for key, value in metadata["baco"].items() if key != "passes"}
-    usage = {name: value for name, value in (message.usage_metadata or {}).items() if name != "input_token_details"}
-    return {"text": message.text, "usage": usage, **metadata}
+    return {"text": message.text, "usage": counts(message), **metadata}
+
+
+def counts(message: AIMessage) -> dict[str, Any]:
+    """A message's usage, but for what of the prompt had been read before."""
+    return {name: value for name, value in (message.usage_metadata or {}).items() if name != "input_token_details"}
 
 
 class Runs(BaseCallbackHandler):

@@ -31,7 +31,7 @@ def cache() -> Iterator[InMemoryCache]:
     set_llm_cache(None)
 
 
-def merged(model: Any, **settings: Any) -> AIMessageChunk:
+def merged(model: ChatBaco, **settings: Any) -> AIMessageChunk:
     first, *others = model.stream(PROMPT, **settings)
     for chunk in others:
         first = first + chunk
@@ -130,9 +130,14 @@ def test_6_events_of_either_version_have_every_token_and_the_usage(model: ChatBa
 
 def test_7_configured_models_are_made_anew_and_load_nothing(model: ChatBaco, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = model.invoke(PROMPT, seed=seed, threshold=0.2).text
-    made: list[int] = []
+    made: list[ChatBaco] = []
     initialise = ChatBaco.__init__
-    monkeypatch.setattr(ChatBaco, "__init__", lambda self, **fields: (made.append(1), initialise(self, **fields))[-1])
+
+    def recorded(self: ChatBaco, **fields: Any) -> None:
+        made.append(self)
+        initialise(self, **fields)
+
+    monkeypatch.setattr(ChatBaco, "__init__", recorded)
     monkeypatch.setattr(ModelPair, "_load", None)
     configurable = model.configurable_fields(threshold=ConfigurableField(id="threshold"), seed=ConfigurableField(id="seed"))
     for _ in range(2):

@@ -16,7 +16,7 @@ from langchain_core.tools import tool
 from baco import ConfigError, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
-from tests.adapters.langchain_helpers import PROMPT
+from tests.adapters.langchain_helpers import PROMPT, counts
 from tests.scripted import Script, scripted
 
 TEXT = (
@@ -49,7 +49,7 @@ def told(message: BaseMessage) -> dict[str, Any]:
         "calls": [(call["name"], call["args"]) for call in message.tool_calls],
         "broken": [(call["name"], call["args"]) for call in message.invalid_tool_calls],
         "finish_reason": message.response_metadata["finish_reason"],
-        "usage": message.usage_metadata,
+        "usage": counts(message),
     }
 
 
