@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from baco.errors import ConfigError
+from baco.formats import PATTERNS
 
 IN_ONE, IN_MANY, IN_LIST = (
     ("items", "additionalProperties", "not"),
@@ -22,7 +23,7 @@ DEEPEST = 100
 
 
 def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Close the objects of a schema that say nothing of further properties, and let it stand inside of another one.
+    """Close the objects of a schema that say nothing of further properties, narrow formats, and let it stand inside of another one.
 
     Raises:
         ConfigError: it is too deep, or asks for something without an end.
@@ -39,6 +40,8 @@ def _closed(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     result = _changed(schema, _closed)
+    if result.get("format") in PATTERNS and "pattern" not in result:
+        result["pattern"] = PATTERNS[result.pop("format")]
     says = {"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf"} & result.keys()
     if "properties" in result and not says:
         result["additionalProperties"] = False
