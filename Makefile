@@ -14,7 +14,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports check bench train clean
+.PHONY: help install demo test lint format types imports check compat bench train clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-8s  %s\n' "$$target" "$$what"; done
@@ -43,6 +43,14 @@ imports: $(INSTALLED) ## Check that imports go one way
 	$(BIN)/lint-imports
 
 check: lint types imports ## Check style, format, types and imports
+
+compat: $(INSTALLED) ## Run the LangChain tests with the oldest and the newest langchain-core that pyproject.toml allows
+	@for core in '==1.7.0' '>=1.7,<2'; do \
+		rm -rf build/core && env -u PIP_CONSTRAINT $(PIP) install --quiet --no-deps --target build/core "langchain-core$$core" || exit 1; \
+		PYTHONPATH=build/core $(BIN)/python -c 'import langchain_core; print("langchain-core", langchain_core.__version__)' || exit 1; \
+		PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/adapters --quiet -k langchain \
+			--numprocesses auto --maxprocesses 4 --dist loadfile || exit 1; \
+	done
 
 bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
 	@$(BIN)/python benchmarks/throughput.py
