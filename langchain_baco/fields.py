@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 
 from baco import __version__
 from baco.call_settings import PAIR_SOURCES, check_pair
-from baco.capabilities import capabilities
+from baco.capabilities import capabilities, fingerprint
 from baco.sources import pair_name, resolve
 from langchain_baco.outputs import PROVIDER
 from langchain_baco.profile import profile
@@ -132,8 +132,10 @@ class BacoFields(BaseChatModel):
         return cast(dict[str, Any], dumpd(self))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        # Every setting in force, so that no two calls that may differ share an entry of a cache.
-        return str(sorted({**self._get_invocation_params(stop=stop, **kwargs), **kwargs}.items()))
+        # Every setting in force and the files of the pair, so that no two calls that may differ share an entry of a cache.
+        params = {**self._get_invocation_params(stop=stop, **kwargs), **kwargs}
+        _, config = resolve(*(merge(self._identifying_params, kwargs)[name] for name in PAIR_SOURCES))
+        return str([fingerprint(config), *sorted(params.items())])
 
     @property
     def _llm_type(self) -> str:

@@ -1,10 +1,11 @@
-"""What can be said of a pair before it is loaded: its context window, and whether its chat template has a place for tools.
+"""What can be said of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
 
 Reads small files that are on this machine, in a folder or in the hub's cache; never asks the hub, and reads no weights.
 """
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from transformers import AutoConfig
@@ -39,6 +40,28 @@ def capabilities(config: PairConfig) -> Capabilities:
     if None not in (found.context_window, found.has_tools):
         _known[config] = found
     return found
+
+
+def fingerprint(config: PairConfig) -> str:
+    """What changes when the files of a pair do: their names, sizes and times. In the hub's cache the names bear the revision."""
+    folders = [_folder(source, needed) for source, needed in _sources(config)]
+    files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for folder in folders if folder for file in sorted(folder.iterdir())]
+    return sha256(repr(files).encode()).hexdigest()
+
+
+def _sources(config: PairConfig) -> list[tuple[str, str]]:
+    """Folders or hub ids of a pair, each with the file that it cannot do without."""
+    given = [(config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE)]
+    return [(source, needed) for source, needed in given if source is not None]
+
+
+def _folder(source: str, needed: str) -> Path | None:
+    """Where a source lies on this machine, if it does."""
+    try:
+        found = cached_file(locate(source, needed)[0], needed, local_files_only=True)
+    except (OSError, ValueError, ModelNotFoundError):
+        return None
+    return None if found is None else Path(found).parent
 
 
 def _look_up(config: PairConfig) -> Capabilities:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -96,6 +97,16 @@ def test_a_cache_key_has_every_setting_in_force_also_one_assigned_later(model: C
     assert len(keys) == 1 + len(changes) + 3
 
 
+def test_a_cache_key_changes_with_the_files_of_the_pair(pair_folders: Callable[[str], tuple[Path, Path]], tmp_path: Path) -> None:
+    base, aligned = pair_folders("llama")
+    copy = Path(shutil.copytree(aligned, tmp_path / "aligned"))
+    model = ChatBaco(base=str(base), aligned=str(copy))
+    before = model._get_llm_string()
+    assert model._get_llm_string() == before
+    (copy / "chat_template.jinja").write_text(QWEN_TEMPLATE)
+    assert model._get_llm_string() != before
+
+
 def test_a_chain_with_it_can_be_written() -> None:
     chain: RunnableSequence[Any, Any] = RunnableSequence(ChatBaco(max_tokens=9), ChatBaco(max_tokens=8))
     assert [step["id"][-1] for step in (dumpd(chain)["kwargs"]["first"], dumpd(chain)["kwargs"]["last"])] == ["ChatBaco"] * 2
@@ -115,10 +126,7 @@ def test_tools_and_thoughts_are_seen_in_the_template_before_anything_is_loaded(
     pair_folders: Callable[[str], tuple[Path, Path]], tmp_path: Path
 ) -> None:
     base, aligned = pair_folders("llama")
-    copy = tmp_path / "aligned"
-    copy.mkdir()
-    for file in aligned.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
+    copy = Path(shutil.copytree(aligned, tmp_path / "aligned"))
     (copy / "chat_template.jinja").write_text(QWEN_TEMPLATE + "{# <think></think> #}")
     profile = ChatBaco(base=str(base), aligned=str(copy)).profile
     assert profile is not None and profile["tool_calling"] and profile["tool_choice"] and profile["reasoning_output"]
