@@ -6,6 +6,7 @@ what is proposed behind them. Rows come and go between steps, and may be in diff
 
 from collections.abc import Sequence as Collection
 from dataclasses import dataclass, field
+from functools import partial
 
 from baco.compiling import CompiledPass
 from baco.drafting import PromptLookup
@@ -14,7 +15,7 @@ from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.pair import ModelPair
-from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_length
+from baco.prefix_cache import SHORTEST_PREFIX, PrefixCache, common_length
 from baco.results import Model
 from baco.schedule import Schedule
 from baco.sequence import FinalToken
@@ -63,31 +64,33 @@ class Decoder:
         for which, prompt in row.prompt.token_ids.items():
             runner = self._runner(which)
             runner.cache.reserve(slot.index + 1, 0)
-            longest, source = self._longest_shared(which, slot)
-            held, prefix = self.prefixes[which].find(prompt[:-1])
-            if prefix is not None and held >= longest:
-                runner.cache.reserve(0, held)
-                runner.cache.put(slot.index, prefix.layers, held)
-                row.sequence.seen[which] = held
-            elif source is not None:
+            prefix = self.prefixes[which].find(prompt[:-1])
+            longest, source = self._longest_shared(which, slot, prefix.length)
+            if source is not None:
                 slot.sources[which] = (source, longest)
-            row.passes.reused.setdefault(which, max(held, 0 if source is None else longest))
+            elif prefix.last is not None:
+                runner.cache.reserve(0, longest)
+                runner.cache.put(slot.index, prefix.parts)
+                row.sequence.seen[which] = longest
+            row.passes.reused.setdefault(which, longest)
         self.slots.append(slot)
         self._reader = None
 
-    def remove(self, row: Row) -> None:
-        """Let a row go, ended or not. Its slot is filled with the last one, so that running rows stand together."""
-        gone = next(slot for slot in self.slots if slot.row is row)
-        for slot in self.slots:
-            for which in [which for which, (source, _) in slot.sources.items() if source is gone]:
+    def remove(self, rows: Collection[Row]) -> None:
+        """Let rows go, ended or not. Their slots are filled with the last ones, so that running rows stand together."""
+        gone = [slot for slot in self.slots if slot.row in rows]
+        staying = [slot for slot in self.slots if slot.row not in rows]
+        for slot in staying:
+            for which in [which for which, (source, _) in slot.sources.items() if source in gone]:
                 self._copy_from_source(slot, which)
-        self._keep_prefixes(gone)
-        last = self.slots.pop()
-        if last is not gone:
-            for which, seen in last.row.sequence.seen.items():
-                self._runners[which].cache.copy_slot(last.index, gone.index, seen)
-            last.index = gone.index
-            self.slots[gone.index] = last
+        for slot in gone:
+            self._keep_prefixes(slot)
+        holes = [slot.index for slot in gone if slot.index < len(staying)]
+        for slot, hole in zip([slot for slot in staying if slot.index >= len(staying)], holes, strict=True):
+            for which, seen in slot.row.sequence.seen.items():
+                self._runners[which].cache.copy_slot(slot.index, hole, seen)
+            slot.index = hole
+        self.slots = sorted(staying, key=lambda slot: slot.index)
         self._reader = None
 
     def release(self) -> None:
@@ -191,16 +194,21 @@ class Decoder:
                 self._runners[which].cache.copy_slot(source.index, slot.index, length)
                 slot.row.sequence.seen[which] = length
 
-    def _longest_shared(self, which: Model, slot: Slot) -> tuple[int, Slot | None]:
-        """The running row that begins most alike, and how many tokens that is; its last token each row reads itself, for its own draw."""
-        prompt = slot.row.prompt.token_ids[which]
-        longest, best = SHORTEST_PREFIX - 1, None
+    def _longest_shared(self, which: Model, slot: Slot, held: int) -> tuple[int, Slot | None]:
+        """The running row that begins most alike, if that is more than is held, and how many tokens are then shared.
+
+        A prompt's last token each row reads itself, for its own draw.
+        """
+        prompt = slot.row.prompt.token_ids[which][:-1]
+        longest, best = max(SHORTEST_PREFIX - 1, held), None
         for other in self.slots:
-            if which in other.row.sequence.prompts:
-                length = min(common_length(prompt, other.row.sequence.prompts[which]), len(prompt) - 1)
+            theirs = other.row.sequence.prompts.get(which, [])
+            # Most that begin alike part where the longest one does, so the next token is compared first.
+            if longest < min(len(prompt), len(theirs)) and theirs[longest] == prompt[longest]:
+                length = common_length(prompt, theirs)
                 if length > longest:
                     longest, best = length, other
-        return longest, best
+        return (held, None) if best is None else (longest, best)
 
     def _keep_prefixes(self, slot: Slot) -> None:
         """Keep what a leaving row has read, for prompts that begin alike."""
@@ -209,9 +217,9 @@ class Decoder:
             length = min(sequence.seen[which], len(prompt) + sequence.final)
             cache = self.prefixes[which]
             if length >= SHORTEST_PREFIX and cache.budget and not cache.covers(prompt[: min(length, len(prompt) - 1)]):
-                token_ids = tuple(sequence.slice(which, 0, length))
+                take = partial(self._runners[which].cache.take, slot.index, end=length)
                 try:
-                    cache.add(Prefix(token_ids, self._runners[which].cache.take(slot.index, length)))
+                    cache.keep(sequence.slice(which, 0, length), take)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise

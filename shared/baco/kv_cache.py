@@ -7,6 +7,8 @@ The last position of a slot is never read: tokens that only fill a pass up are w
 window is in the mask.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +17,21 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 FIRST_CAPACITY = 128
 FIRST_SLOTS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTokens:
+    """Keys and values of n tokens, in every layer, out of a slot: one tensor, since many small copies take longer than a large one."""
+
+    values: Tensor
+    """`[n, W]`: for each token, the keys of the first layer, its values, the keys of the next one, …"""
+    shapes: tuple[torch.Size, ...]
+    """`[H, D]` of each of these."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self.values.numel() * self.values.element_size()
 
 
 class SlotLayer(CacheLayerMixin):
@@ -47,8 +64,9 @@ class SlotLayer(CacheLayerMixin):
             held, length = min(slots, self.keys.shape[0]), min(stride, self.keys.shape[1]) - 1
             for name in ("keys", "values"):
                 old = getattr(self, name)
-                new = old.new_zeros(slots, stride, *old.shape[2:])
+                new = old.new_empty(slots, stride, *old.shape[2:])
                 new[:held, :length] = old[:held, :length]
+                new[:held, length:], new[held:] = 0, 0  # what a mask hides is still multiplied, so it must be finite
                 setattr(self, name, new)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -108,22 +126,25 @@ class SlotCache(Cache):
                 layer.keys[target, :length] = layer.keys[source, :length]
                 layer.values[target, :length] = layer.values[source, :length]
 
-    def take(self, slot: int, length: int) -> list[tuple[Tensor, Tensor]]:
-        """Copy the first `length` positions of a slot out, as keys and values `[length, H, D]` of every layer."""
-        return [
-            (layer.keys[slot, :length].clone(), layer.values[slot, :length].clone())
-            for layer in self.slot_layers
-            if layer.keys is not None and layer.values is not None
-        ]
+    def take(self, slot: int, start: int, end: int) -> KeptTokens:
+        """Copy the positions from `start` to `end` of a slot out. There must have been a pass."""
+        tensors = self.tensors
+        values = torch.cat([tensor[slot, start:end].flatten(1) for tensor in tensors], dim=1)
+        return KeptTokens(values, tuple(tensor.shape[2:] for tensor in tensors))
 
-    def put(self, slot: int, held: list[tuple[Tensor, Tensor]], length: int) -> None:
-        """Write the first `length` positions of what `take` returned into a slot."""
-        for layer, (keys, values) in zip(self.slot_layers, held, strict=True):
+    def put(self, slot: int, parts: Sequence[tuple[KeptTokens, int]]) -> None:
+        """Write what `take` returned into a slot, from its first position on: of each part so many tokens, one part behind the other."""
+        pieces = [kept.values[:count] for kept, count in parts]
+        rows = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        shapes = parts[0][0].shapes
+        columns = rows.split([shape.numel() for shape in shapes], dim=1)
+        held = [column.unflatten(1, shape) for column, shape in zip(columns, shapes, strict=True)]
+        for layer, keys, values in zip(self.slot_layers, held[::2], held[1::2], strict=True):
             if not layer.is_initialized:
                 layer.lazy_initialization(keys.transpose(0, 1)[None], values.transpose(0, 1)[None])
             assert layer.keys is not None and layer.values is not None
-            layer.keys[slot, :length] = keys[:length]
-            layer.values[slot, :length] = values[:length]
+            layer.keys[slot, : len(rows)] = keys
+            layer.values[slot, : len(rows)] = values
 
     @property
     def tensors(self) -> list[Tensor]:

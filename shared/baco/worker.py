@@ -96,12 +96,12 @@ class Worker:
 
     def _drop_ended(self) -> None:
         """End the answers of requests that were cancelled or are late."""
-        for answer in list(self.running.values()):
-            if answer.row in self.running and answer.request.is_over:
-                self._leave(answer)
-                self._cut(answer)
+        # A request may be over at any moment, so each is asked once.
+        late = [answer for answer in self.running.values() if answer.request.is_over]
+        self._leave(late)
+        for answer in late:
+            self._cut(answer)
         with self.queue.changed:
-            # A request may be over at any moment, so each is asked once.
             over = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
             if over:
                 self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in over)
@@ -150,26 +150,28 @@ class Worker:
 
     def _take(self, progress: Sequence[tuple[Row, list[FinalToken]]]) -> None:
         """Hand new tokens to their answers."""
+        ended = []
         for row, finals in progress:
             answer = self.running.get(row)
             if answer is None:
                 continue  # its request has failed within this step
             try:
-                ended = answer.push(finals)
+                if answer.push(finals):
+                    ended.append(answer)
             except Exception as error:
                 self._fail(answer.request, error)
-            else:
-                if ended:
-                    self._leave(answer)
+        self._leave([answer for answer in ended if answer.row in self.running])
 
-    def _leave(self, answer: Answer) -> None:
-        self.decoder.remove(answer.row)
-        del self.running[answer.row]
+    def _leave(self, answers: Sequence[Answer]) -> None:
+        """Take running answers out of the decoder, all at once, so that no slot is moved that goes as well."""
+        if answers:
+            self.decoder.remove([answer.row for answer in answers])
+        for answer in answers:
+            del self.running[answer.row]
 
     def _fail(self, request: Request, error: Exception) -> None:
         """Fail one request, and nobody else's."""
-        for answer in [answer for answer in self.running.values() if answer.request is request]:
-            self._leave(answer)
+        self._leave([answer for answer in self.running.values() if answer.request is request])
         with self.queue.changed:
             self.queue.waiting = deque(answer for answer in self.queue.waiting if answer.request is not request)
         if not request.done.done():
@@ -200,8 +202,8 @@ class Worker:
         """Send half of the rows back to the queue; what they have written stays, and is read again when they return."""
         self.row_limit = len(self.running) // 2
         back = list(self.running.values())[self.row_limit :]
+        self._leave(back)
         for answer in back:
-            self._leave(answer)
             answer.row.sequence.forget()
         with self.queue.changed:
             self.queue.waiting.extendleft(reversed(back))

@@ -90,15 +90,36 @@ def test_a_copied_slot_goes_its_own_way(model: PreTrainedModel, runner: ModelRun
     assert_read(model, [*row[:7], 51, 52], found[3])
 
 
-def test_what_is_taken_out_can_be_put_into_a_cache_that_is_new(model: PreTrainedModel, random_pair: ModelPair, runner: ModelRunner) -> None:
-    row = tokens(20)
+@pytest.mark.parametrize("arch", ["llama", "gemma3", "gpt2"])
+def test_pieces_that_are_taken_out_can_be_put_together_in_a_cache_that_is_new(arch: str, get_pair: Callable[[str], ModelPair]) -> None:
+    pair, row = get_pair(arch), tokens(30)
+    runner = runner_of(pair)
     feed(runner, Feed(slot=0, start=0, token_ids=[7]), Feed(slot=1, start=0, token_ids=row))
-    held = runner.cache.take(1, 15)
-    feed(runner, Feed(slot=1, start=0, token_ids=tokens(20, seed=5)))  # what was taken is a copy
-    other = runner_of(random_pair)
-    other.cache.reserve(3, 15)
-    other.cache.put(2, held, 12)
-    assert_read(model, [*row[:12], 60, 61], feed(other, Feed(slot=2, start=12, token_ids=[60, 61]))[2])
+    feed(runner, Feed(slot=0, start=0, token_ids=[*row[:20], 50, 51]))
+    pieces = [(runner.cache.take(1, 0, 15), 12), (runner.cache.take(1, 12, 21), 8), (runner.cache.take(0, 20, 22), 1)]
+    feed(runner, Feed(slot=0, start=0, token_ids=tokens(30, seed=5)))  # what was taken is a copy
+    feed(runner, Feed(slot=1, start=0, token_ids=tokens(30, seed=6)))
+    other = runner_of(pair)
+    other.cache.reserve(3, 21)
+    for count, text in enumerate([row[:12], row[:20], [*row[:20], 50]], 1):
+        other.cache.put(2, pieces[:count])
+        assert_read(pair.aligned, [*text, 60, 61], feed(other, Feed(slot=2, start=len(text), token_ids=[60, 61]))[2])
+
+
+def test_layers_may_have_other_shapes_than_their_neighbours() -> None:
+    shapes = [((2, 3), (2, 5)), ((1, 4), (1, 4))]  # heads and width of keys and of values
+    full, new = SlotCache(2, torch.device("cpu")), SlotCache(2, torch.device("cpu"))
+    full.places = torch.arange(5)
+    states = [[torch.randn(1, heads, 5, width) for heads, width in layer] for layer in shapes]
+    for layer, (keys, values) in zip(full.slot_layers, states, strict=True):
+        layer.update(keys, values)
+    kept = full.take(0, 1, 4)
+    assert kept.bytes == 4 * 3 * (2 * 3 + 2 * 5 + 4 + 4)
+    new.put(0, [(kept, 3)])
+    for layer, (keys, values) in zip(new.slot_layers, states, strict=True):
+        assert layer.keys is not None and layer.values is not None
+        assert torch.equal(layer.keys[0, :3], keys[0, :, 1:4].transpose(0, 1))
+        assert torch.equal(layer.values[0, :3], values[0, :, 1:4].transpose(0, 1))
 
 
 def test_the_cache_grows_and_shrinks_without_a_trace(model: PreTrainedModel, runner: ModelRunner) -> None:
@@ -133,10 +154,18 @@ def test_the_cache_knows_its_memory_and_gives_it_back(model: PreTrainedModel, ru
 
 def test_nothing_is_lost_when_room_is_made_for_what_fits_already(runner: ModelRunner) -> None:
     feed(runner, Feed(slot=1, start=0, token_ids=tokens(9)))
-    before, held = runner.cache.bytes, runner.cache.take(1, 9)
+    before, held = runner.cache.bytes, runner.cache.take(1, 0, 9)
     runner.cache.reserve(1, 5)
     assert runner.cache.bytes == before
-    assert all(torch.equal(a, b) for old, new in zip(held, runner.cache.take(1, 9), strict=True) for a, b in zip(old, new, strict=True))
+    assert torch.equal(held.values, runner.cache.take(1, 0, 9).values)
+
+
+def test_room_that_is_made_holds_nothing_that_could_spoil_a_pass(runner: ModelRunner) -> None:
+    feed(runner, Feed(slot=1, start=0, token_ids=tokens(9)))
+    spoilt = [torch.full_like(tensor, torch.nan).repeat(3, 3, 1, 1) for tensor in runner.cache.tensors for _ in range(2)]
+    del spoilt  # whose memory is likely taken next
+    runner.cache.reserve(runner.cache.slots + 2, 2 * runner.cache.capacity)
+    assert all(bool(tensor.isfinite().all()) for tensor in runner.cache.tensors)
 
 
 def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runner: ModelRunner) -> None:
@@ -147,11 +176,11 @@ def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runne
     assert_read(model, row, logits[1:])
 
 
-def test_an_empty_cache_has_nothing_to_copy_or_take(random_pair: ModelPair) -> None:
+def test_an_empty_cache_has_nothing_to_copy(random_pair: ModelPair) -> None:
     cache = SlotCache(2, random_pair.device)
     cache.reserve(4, 300)
     cache.copy_slot(0, 3, 5)
-    assert (cache.bytes, cache.take(1, 5)) == (0, [])
+    assert cache.bytes == 0
 
 
 def test_a_token_that_the_model_lacks_is_read_as_its_replacement(random_pair: ModelPair) -> None:

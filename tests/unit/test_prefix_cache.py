@@ -9,19 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.kv_cache import KeptTokens
 from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_length
 from baco.scheduler import Scheduler
 from tests.gate import Pass, fresh
 
 BYTES_PER_TOKEN = 16
-"""One layer of keys and values, one head of width 2, float32."""
+"""Two int64, which say whose token it is."""
 
 SYSTEM = "You are the old captain of a small island in the north, and you answer in a few words. " * 2
 
 
-def prefix(*token_ids: int) -> Prefix:
-    layer = torch.zeros(1, len(token_ids), 2), torch.zeros(1, len(token_ids), 2)
-    return Prefix(token_ids, [layer])
+def keep(cache: PrefixCache, token_ids: list[int]) -> None:
+    """Hold a text, with the position and the token itself as what was read of each token."""
+    read = torch.tensor(list(enumerate(token_ids)))
+    cache.keep(token_ids, lambda start: KeptTokens(read[start:].clone(), (torch.Size([1, 2]),)))
+
+
+def told(found: Prefix) -> list[list[int]]:
+    return [token for kept, count in found.parts for token in kept.values[:count].tolist()]
 
 
 def naive_common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -51,18 +57,61 @@ def test_the_common_beginning_is_what_a_loop_finds(a: list[int], b: list[int]) -
     assert common_length(tuple(a), tuple(a)) == len(a)
 
 
-@given(held=st.lists(texts.filter(len), max_size=8), wanted=texts)
-def test_the_longest_held_beginning_is_found_if_it_is_worth_copying(held: list[list[int]], wanted: list[int]) -> None:
+@given(held=st.lists(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), max_size=12), wanted=texts)
+def test_the_longest_held_beginning_is_found_and_is_that_text(held: list[list[int]], wanted: list[int]) -> None:
     cache = PrefixCache(10**6)
     for text in held:
-        cache.add(prefix(*text))
+        keep(cache, text)
     longest = max((naive_common(wanted, text) for text in held), default=0)
-    length, holder = cache.find(wanted)
-    if longest < SHORTEST_PREFIX:
-        assert (length, holder) == (0, None)
-    else:
-        assert length == longest
-        assert holder is not None and naive_common(wanted, holder.token_ids) == longest
+    found = cache.find(wanted)
+    assert found.length == (longest if longest >= SHORTEST_PREFIX else 0)
+    assert told(found) == [list(pair) for pair in enumerate(wanted[: found.length])]
+    assert all(cache.covers(text) for text in held)
+
+
+@given(held=st.lists(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), max_size=12))
+def test_no_token_is_held_twice_behind_the_shortest_prefix(held: list[list[int]]) -> None:
+    cache = PrefixCache(10**6)
+    for text in held:
+        keep(cache, text)
+    firsts = {tuple(text[:SHORTEST_PREFIX]) for text in held}
+    longer = {tuple(text[:end]) for text in held for end in range(SHORTEST_PREFIX + 1, len(text) + 1)}
+    assert cache.bytes == (SHORTEST_PREFIX * len(firsts) + len(longer)) * BYTES_PER_TOKEN
+
+
+@given(
+    steps=st.lists(st.tuples(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), st.booleans()), max_size=30), room=st.integers(20, 90)
+)
+def test_with_any_budget_what_is_found_is_right_and_what_was_kept_last_is_there(steps: list[tuple[list[int], bool]], room: int) -> None:
+    cache = PrefixCache(room * BYTES_PER_TOKEN)
+    held: list[list[int]] = []
+    for text, adds in steps:
+        if adds:
+            keep(cache, text)
+            held.append(text)
+            assert cache.bytes <= cache.budget
+        found = cache.find(text)
+        assert told(found) == [list(pair) for pair in enumerate(text[: found.length])]
+        assert found.length <= max((naive_common(text, other) for other in held), default=0)
+    for text in [text for text, adds in steps[-1:] if adds and 2 * len(text) <= room]:
+        assert cache.covers(text)
+
+
+def test_of_a_conversation_and_its_branches_the_least_recently_used_end_goes_first() -> None:
+    stem, size = run(0, 40), BYTES_PER_TOKEN
+    ends = [[*stem, *run(100 * number, 10)] for number in (1, 2, 3)]
+    cache = PrefixCache(60 * size)
+    keep(cache, stem)
+    keep(cache, ends[0])
+    keep(cache, ends[1])
+    assert cache.bytes == 60 * size
+    assert cache.covers(ends[0])  # used again
+    keep(cache, ends[2])
+    assert [cache.find(end).length for end in ends] == [50, 40, 50]
+    assert cache.bytes == 60 * size
+    keep(cache, run(500, 45))
+    assert [cache.find(end).length for end in ends] == [0, 0, 0], "a beginning goes behind all of its ends"
+    assert cache.bytes == 45 * size
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=40), room=st.integers(1, 5))
@@ -74,11 +123,11 @@ def test_the_budget_is_kept_and_the_least_recently_used_goes_first(steps: list[t
     for number, adds in steps:
         text = run(100 * number, SHORTEST_PREFIX)
         if adds:
-            cache.add(prefix(*text))
-            if number not in recent:
-                recent = [*recent, number][-room:]
+            keep(cache, text)
+            # Who keeps what is there uses it.
+            recent = [*[other for other in recent if other != number], number][-room:]
         else:
-            assert (cache.find(text)[1] is not None) == (number in recent)
+            assert (cache.find(text).last is not None) == (number in recent)
             if number in recent:
                 recent.remove(number)
                 recent.append(number)
@@ -88,17 +137,23 @@ def test_the_budget_is_kept_and_the_least_recently_used_goes_first(steps: list[t
 
 
 def test_what_is_larger_than_the_budget_is_not_held_and_drives_nothing_out() -> None:
-    cache = PrefixCache(30 * BYTES_PER_TOKEN)
-    cache.add(prefix(*run(0, 20)))
-    cache.add(prefix(*run(100, 31)))
-    assert cache.bytes == 20 * BYTES_PER_TOKEN
-    assert cache.covers(run(0, 20)) and not cache.covers(run(100, 31))
+    cache = PrefixCache(40 * BYTES_PER_TOKEN)
+    keep(cache, run(0, 20))
+    keep(cache, run(200, 20))
+    keep(cache, run(100, 41))
+    keep(cache, run(0, 41))  # half of which is held
+    assert cache.bytes == 40 * BYTES_PER_TOKEN
+    assert cache.covers(run(0, 20)) and cache.covers(run(200, 20))
+    assert not cache.covers(run(100, 41)) and not cache.covers(run(0, 41))
+    cache.clear()
+    assert (cache.bytes, cache.find(run(0, 20))) == (0, Prefix())
 
 
 def test_a_text_is_covered_only_as_a_whole() -> None:
     cache = PrefixCache(10**6)
-    cache.add(prefix(*run(0, 20)))
+    keep(cache, run(0, 20))
     assert cache.covers(run(0, 18)) and not cache.covers([*run(0, 18), 99])
+    assert not cache.covers(run(0, 3)), "too short to be held"
 
 
 def asking(question: str) -> list[dict[str, Any]]:
@@ -119,6 +174,34 @@ def test_a_request_that_begins_like_an_earlier_one_reads_only_the_rest(random_pa
         common = naive_common(cold[0].prompt_token_ids[which], prompt)
         starts = [feed.start for one in passes if one.model is random_pair.model(which) for feed in one.feeds]
         assert 0 < SHORTEST_PREFIX < common <= min(starts)
+
+
+@pytest.mark.parametrize("arch", ["llama", "gemma3"])
+def test_conversations_that_branch_read_only_what_is_new_and_answer_as_if_nothing_was_held(
+    arch: str, get_pair: Callable[[str], ModelPair], passes: list[Pass]
+) -> None:
+    pair, params = get_pair(arch), SamplingParams(max_tokens=6, seed=3)
+    router = Router("judge", judge=lambda prefix: "base" if len(prefix.text) % 2 else "aligned")  # both models read everything
+    engine = Engine(fresh(pair))
+
+    def ask(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        cold = Engine(fresh(pair)).generate(chat, params, router)
+        passes.clear()
+        warm = engine.generate(chat, params, router)
+        assert warm.candidates == cold.candidates
+        for which, prompt in warm.prompt_token_ids.items():
+            starts = [feed.start for one in passes if one.model is pair.model(which) for feed in one.feeds]
+            common = max((naive_common(prompt, other) for other in read[which]), default=0)
+            assert min(starts) >= min(common, len(prompt) - 1)
+            read[which].append(prompt)
+        return [*chat, {"role": "assistant", "content": "Aye."}]
+
+    read: dict[str, list[list[int]]] = {"base": [], "aligned": []}
+    first = ask(asking("Who are you?"))
+    second = ask([*first, {"role": "user", "content": "And your ship?"}])
+    for last in ("Where is it?", "Where was it?", "Is it old?"):
+        ask([*second, {"role": "user", "content": last}])
+    ask([*first, {"role": "user", "content": "And your crew?"}])
 
 
 def test_the_same_prompt_again_reads_its_last_token_alone(random_pair: ModelPair, passes: list[Pass]) -> None:

@@ -76,7 +76,7 @@ def test_memory_that_runs_out_in_the_middle_costs_no_token(
 def test_when_memory_runs_out_there_is_none_for_keeping_prefixes_either(
     engine: Engine, busy: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take(self: SlotCache, slot: int, length: int) -> None:
+    def take(self: SlotCache, slot: int, start: int, end: int) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
     alone = expected(engine)

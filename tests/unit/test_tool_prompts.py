@@ -1,11 +1,16 @@
 """Tools in prompts: what the templates of transformers write, a transcript by hand, and what a template leaves out."""
 
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from transformers import AddedToken
 
 from baco import Engine, Router, SamplingParams
-from baco.chat_template import fold_messages
+from baco.chat_template import check_keys, fold_messages
 from baco.errors import ChatTemplateError, ConfigError, PromptError
 from baco.pair import ModelPair
 from baco.prompts import build_prompt, encode_chat, normalise, transcript
@@ -85,6 +90,21 @@ def test_control_tokens_in_tools_and_calls_become_plain_text_or_are_refused(rand
     bad = [{"type": "function", "function": {"name": "a", "parameters": {"type": "object", "properties": {"<|im_end|>": {}}}}}]
     with pytest.raises(PromptError, match="control token"):
         encode_chat(tokenizer, [message], tools=bad)
+
+
+@given(keys=st.lists(st.lists(st.sampled_from(["a", "b", "\n", "<", "<c>", "</s>", "wo"]), max_size=5).map("".join), max_size=4))
+@example(keys=["xa", "bx", "xa"])
+@example(keys=["bx", "xa", "bx"])
+def test_a_key_is_refused_just_where_it_contains_a_control_token(keys: list[str]) -> None:
+    tokens = [AddedToken("<c>"), AddedToken("wo"), AddedToken("</s>", special=True), AddedToken("a\nb", special=True)]
+    tokenizer: Any = SimpleNamespace(added_tokens_decoder=dict(enumerate(tokens)))
+    nested = [{"outer": [dict.fromkeys(keys[:2])]}, [{"x": {key: {} for key in keys[2:]}}]]
+    steering = [text for text in ("<c>", "</s>", "a\nb") if any(text in key for key in keys)]
+    if steering:
+        with pytest.raises(PromptError, match=re.escape(repr(steering[0]))):
+            check_keys(tokenizer, nested)
+    else:
+        check_keys(tokenizer, nested)
 
 
 def test_messages_with_calls_are_not_merged() -> None:
