@@ -1,6 +1,5 @@
 """Every example runs and shows what it says it shows."""
 
-import json
 import re
 import runpy
 from concurrent.futures import ThreadPoolExecutor
@@ -121,7 +120,7 @@ def test_the_brainstorm_gives_twenty_names_the_likeliest_first(run: Run) -> None
     ideas = rows(run("langchain_brainstorm.py"))
     assert len({name for _, name, *_ in ideas}) == len(ideas) == 20
     for _, name, sound, written, _ in ideas:
-        text = json.loads(re.sub(r"[«»]", "", written))["text"]
+        text = re.sub(r"[«»]", "", written)
         assert re.fullmatch(f"You could call your pet kitten {name}, which is an? {sound} name\\.", text)
     scores = [float(idea[-1]) for idea in ideas]
     assert scores == sorted(scores, reverse=True) and scores[0] > scores[-1]
