@@ -13,7 +13,8 @@ import torch
 from llguidance import LLMatcher, LLTokenizer
 from transformers import PreTrainedTokenizerBase
 
-from baco.closing import Preferences, way_to_end
+from baco.closing import way_to_end
+from baco.closing_preferences import Preferences
 from baco.errors import ConfigError, PairError
 from baco.grammar import Grammar
 from baco.json_scan import QUOTE, JsonPosition
@@ -23,6 +24,8 @@ from baco.results import Model
 SLACK = 4
 """Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
 KEPT_PLANS = 64
+MOST_SHOWN = 200
+"""Characters of a grammar that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +93,30 @@ class GrammarVocabulary:
             return self._plans[grammar]
 
     def _new_plan(self, grammar: Grammar) -> GrammarPlan:
-        matcher, shortest = self._read(grammar)
-        lengths = [self._read(part)[1] for part in grammar.parts()]
-        if shortest is None or None in lengths:
-            reason = (
-                matcher.get_error().splitlines()[0]
-                if matcher.is_error()
-                else "for some of it, no text was found that these tokens can write"
-            )
-            raise ConfigError(f"`grammar` cannot be enforced: {reason}")
-        step = SLACK + max((length or 0 for length in lengths), default=0)
+        matcher = self._matcher(grammar)
+        if matcher.is_error():
+            raise ConfigError(f"`grammar` cannot be enforced: {matcher.get_error().splitlines()[0]}")
+        lengths = [self._shortest(part, self._matcher(part)) for part in grammar.parts()]
+        shortest = self._shortest(grammar, matcher)
+        # What has no parts can oblige an answer to all of itself.
+        step = SLACK + max(lengths, default=shortest)
         control = {index: text.encode() for text, index in self._control_ids(grammar).items()}
         return GrammarPlan(grammar, self, matcher, shortest, step, control)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
         return {text: self._special[text] for text in grammar.control if text in self._special}
 
-    def _read(self, grammar: Grammar) -> tuple[LLMatcher, int | None]:
-        """A matcher at its beginning, and how long a short answer is."""
-        matcher = LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
-        position = JsonPosition() if grammar.is_json else None
-        way = None if matcher.is_error() else way_to_end(matcher, self.preferences, position)
-        return matcher, None if way is None else len(way)
+    def _matcher(self, grammar: Grammar) -> LLMatcher:
+        """A matcher at its beginning."""
+        return LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
+
+    def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
+        """How long a short answer is."""
+        way = None if matcher.is_error() else way_to_end(matcher, self.preferences, JsonPosition() if grammar.is_json else None)
+        if way is None:
+            source = grammar.source if len(grammar.source) <= MOST_SHOWN else f"{grammar.source[:MOST_SHOWN]} …"
+            raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")
+        return len(way)
 
     def _bytes(self, token_id: int) -> bytes:
         return b"" if self._tokenizer.is_special_token(token_id) else self._tokenizer.decode_bytes([token_id])

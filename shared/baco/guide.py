@@ -8,12 +8,12 @@ Knows token ids; knows no models, no routes and no requests.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import torch
 from torch import Tensor
 
-from baco.closing import unpack, way_to_end
+from baco.closing import way_to_end
+from baco.closing_preferences import unpack
 from baco.errors import GrammarError
 from baco.grammar_plan import GrammarPlan
 from baco.prefix_cache import common_length
@@ -42,8 +42,8 @@ class Guide:
         self._positions = [plan.grammar.beginning()]
         self._bounds = [plan.shortest]
         """Behind each prefix, a number of tokens that is enough to end."""
-        self._begun, self._whole = 0, list[int]()
-        """A whole answer, and after how many of its tokens the way to its end begins."""
+        self._ways = [self._way_if_due()]
+        """Behind each prefix, the way to the end, if nothing else fits any more."""
 
     @property
     def is_json(self) -> bool:
@@ -58,7 +58,7 @@ class Guide:
         """
         if not self._go_to(token_ids):
             return None
-        way = self._way_if_due()
+        way = self._ways[-1]
         if way is not None:
             ends = [way[0]] if way else list(self.vocabulary.end_ids)
             return Allowed(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
@@ -66,39 +66,37 @@ class Guide:
         return Allowed(tokens, not self.is_json or self._positions[-1].in_value)
 
     def _way_if_due(self) -> list[int] | None:
-        """The way to the end, if nothing else fits any more."""
         left, step = self.max_tokens - len(self._held), self.plan.step
         if left > self._bounds[-1] + step:
             return None
-        way = self._way()
+        way = way_to_end(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
         if way is None:
             return None
         self._bounds[-1] = len(way)
         return way if left <= len(way) + step else None
 
-    def _way(self) -> list[int] | None:
-        length = len(self._held)
-        # The next token of a way is looked for where the last one led, so that the rest of a way is the way from there.
-        if not self._whole or length < self._begun or self._whole[:length] != self._held:
-            way = way_to_end(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
-            if way is None:
-                return None
-            self._begun, self._whole = length, self._held + way
-        return self._whole[length:]
-
     def _go_to(self, token_ids: Sequence[int]) -> bool:
         common = common_length(self._held, token_ids)
         if common < len(self._held):
             self._matcher.rollback(len(self._held) - common)
-            del self._held[common:], self._positions[common + 1 :], self._bounds[common + 1 :]
-        rest = list(token_ids[common:])
+            for behind in (self._positions, self._bounds, self._ways):
+                del behind[common + 1 :]
+            del self._held[common:]
+        return all(self._take(token_id) for token_id in token_ids[common:])
+
+    def _take(self, token_id: int) -> bool:
+        """Go on by one token, if it is allowed. What is known behind it depends on the tokens before alone, not on what was asked."""
+        way = self._ways[-1]
         # Nothing follows an end token, and the matcher, which counts none where nothing else can follow, must not see one.
-        going_on = list(takewhile(lambda token_id: token_id not in self.vocabulary.end_ids, rest))
-        taken = going_on[: self._matcher.try_consume_tokens(going_on)] if going_on else going_on
+        if token_id in self.vocabulary.end_ids or (way is not None and way[:1] != [token_id]):
+            return False
+        taken = self._matcher.try_consume_tokens([token_id])
         if self._matcher.is_error():
             raise GrammarError(self._matcher.get_error().splitlines()[0])
-        self._held += taken
-        for token_id in taken:
-            self._positions.append(self._positions[-1].after(self.plan.bytes_of(token_id)))
-            self._bounds.append(self._bounds[-1] + self.plan.step)
-        return len(taken) == len(rest)
+        if not taken:
+            return False
+        self._held.append(token_id)
+        self._positions.append(self._positions[-1].after(self.plan.bytes_of(token_id)))
+        self._bounds.append(self._bounds[-1] + self.plan.step)
+        self._ways.append(self._way_if_due() if way is None else way[1:])
+        return True

@@ -18,6 +18,9 @@ IN_ONE, IN_MANY, IN_LIST = (
 """Keywords of a schema that hold a schema, schemas by name, or a list of schemas."""
 DEFINITIONS = ("$defs", "definitions")
 TO_DEFINITIONS = tuple(f"#/{word}/" for word in DEFINITIONS)
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
+"""The bounds of integers that llguidance enforces: it takes these for any that are beyond them."""
 DEEPEST = 100
 """Objects and lists inside of each other. llguidance reads 127, and puts a schema into others (our own choice)."""
 
@@ -26,9 +29,10 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Close the objects of a schema that say nothing of further properties, narrow formats, and let it stand inside of another one.
 
     Raises:
-        ConfigError: it is too deep, or asks for something without an end.
+        ConfigError: it is too deep, bounds integers by larger numbers than can be enforced, or asks for something without an end.
     """
     _check_depth(schema)
+    _check_bounds(schema)
     movable = _movable(schema)
     _check_end(movable)
     result: dict[str, Any] = _closed(movable)
@@ -71,6 +75,22 @@ def _check_depth(schema: Mapping[str, Any]) -> None:
         level = list({id(value): value for value in inner if isinstance(value, Mapping | list | tuple)}.values())
     if level:
         raise ConfigError(f"`grammar` must be a JSON schema of at most {DEEPEST} objects and lists inside of each other, but is deeper")
+
+
+def _check_bounds(part: Any) -> Any:
+    """Raise where integers are bounded by what would be taken for another bound; return what was given."""
+    if not isinstance(part, Mapping):
+        return part
+    kinds = part.get("type", "integer")
+    if kinds == "integer" or (isinstance(kinds, list | tuple) and "integer" in kinds):
+        for word in BOUNDS:
+            bound = part.get(word)
+            if isinstance(bound, int | float) and (bound < LEAST_INTEGER or bound > MOST_INTEGER):
+                raise ConfigError(
+                    f"`grammar` must bound integers by numbers from {LEAST_INTEGER} to {MOST_INTEGER}, but {word} is {bound!r}; "
+                    "leave it out, or let the type be number"
+                )
+    return _changed(part, _check_bounds, (*IN_LIST, "allOf"))
 
 
 def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:

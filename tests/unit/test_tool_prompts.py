@@ -93,8 +93,7 @@ def test_control_tokens_in_tools_and_calls_become_plain_text_or_are_refused(rand
 
 
 @given(keys=st.lists(st.lists(st.sampled_from(["a", "b", "\n", "<", "<c>", "</s>", "wo"]), max_size=5).map("".join), max_size=4))
-@example(keys=["xa", "bx", "xa"])
-@example(keys=["bx", "xa", "bx"])
+@example(keys=["ba", "bxa", "bya", "bza"])  # in any order, two of them in a row have the token between them
 def test_a_key_is_refused_just_where_it_contains_a_control_token(keys: list[str]) -> None:
     tokens = [AddedToken("<c>"), AddedToken("wo"), AddedToken("</s>", special=True), AddedToken("a\nb", special=True)]
     tokenizer: Any = SimpleNamespace(added_tokens_decoder=dict(enumerate(tokens)))
