@@ -1,6 +1,6 @@
 """`BacoBinding`: tools and schemas that answers are held to, bound to a model in LangChain's ways."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -9,18 +9,16 @@ from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableMap, RunnablePassthrough
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from baco.config import require
 from langchain_baco.constraints import forced_tool
 from langchain_baco.decoding import BacoDecoding
-from langchain_baco.messages import openai_tools
+from langchain_baco.messages import LangChainTool, openai_tools
 
 METHODS = ("json_schema", "function_calling", "json_mode")
 Schema = dict[str, Any] | type
-ToolLike = dict[str, Any] | type | Callable[..., Any] | BaseTool
 
 
 class BacoBinding(BacoDecoding):
@@ -28,7 +26,7 @@ class BacoBinding(BacoDecoding):
 
     def bind_tools(
         self,
-        tools: Sequence[ToolLike],
+        tools: Sequence[LangChainTool],
         *,
         tool_choice: str | bool | dict[str, Any] | None = None,
         parallel_tool_calls: bool | None = None,
@@ -107,7 +105,7 @@ class BacoBinding(BacoDecoding):
             self._settings(held)
         return {**traced, **held}, _parser(schema, method)
 
-    def _bound_tools(self, tools: Sequence[ToolLike], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _bound_tools(self, tools: Sequence[LangChainTool], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that bind tools, checked."""
         bound = {name: value for name, value in {**kwargs, "tools": openai_tools(tools)}.items() if value is not None}
         self._settings(bound)
@@ -120,7 +118,7 @@ class BoundBaco(RunnableBinding[LanguageModelInput, AIMessage]):
     (LangChain's own binding hands such methods on to the model, which knows nothing of what is bound.)
     """
 
-    def bind_tools(self, tools: Sequence[ToolLike], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+    def bind_tools(self, tools: Sequence[LangChainTool], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """As the model's `bind_tools`."""
         return self._on_model("bind_tools", tools, **kwargs)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from langchain_core.callbacks import Callbacks
@@ -150,10 +150,9 @@ class ChatBaco(BacoBinding):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         """Answer one prompt chunk by chunk; closing the iterator stops decoding. The last chunk has the metadata and the usage."""
-        if self._settings(kwargs, stop).route_events and not within_run(config):
-            yield from cast(Any, self | RunnablePassthrough()).stream(input, config, stop=stop, **kwargs)
-        else:
-            yield from super().stream(input, config, stop=stop, **kwargs)
+        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        run: Any = (self | RunnablePassthrough()).stream if alone else super().stream
+        yield from run(input, config, stop=stop, **kwargs)
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any

@@ -14,9 +14,10 @@ from pydantic import ConfigDict, Field, SkipValidation
 
 from baco.config import is_integer, is_number, require
 from langchain_baco import batches
-from langchain_baco.binding import BacoBinding, Schema, ToolLike, beside_raw
+from langchain_baco.binding import BacoBinding, Schema, beside_raw
 from langchain_baco.candidate_stream import astream_candidates, stream_candidates
 from langchain_baco.candidates import CandidateChunk, Candidates, Likeness, Rank, Selection
+from langchain_baco.messages import LangChainTool
 
 BUDGET = 2
 """A token budget is so many times what all answers have at most, unless it is said (our own choice)."""
@@ -115,7 +116,7 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
             async for candidates in pieces:
                 yield candidates
 
-    def bind_tools(self, tools: list[ToolLike], **kwargs: Any) -> "DiverseBaco":
+    def bind_tools(self, tools: list[LangChainTool], **kwargs: Any) -> "DiverseBaco":
         """As `ChatBaco.bind_tools`; each of the answers may call them."""
         return self._with(self.model._bound_tools(tools, {**self.settings, **kwargs}))
 

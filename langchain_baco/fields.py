@@ -134,7 +134,8 @@ class BacoFields(BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Every setting in force and the files of the pair, so that no two calls that may differ share an entry of a cache.
         params = {**self._get_invocation_params(stop=stop, **kwargs), **kwargs}
-        _, config = resolve(*(merge(self._identifying_params, kwargs)[name] for name in PAIR_SOURCES))
+        pair = merge(self._identifying_params, kwargs)
+        _, config = resolve(*(pair[name] for name in PAIR_SOURCES))
         return str([fingerprint(config), *sorted(params.items())])
 
     @property

@@ -19,6 +19,7 @@ from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.padding import PaddedPass
 from baco.requests import Request
+from baco.scheduler import Scheduler
 
 PATIENCE = 60
 """Seconds after which a test gives up on something that should have happened; no test measures time."""
@@ -133,6 +134,16 @@ def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
     monkeypatch.setattr(Decoder, "step", held)
     return gate
+
+
+def ahead_and_in_lockstep(engine: Engine, monkeypatch: pytest.MonkeyPatch, decode: Callable[[], Any]) -> list[Any]:
+    """What is decoded where rows run ahead, and where no token is proposed."""
+    schedule, found = Scheduler.of(engine.pair).schedule, []
+    monkeypatch.setattr(schedule, "adapts", False)
+    for speculates in (True, False):
+        monkeypatch.setattr(schedule, "speculates", speculates)
+        found.append(decode())
+    return found
 
 
 def fresh(pair: ModelPair) -> ModelPair:

@@ -82,7 +82,8 @@ def test_make_targets_named_in_the_readme_exist() -> None:
     assert named and named <= defined
 
 
-def test_every_module_of_the_core_has_its_room_in_the_architecture() -> None:
+@pytest.mark.parametrize("package", ["shared/baco", "langchain_baco", "llamaindex_baco"])
+def test_every_module_has_its_room_in_the_architecture(package: str) -> None:
     text = (ROOT / "docs/architecture.md").read_text()
-    modules = {path.name for path in (ROOT / "shared/baco").glob("*.py")} - {"__init__.py", "__main__.py"}
+    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
     assert {name for name in modules if f"`{name}`" not in text} == set()

@@ -12,8 +12,8 @@ from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.call_formats import HERMES
 from baco.call_reader import ToolCall
 from baco.grammar_plan import vocabulary_of
-from baco.scheduler import Scheduler
 from baco.tools import calls_grammar
+from tests.gate import ahead_and_in_lockstep
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle
 from tests.test_equivalence import NEAR_TIE, ROUTERS
@@ -131,19 +131,17 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
 
 
 def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end(embedded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule = Scheduler.of(embedded.pair).schedule
-    monkeypatch.setattr(schedule, "adapts", False)
-    found: list[list[Any]] = []
-    for speculates in (True, False):
-        monkeypatch.setattr(schedule, "speculates", speculates)
+    def decode() -> list[Any]:
         answers = []
         for number, schema in enumerate(SCHEMAS.values()):
             grammar = Grammar.json_schema(schema)
             plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
             params = SamplingParams(n=3, max_tokens=plan.shortest + plan.step + 12, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
-        found.append(answers)
-    assert found[0] == found[1]
+        return answers
+
+    ahead, in_lockstep = ahead_and_in_lockstep(embedded, monkeypatch, decode)
+    assert ahead == in_lockstep
 
 
 def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:

@@ -22,7 +22,7 @@ from baco.closing import way_to_end
 from baco.grammar_plan import GrammarPlan, GrammarVocabulary, vocabulary_of
 from baco.guide import Guide
 from baco.json_scan import JsonPosition
-from baco.scheduler import Scheduler
+from tests.gate import ahead_and_in_lockstep
 from tests.tokenizers import byte_level_bpe, sentencepiece_like
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -124,19 +124,17 @@ def test_models_write_objects_with_formats_whole_whatever_room_they_have(embedde
 
 
 def test_running_ahead_changes_nothing_about_formats(embedded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule = Scheduler.of(embedded.pair).schedule
-    monkeypatch.setattr(schedule, "adapts", False)
-    found: list[list[Any]] = []
-    for speculates in (True, False):
-        monkeypatch.setattr(schedule, "speculates", speculates)
+    def decode() -> list[Any]:
         answers = []
         for number, schema in enumerate([STRINGS["email"], STRINGS["ipv6"], USER]):
             grammar = Grammar.json_schema(schema)
             plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
             params = SamplingParams(n=3, max_tokens=plan.shortest + plan.step + 5, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
-        found.append(answers)
-    assert found[0] == found[1]
+        return answers
+
+    ahead, in_lockstep = ahead_and_in_lockstep(embedded, monkeypatch, decode)
+    assert ahead == in_lockstep
 
 
 @pytest.mark.parametrize("name", ["email", "time", "ipv4"])

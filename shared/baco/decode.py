@@ -227,9 +227,7 @@ class Decoder:
 
     def _runner(self, which: Model) -> ModelRunner:
         if which not in self._runners:
-            # What a model reads in place of a token that only the other one has: its end token, a boundary (our own choice).
-            replacement = min(self.pair.end_ids(which), default=0)
-            plain = ModelPass(self.pair.model(which), self.pair.vocab_size, replacement)
+            plain = ModelPass.of(self.pair, which)
             if self.pair.compile and which not in self.programs:
                 self.programs[which] = CompiledPass(plain)
             self._runners[which] = ModelRunner(plain, self.programs.get(which))

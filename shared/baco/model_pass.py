@@ -4,6 +4,7 @@ Knows one transformers model and its attention masks; knows nothing of the other
 """
 
 import sys
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from baco.kv_cache import SlotCache
 from baco.loading import embedding_rows
 from baco.packing import FULL_MARK, SLIDING_MARK, PackedPass
 from baco.padding import PaddedPass
+from baco.pair import ModelPair
+from baco.results import Model
 
 
 class ModelPass:
@@ -32,6 +35,11 @@ class ModelPass:
         self.sliding_window: int | None = getattr(config, "sliding_window", None) if self.mask_form != "full" else None
         self.heads_per_key = config.num_attention_heads // (getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
         self.stand_ins = [torch.zeros(1, 1, 1, width, dtype=self.dtype, device=self.device) for width in (FULL_MARK, SLIDING_MARK)]
+
+    @classmethod
+    def of(cls, pair: ModelPair, which: Model) -> Self:
+        """Passes of a model of a pair, which reads its end token, a boundary, in place of tokens that it lacks (our own choice)."""
+        return cls(pair.model(which), pair.vocab_size, min(pair.end_ids(which), default=0))
 
     def __call__(self, layout: PackedPass | PaddedPass, cache: SlotCache, keep: int | Tensor = 0) -> Tensor:
         """Feed the tokens of a pass.

@@ -35,7 +35,7 @@ def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[Ge
 def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
     if "aligned" not in result.prompt_token_ids:
         raise ConfigError(f"answers of router {result.router!r} cannot be scored: the aligned model scores, and it has not read the prompt")
-    runner = ModelRunner(ModelPass(pair.aligned, pair.vocab_size, min(pair.end_ids("aligned"), default=0)))
+    runner = ModelRunner(ModelPass.of(pair, "aligned"))
     *read, last = result.prompt_token_ids["aligned"]
     try:
         if read:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from langchain_baco import ChatBaco
@@ -75,3 +77,12 @@ def still_answers(model: ChatBaco, room_for_tools: None) -> Iterator[None]:
     before = model.invoke(PROMPT, seed=3, max_tokens=6).text
     yield
     assert model.invoke(PROMPT, seed=3, max_tokens=6).text == before
+
+
+@pytest.fixture
+def cache() -> Iterator[InMemoryCache]:
+    """LangChain's global cache, empty."""
+    cache = InMemoryCache()
+    set_llm_cache(cache)
+    yield cache
+    set_llm_cache(None)

@@ -75,6 +75,18 @@ def essence(message: BaseMessage) -> dict[str, Any]:
     return {"text": message.text, "usage": counts(message), **metadata}
 
 
+def told(message: BaseMessage) -> dict[str, Any]:
+    """What a message says, without the ids of its calls."""
+    assert isinstance(message, AIMessage)
+    return {
+        "content": message.content,
+        "calls": [(call["name"], call["args"]) for call in message.tool_calls],
+        "broken": [(call["name"], call["args"]) for call in message.invalid_tool_calls],
+        "finish_reason": message.response_metadata["finish_reason"],
+        "usage": counts(message),
+    }
+
+
 def counts(message: AIMessage) -> dict[str, Any]:
     """A message's usage, but for what of the prompt had been read before."""
     return {name: value for name, value in (message.usage_metadata or {}).items() if name != "input_token_details"}

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 
 from baco import (
@@ -26,14 +25,6 @@ from baco import (
 )
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, Runs, counted_passes, essence
-
-
-@pytest.fixture
-def cache() -> Iterator[InMemoryCache]:
-    cache = InMemoryCache()
-    set_llm_cache(cache)
-    yield cache
-    set_llm_cache(None)
 
 
 def test_invoke_is_what_the_engine_generates(model: ChatBaco, seed: int, engine: Engine) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
-from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -21,14 +20,6 @@ from baco.requests import Request
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, PROMPTS, essence
 from tests.gate import Pass
-
-
-@pytest.fixture
-def cache() -> Iterator[InMemoryCache]:
-    cache = InMemoryCache()
-    set_llm_cache(cache)
-    yield cache
-    set_llm_cache(None)
 
 
 def merged(model: ChatBaco, **settings: Any) -> AIMessageChunk:

@@ -16,7 +16,7 @@ from langchain_core.tools import tool
 from baco import ConfigError, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
-from tests.adapters.langchain_helpers import PROMPT, counts
+from tests.adapters.langchain_helpers import PROMPT, told
 from tests.scripted import Script, scripted
 
 TEXT = (
@@ -39,18 +39,6 @@ pytestmark = pytest.mark.usefixtures("room_for_tools")
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     return scripted(monkeypatch)
-
-
-def told(message: BaseMessage) -> dict[str, Any]:
-    """What a message says, without the ids of its calls."""
-    assert isinstance(message, AIMessage)
-    return {
-        "content": message.content,
-        "calls": [(call["name"], call["args"]) for call in message.tool_calls],
-        "broken": [(call["name"], call["args"]) for call in message.invalid_tool_calls],
-        "finish_reason": message.response_metadata["finish_reason"],
-        "usage": counts(message),
-    }
 
 
 @pytest.mark.parametrize(
