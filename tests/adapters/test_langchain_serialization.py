@@ -65,7 +65,7 @@ def test_a_token_is_never_written_printed_or_part_of_a_cache_key(monkeypatch: py
 
 
 def test_a_token_is_what_the_hub_is_shown_and_makes_no_other_pair(
-    model: ChatBaco, monkeypatch: pytest.MonkeyPatch, pair_folders: Callable[[str], tuple[Path, Path]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair_folders: Callable[[str], tuple[Path, Path]]
 ) -> None:
     shown: list[Any] = []
     options = loading.hub_options
@@ -75,8 +75,9 @@ def test_a_token_is_what_the_hub_is_shown_and_makes_no_other_pair(
         return options(local)
 
     monkeypatch.setattr(loading, "hub_options", recorded)
-    base, aligned = pair_folders("llama")
-    sources = {"base": str(base), "aligned": str(aligned), "device": "cpu", "dtype": "bfloat16"}
+    # A pair that no other test has loaded.
+    base, aligned = (shutil.copytree(folder, tmp_path / folder.name) for folder in pair_folders("llama"))
+    sources = {"base": str(base), "aligned": str(aligned), "device": "cpu", "dtype": "float32"}
     pair = ModelPair.from_pretrained(**sources, token="hf_shown")
     assert {one["token"] for one in shown} == {"hf_shown"} and len(shown) >= 6
     assert ModelPair.from_pretrained(**sources) is pair
