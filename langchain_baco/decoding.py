@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from baco import ConfigError
-from baco.prompts import build_prompt, encode_text
+from baco.prompts import build_prompt, text_ids
 from langchain_baco import batching
 from langchain_baco.errors import model_errors
 from langchain_baco.fields import BacoFields
@@ -130,9 +130,7 @@ class BacoDecoding(BacoFields):
         """Encode a text on its own with the pair's tokenizer, without a token that opens or closes a sequence."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        tokenizer = self._settings({}).engine().pair.tokenizer
-        ids = encode_text(tokenizer, text)
-        return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids
+        return text_ids(self._settings({}).engine().pair.tokenizer, text)
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.

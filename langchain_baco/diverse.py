@@ -12,15 +12,13 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict, Field, SkipValidation
 
-from baco.config import is_integer, is_number, require
+from baco.config import require
+from baco.selection import Selection
 from langchain_baco import batches
 from langchain_baco.binding import BacoBinding, Schema, beside_raw
 from langchain_baco.candidate_stream import astream_candidates, stream_candidates
-from langchain_baco.candidates import CandidateChunk, Candidates, Likeness, Rank, Selection
+from langchain_baco.candidates import CandidateChunk, Candidates, Likeness, Rank, readable, score
 from langchain_baco.messages import LangChainTool
-
-BUDGET = 2
-"""A token budget is so many times what all answers have at most, unless it is said (our own choice)."""
 
 
 class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
@@ -37,13 +35,6 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
 
     def check(self) -> None:
         """Raise `ConfigError` for a value that is out of its range."""
-        require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)
-        near = self.distinct is None or callable(self.distinct) or (is_number(self.distinct) and 0 < self.distinct <= 1)
-        require(near, "distinct", "None, a number in (0, 1] or a function of two messages", self.distinct)
-        require(
-            self.rank in (None, "likelihood") or callable(self.rank), "rank", 'None, "likelihood" or a function of a message', self.rank
-        )
-        require(self.token_budget is None or self.distinct is not None, "token_budget", "left out without `distinct`", self.token_budget)
         self._selection({})
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> list[AIMessage]:
@@ -135,36 +126,37 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
     def _with(self, settings: dict[str, Any]) -> "DiverseBaco":
         return self.model_copy(update={"settings": settings})
 
-    def _selection(self, call: dict[str, Any]) -> Selection:
+    def _selection(self, call: dict[str, Any]) -> Selection[AIMessage]:
         """Nothing selected yet, under the settings of a call."""
         require("n" not in call and "n" not in self.settings, "n", "left out here: it is the number given to `diverse`", call.get("n"))
-        params = self.model._settings({**self.settings, **call}).params
-        hot = params.temperature > 0 or self.n == 1
-        require(hot, "temperature", "above 0 where answers are to differ", params.temperature)
-        least = self.n * params.max_tokens
-        enough = self.token_budget is None or (is_integer(self.token_budget) and self.token_budget >= least)
-        require(enough, "token_budget", f"None or at least {least}, n times `max_tokens`", self.token_budget)
         return Selection(
             n=self.n,
+            params=self.model._settings({**self.settings, **call}).params,
             distinct=self.distinct,
             rank=self.rank,
-            max_tokens=params.max_tokens,
-            token_budget=self.token_budget or BUDGET * least,
-            seed=params.seed,
+            token_budget=self.token_budget,
+            text=readable,
+            score=score,
         )
+
+    def _call(self, selection: Selection[AIMessage], call: dict[str, Any]) -> dict[str, Any]:
+        """The settings of the call that draws what is missing."""
+        # LangChain would decode as a stream for some callbacks, and a stream is of one answer.
+        drawn = {"n": selection.missing(), "seed": selection.seed(), "stream": False, "score": self.rank == "likelihood"}
+        return {**self.settings, **call, **drawn}
 
     def _draw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
         selection, value = self._selection(kwargs), self.model._convert_input(prompt)
         while selection.missing():
-            settings = {**self.settings, **kwargs, **selection.settings()}
-            selection.take(_messages(self.model.generate_prompt([value], callbacks=config.get("callbacks"), **settings)))
+            settings = self._call(selection, kwargs)
+            _take(selection, self.model.generate_prompt([value], callbacks=config.get("callbacks"), **settings))
         return selection.result()
 
     async def _adraw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
         selection, value = self._selection(kwargs), self.model._convert_input(prompt)
         while selection.missing():
-            settings = {**self.settings, **kwargs, **selection.settings()}
-            selection.take(_messages(await self.model.agenerate_prompt([value], callbacks=config.get("callbacks"), **settings)))
+            settings = self._call(selection, kwargs)
+            _take(selection, await self.model.agenerate_prompt([value], callbacks=config.get("callbacks"), **settings))
         return selection.result()
 
     def _pieces(self, inputs: Iterator[LanguageModelInput], config: RunnableConfig, **kwargs: Any) -> Iterator[Any]:
@@ -190,8 +182,10 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
                 yield Candidates.of(piece, self.n)
 
 
-def _messages(result: LLMResult) -> list[AIMessage]:
-    return [cast(AIMessage, cast(ChatGeneration, generation).message) for generation in result.generations[0]]
+def _take(selection: Selection[AIMessage], result: LLMResult) -> None:
+    messages = [cast(AIMessage, cast(ChatGeneration, generation).message) for generation in result.generations[0]]
+    usage = messages[0].usage_metadata
+    selection.take(messages, 0 if usage is None else usage["output_tokens"])
 
 
 def _whole(messages: list[AIMessage]) -> Candidates:

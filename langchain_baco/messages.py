@@ -23,7 +23,7 @@ from baco.chat_template import Message
 from baco.config import require
 from baco.errors import ConfigError, PromptError, nearest
 from baco.prompts import ROLES
-from baco.schemas import is_recursive
+from baco.schemas import is_recursive, rooted
 
 KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (HumanMessage, "user"),
@@ -102,10 +102,7 @@ def _openai_tool(tool: LangChainTool) -> dict[str, Any]:
     schema = None if isinstance(tool, dict) else _schema_of(tool)
     if schema is not None and is_recursive(schema):
         # LangChain writes each definition out where something refers to it, and leaves nothing of one that refers to itself.
-        # Pydantic defines a class that holds itself too, and refers to it.
-        own = schema.get("$ref", "").removeprefix("#/$defs/")
-        whole = {**schema["$defs"][own], "$defs": schema["$defs"]} if own else schema
-        parameters = {name: value for name, value in _untitled(whole).items() if name != "description"}
+        parameters = {name: value for name, value in _untitled(rooted(schema)).items() if name != "description"}
         return {**converted, "function": {**converted["function"], "parameters": parameters}}
     return converted
 

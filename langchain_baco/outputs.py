@@ -14,8 +14,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
-from baco.call_reader import BrokenCall, CallReader, Calls, ToolCall
-from baco.thoughts import ThoughtReader
+from baco.call_reader import BrokenCall, ToolCall
+from baco.reading import AnswerReader, read
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -27,15 +27,14 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
-    thought, text = ("", candidate.text) if result.thought_format is None else result.thought_format.read(candidate.text)
-    content, calls = (text, []) if result.call_format is None else result.call_format.read(text)
-    metadata = response_metadata(candidate, result, settings, calls=bool(calls))
+    whole = read(candidate.text, result)
+    metadata = response_metadata(candidate, result, settings, calls=bool(whole.calls))
     message = AIMessage(
-        content=content,
-        additional_kwargs=_reasoning(thought),
-        tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in calls if isinstance(call, ToolCall)],
+        content=whole.content,
+        additional_kwargs=_reasoning(whole.thought),
+        tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in whole.calls if isinstance(call, ToolCall)],
         invalid_tool_calls=[
-            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in calls if isinstance(call, BrokenCall)
+            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in whole.calls if isinstance(call, BrokenCall)
         ],
         usage_metadata=usage_metadata(result),
         response_metadata=metadata,
@@ -44,60 +43,31 @@ def _generation(candidate: Candidate, result: GenerationResult, settings: Settin
 
 
 class Chunks:
-    """Turns the events of one streamed answer into chunks which, merged, are the message that `to_chat_result` gives.
-
-    With tools, text that may become a call is held back, and a call comes as a whole.
-    """
+    """Turns the events of one streamed answer into chunks which, merged, are the message that `to_chat_result` gives."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._thoughts: ThoughtReader | None = None
-        self._reader: CallReader | None = None
+        self._reader = AnswerReader()
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
         """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
-        thought, text = self._part(event)
-        content, calls = self._read(event, text)
-        chunks = [self._call_chunk(call) for call in calls]
+        new = self._reader.push(event)
+        chunks = [self._call_chunk(call) for call in new.calls]
         if event.result is None:
-            message = AIMessageChunk(content=content, additional_kwargs=_reasoning(thought), tool_call_chunks=chunks)
-            return ChatGenerationChunk(message=message) if content or chunks or thought else None
+            message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.thought), tool_call_chunks=chunks)
+            return ChatGenerationChunk(message=message) if new.content or chunks or new.thought else None
         candidate = event.result.candidates[event.index]
         metadata = response_metadata(candidate, event.result, self._settings, calls=self._calls > 0)
         message = AIMessageChunk(
-            content=content,
-            additional_kwargs=_reasoning(thought),
+            content=new.content,
+            additional_kwargs=_reasoning(new.thought),
             tool_call_chunks=chunks,
             usage_metadata=usage_metadata(event.result),
             response_metadata=metadata,
             chunk_position="last",
         )
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
-
-    def _part(self, event: StreamEvent) -> tuple[str, str]:
-        """What is new of the thought, and of what comes behind it."""
-        if self._thoughts is None:
-            if event.thought_format is None:
-                return "", event.text
-            self._thoughts = event.thought_format.reader()
-        thought, text = self._thoughts.push(event.text)
-        if event.result is not None:
-            rest, others = self._thoughts.finish()
-            return thought + rest, text + others
-        return thought, text
-
-    def _read(self, event: StreamEvent, text: str) -> tuple[str, Calls]:
-        """What is new of the content, and calls."""
-        if self._reader is None:
-            if event.call_format is None:
-                return text, []
-            self._reader = event.call_format.reader()
-        content, calls = self._reader.push(text)
-        if event.result is not None:
-            rest, others = self._reader.finish()
-            return content + rest, calls + others
-        return content, calls
 
     def _call_chunk(self, call: ToolCall | BrokenCall) -> ToolCallChunk:
         self._calls += 1

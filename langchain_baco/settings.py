@@ -5,23 +5,21 @@ Knows the core's settings; knows nothing of LangChain.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
 
 from baco import Engine, Router, SamplingParams
-from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, load_pair
+from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, TOOL_SETTINGS, build_call, load_pair
 from baco.config import MAX_LOGPROBS, is_integer, require
 from baco.errors import check_keywords
 from baco.sources import pair_name
-from baco.tools import check_tools
-from langchain_baco.constraints import offers_tools, read_constraint
 
 SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
 """Every setting, each a constructor field and a keyword of a call."""
 
-CALL_ONLY = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "score")
+CALL_ONLY = (*TOOL_SETTINGS, "score")
 """Keywords of a call that are no constructor fields."""
 
 ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_tokens": "max_tokens", "api_key": "hf_token"}
@@ -29,19 +27,6 @@ ALIASES = {"model_name": "model", "stop_sequences": "stop", "max_completion_toke
 
 HANDLED_BY_LANGCHAIN = ("stream", "ls_structured_output_format")
 """Keywords that LangChain reads, to choose between streaming and not and for its traces, and may pass on."""
-
-REPLACES = {
-    "router": ("threshold", "diversity"),
-    "threshold": ("diversity",),
-    "diversity": ("threshold",),
-    "model": ("base", "aligned", "aligned_adapter"),
-    "base": ("model",),
-    "aligned": ("model", "aligned_adapter"),
-    "aligned_adapter": ("model", "aligned"),
-    "logprobs": ("top_logprobs",),
-    "top_logprobs": ("logprobs",),
-}
-"""Fields that a keyword of a call puts out of force: threshold and diversity belonged to the router that is replaced, and so on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,16 +88,6 @@ def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]
     return {ALIASES.get(name, name): value for name, value in keywords.items()}
 
 
-def merge(fields: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a call's keywords over the constructor's fields; a field that the call says in another form gives way (see `REPLACES`).
-
-    None is a value like others, but names no pair: there the constructor's stays.
-    """
-    call = {name: value for name, value in call.items() if value is not None or name not in PAIR_SOURCES}
-    replaced = {other for name, others in REPLACES.items() if call.get(name) is not None for other in others}
-    return {**fields, **dict.fromkeys(replaced), **call}
-
-
 def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Settings:
     """Turn the values of all settings, and of `CALL_ONLY` where a call has them, into `Settings`. A pair is checked when it is loaded.
 
@@ -127,14 +102,12 @@ def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Setti
     require(isinstance(events, bool), "route_events", "True or False", events)
     require(isinstance(score, bool), "score", "True or False", score)
     call = build_call({**values, "logprobs": _logprobs(values["logprobs"], values["top_logprobs"])})
-    tools = check_tools(values.get("tools")) if offers_tools(values.get("tool_choice")) else []
-    grammar = read_constraint(tools, values)
     return Settings(
         **{name: values[name] for name in PAIR_SETTINGS},
         router=call.router,
         base_prompt=call.base_prompt,
-        params=call.params if grammar is None else replace(call.params, grammar=grammar),
-        tools_json=json.dumps(tools, ensure_ascii=False) if tools else None,
+        params=call.params,
+        tools_json=json.dumps(call.tools, ensure_ascii=False) if call.tools else None,
         max_retries=retries,
         route_events=events,
         score=score,

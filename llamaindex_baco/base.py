@@ -1,57 +1,47 @@
-"""`BacoLLM`: the eight methods of a LlamaIndex LLM over the engine. Knows the framework's contract; knows no decoding.
+"""`BacoLLM`: what a user of LlamaIndex holds."""
 
-Every public method is decorated once and calls undecorated internals, so that one call is one LLM event with one token count. The async
-methods use the engine's own, so the event loop runs on while tokens are decoded, and cancelling ends the decoding within one token.
-"""
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing
-from functools import cache
-from typing import Any, TypeVar
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 
-from llama_index.core.base.llms.generic_utils import messages_to_prompt as default_messages_to_prompt
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseAsyncGen,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseAsyncGen,
-    CompletionResponseGen,
-    LLMMetadata,
-    MessageRole,
-)
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
-from llama_index.core.llms.custom import CustomLLM
-
-from baco.call_settings import PAIR_SETTINGS, load_pair
-from baco.engine import Engine
-from baco.loading import context_window, load_config
-from baco.results import StreamEvent
-from llamaindex_baco.capture import collect
-from llamaindex_baco.closing import closes_stream, opened
-from llamaindex_baco.messages import core_messages
-from llamaindex_baco.responses import Answer, StreamedAnswer
+from baco.capabilities import fetched
+from baco.config import require
+from baco.pair import held
+from baco.selection import Selection
+from llamaindex_baco.planning import plan_globally
+from llamaindex_baco.responses import drawn
 from llamaindex_baco.settings import BacoSettings
+from llamaindex_baco.structured import BacoStructured
+from llamaindex_baco.tools import selections
 
-CoreMessages = list[dict[str, str]]
-Response = TypeVar("Response", ChatResponse, CompletionResponse)
+dispatcher = get_dispatcher(__name__)
+Messages = str | Sequence[ChatMessage]
+Distinct = float | Callable[[ChatResponse, ChatResponse], bool] | None
+Rank = Literal["likelihood"] | Callable[[ChatResponse], float] | None
 
 
-class BacoLLM(BacoSettings, CustomLLM):
+class BacoLLM(BacoStructured):
     """A base and an aligned model that write each answer together.
 
     Making one checks the settings and loads nothing; the first call loads the pair, which all of this process shares. Copies, pickles and
-    `to_dict` carry settings only. Each setting in `CALL_FIELDS` can be overridden by a keyword of one call.
+    `to_dict` carry settings only. Each setting but those of the pair can be overridden by a keyword of one call, by a `using` block around
+    pipelines that pass no keywords, and by `with_`, which makes a copy.
+
+    Calls also take `tools` (LlamaIndex's or OpenAI's form), `tool_choice` (None, "auto", "none", "required" or a tool's name),
+    `parallel_tool_calls` and `response_format` (OpenAI's form), and, where nothing is streamed, `n` and `score`. An unknown keyword is an
+    error that names the nearest.
 
     `complete` hands its prompt to the models as one user message. As in LlamaIndex's other chat models, `system_prompt` is added by
-    `predict`, `stream` and what is built on them (query engines), not by `chat` and `complete`. A `completion_to_prompt` of your own is
-    applied to the prompt of `complete` unless `formatted` is true; with a `messages_to_prompt` of your own, `chat` hands over the one text
-    that it makes of the messages.
+    `predict`, `stream`, the structured methods and what is built on them (query engines), not by `chat` and `complete`. A
+    `completion_to_prompt` of yours is applied to the prompt of `complete` unless `formatted` is true; with a `messages_to_prompt` of yours,
+    `chat` hands over the one text that it makes of the messages.
 
-    `raw` of each response, and of the last chunk of a stream, is a plain dict: "model", "finish_reason", "seed", "usage" and "baco" with
-    "router", "threshold", "spans", "base_tokens", "aligned_tokens" and "passes".
+    `raw` of each response, and of the last chunk of a stream, is a plain dict: "model", "finish_reason" ("stop", "length", "tool_calls",
+    "cancelled"), "seed", "usage" and "baco" with "router", "threshold", "spans", "base_tokens", "aligned_tokens" and "passes". With
+    `logprobs`, "baco" has "logprobs" too: what each model, whoever wrote it, gives each token.
     """
 
     @classmethod
@@ -61,17 +51,20 @@ class BacoLLM(BacoSettings, CustomLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex plans with, read from the models' configurations; no weights are loaded.
+        """What LlamaIndex plans with, read from the models' small files; no weights are loaded.
 
         `num_output`, the room that LlamaIndex keeps free for an answer, is `max_tokens`. Where that is the whole window or more, it is
-        half of the window, so that a prompt fits (our own choice).
+        half of the window, so that a prompt fits (our own choice). `is_function_calling_model` is whether the aligned model's chat template
+        has a place for tools.
         """
-        window = _context_window(*self.sources)
+        known = fetched(self.pair_config)
+        assert known.context_window is not None, "the files that say it were read"
+        window = known.context_window
         return LLMMetadata(
             context_window=window,
             num_output=self.max_tokens if self.max_tokens < window else window // 2,
             is_chat_model=True,
-            is_function_calling_model=False,
+            is_function_calling_model=bool(known.has_tools),
             model_name=self.pair_name,
         )
 
@@ -80,116 +73,106 @@ class BacoLLM(BacoSettings, CustomLLM):
         settings = {name: getattr(self, name) for name in BacoSettings.model_fields}
         return {"class_name": self.class_name(), "model_name": self.pair_name, **settings}
 
-    @llm_chat_callback()
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer messages."""
-        return self._respond(self._from_messages(messages), kwargs, Answer.chat)
+    @dispatcher.span
+    def sample(
+        self,
+        prompt: Messages,
+        n: int,
+        *,
+        distinct: Distinct = None,
+        token_budget: int | None = None,
+        rank: Rank = None,
+        **kwargs: Any,
+    ) -> list[ChatResponse]:
+        """Give n different answers to one prompt, from one reading of it, decoded as one batch.
 
-    @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Answer a prompt, which the models read as one user message."""
-        return self._respond(self._from_prompt(prompt, formatted), kwargs, Answer.completion)
+        Each response is whole, with a `raw` of its own; "usage" in it is that of all answers together, which are one LLM event.
 
-    @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Answer messages chunk by chunk; closing the generator ends the decoding."""
-        return self._stream(self._from_messages(messages), kwargs, Answer.chat)
+        Args:
+            prompt: a text, or messages.
+            n: how many answers.
+            distinct: drop an answer that is too much like one before it, and draw others in its place. A number in (0, 1] is the likeness
+                (`baco.distinct.likeness`: the share of words in common, in order) from which on it is dropped, so that 1 drops answers of
+                the same words only; or a function that says whether two responses are too much alike.
+            token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer
+                fits, fewer than n come back. None: twice n times `max_tokens` (our own choice).
+            rank: put the best first: "likelihood" is the mean log-probability of an answer's tokens under the aligned model, which is then
+                at `raw["baco"]["score"]`; or a function that gives a response a number. None leaves them as drawn.
+            **kwargs: settings for this call, as in `chat`.
 
-    @llm_completion_callback()
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """Answer a prompt chunk by chunk; closing the generator ends the decoding."""
-        return self._stream(self._from_prompt(prompt, formatted), kwargs, Answer.completion)
+        Raises:
+            ConfigError: a value is out of its range, or answers at temperature 0 are asked to differ.
+        """
+        messages, selection = self._messages(prompt), self._selection(n, distinct, token_budget, rank, kwargs)
+        while selection.missing():
+            _take(selection, self.chat(messages, **{**kwargs, **_draw(selection)}))
+        return selection.result()
 
-    @llm_chat_callback()
-    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer messages off the event loop; cancelling the task ends the decoding within one token."""
-        return await self._arespond(self._from_messages(messages), kwargs, Answer.chat)
+    @dispatcher.span
+    async def asample(
+        self,
+        prompt: Messages,
+        n: int,
+        *,
+        distinct: Distinct = None,
+        token_budget: int | None = None,
+        rank: Rank = None,
+        **kwargs: Any,
+    ) -> list[ChatResponse]:
+        """Like `sample`, off the event loop; cancelling the task ends the decoding within one token."""
+        messages, selection = self._messages(prompt), self._selection(n, distinct, token_budget, rank, kwargs)
+        while selection.missing():
+            _take(selection, await self.achat(messages, **{**kwargs, **_draw(selection)}))
+        return selection.result()
 
-    @llm_completion_callback()
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Answer a prompt off the event loop; cancelling the task ends the decoding within one token."""
-        return await self._arespond(self._from_prompt(prompt, formatted), kwargs, Answer.completion)
+    def configure_settings(self) -> None:
+        """Make this the LLM of LlamaIndex's global `Settings`, and let prompts be counted and cut by the pair's own tokenizer.
 
-    @closes_stream
-    @llm_chat_callback()
-    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """Answer messages chunk by chunk off the event loop; leaving the iteration ends the decoding within one token."""
-        return await self._astream(self._from_messages(messages), kwargs, Answer.chat)
+        Else LlamaIndex counts with another model's tokenizer and forgets what the chat template adds, and prompts of what it retrieves
+        can be longer than the window. Loads the pair.
+        """
+        call = self.for_call({})
+        plan_globally(self, self._engine().pair, call.router, call.base_prompt)
 
-    @closes_stream
-    @llm_completion_callback()
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        """Answer a prompt chunk by chunk off the event loop; leaving the iteration ends the decoding within one token."""
-        return await self._astream(self._from_prompt(prompt, formatted), kwargs, Answer.completion)
+    def unload(self) -> None:
+        """Forget the pair, for every LLM of this process that uses it, so that its memory is freed; the next call loads it again.
 
-    def _from_messages(self, messages: Sequence[ChatMessage]) -> CoreMessages:
-        """Turn messages into what the engine reads, through a `messages_to_prompt` of the user's own if there is one."""
-        assert self.messages_to_prompt is not None, "LLM sets it"
-        if self.messages_to_prompt is not default_messages_to_prompt:
-            messages = [ChatMessage(role=MessageRole.USER, content=self.messages_to_prompt(messages))]
-        return core_messages(messages)
+        What is being decoded goes on to its end.
+        """
+        pair = held(self.pair_config)
+        if pair is not None:
+            pair.unload()
 
-    def _from_prompt(self, prompt: str, formatted: bool) -> CoreMessages:
-        """Turn a prompt into what the engine reads."""
-        assert self.completion_to_prompt is not None, "LLM sets it"
-        return [{"role": "user", "content": prompt if formatted else self.completion_to_prompt(prompt)}]
+    def _messages(self, prompt: Messages) -> list[ChatMessage]:
+        if isinstance(prompt, str):
+            (message,) = self._from_prompt(prompt, formatted=False)
+            return [ChatMessage(role=MessageRole.USER, content=message["content"])]
+        return list(prompt)
 
-    def _engine(self) -> Engine:
-        """Load the pair, or find it if this process holds it."""
-        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
-
-    def _respond(self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]) -> Response:
-        call = self.for_call(keywords)
-        result = self._engine().generate(messages, call.params, call.router, base_prompt=call.base_prompt)
-        return _collected(convert(Answer.whole(result, self.pair_name)))
-
-    async def _arespond(self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]) -> Response:
-        call = self.for_call(keywords)
-        engine = await asyncio.to_thread(self._engine)
-        result = await engine.agenerate(messages, call.params, call.router, base_prompt=call.base_prompt)
-        return _collected(convert(Answer.whole(result, self.pair_name)))
-
-    def _stream(
-        self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]
-    ) -> Generator[Response, None, None]:
-        """Check the request, then return its chunks."""
-        call = self.for_call(keywords)
-        events = self._engine().stream(messages, call.params, call.router, base_prompt=call.base_prompt)
-        return _chunks(events, StreamedAnswer(self.pair_name), convert)
-
-    async def _astream(
-        self, messages: CoreMessages, keywords: Mapping[str, Any], convert: Callable[[Answer], Response]
-    ) -> AsyncGenerator[Response, None]:
-        """Check the settings and load the pair, then return the chunks."""
-        call = self.for_call(keywords)
-        engine = await asyncio.to_thread(self._engine)
-        events = engine.astream(messages, call.params, call.router, base_prompt=call.base_prompt)
-        return opened(_achunks(events, StreamedAnswer(self.pair_name), convert))
+    def _selection(
+        self, n: int, distinct: Distinct, token_budget: int | None, rank: Rank, keywords: dict[str, Any]
+    ) -> Selection[ChatResponse]:
+        require("score" not in keywords, "score", 'left out here: rank="likelihood" asks for it', keywords.get("score"))
+        params = self.for_call(keywords).params
+        return Selection(n=n, params=params, distinct=distinct, rank=rank, token_budget=token_budget, text=readable, score=_score)
 
 
-def _chunks(
-    events: Iterator[StreamEvent], answer: StreamedAnswer, convert: Callable[[Answer], Response]
-) -> Generator[Response, None, None]:
-    for event in events:
-        chunk = answer.push(event)
-        yield _collected(convert(chunk)) if chunk.final else convert(chunk)
+def readable(response: ChatResponse) -> str:
+    """What a response says: its text and its calls."""
+    calls = [json.dumps([call.tool_name, call.tool_kwargs], sort_keys=True, ensure_ascii=False) for call in selections(response.message)]
+    return "\n".join([response.message.content or "", *calls])
 
 
-async def _achunks(
-    events: AsyncGenerator[StreamEvent, None], answer: StreamedAnswer, convert: Callable[[Answer], Response]
-) -> AsyncGenerator[Response, None]:
-    async with aclosing(events):
-        async for event in events:
-            chunk = answer.push(event)
-            yield _collected(convert(chunk)) if chunk.final else convert(chunk)
+def _draw(selection: Selection[ChatResponse]) -> dict[str, Any]:
+    """Keywords of the call that draws what is missing."""
+    return {"n": selection.missing(), "seed": selection.seed(), "score": selection.rank == "likelihood"}
 
 
-def _collected(response: Response) -> Response:
-    collect(response)
-    return response
+def _take(selection: Selection[ChatResponse], response: ChatResponse) -> None:
+    assert isinstance(response.raw, dict), "ours is"
+    selection.take(drawn(response), response.raw["usage"]["completion_tokens"])
 
 
-@cache
-def _context_window(*sources: str) -> int:
-    """Longest prompt and answer together, in tokens: the smallest of the models' windows."""
-    return min(context_window(load_config(source)) for source in sources)
+def _score(response: ChatResponse) -> float:
+    assert isinstance(response.raw, dict), "ours is"
+    return float(response.raw["baco"]["score"])

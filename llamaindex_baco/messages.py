@@ -1,9 +1,11 @@
-"""From LlamaIndex's messages to the core's. Knows roles and content blocks; knows no prompts and no models."""
+"""From LlamaIndex's messages to the core's. Knows roles, content blocks and calls; knows no prompts and no models."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from llama_index.core.base.llms.types import CachePoint, ChatMessage, CitableBlock, MessageRole, TextBlock, ThinkingBlock
+from llama_index.core.base.llms.types import CachePoint, ChatMessage, CitableBlock, MessageRole, TextBlock, ThinkingBlock, ToolCallBlock
 
+from baco.chat_template import Message
 from baco.errors import PromptError
 
 ROLES = {
@@ -20,24 +22,57 @@ WITHOUT_TEXT = (CachePoint, ThinkingBlock)
 """Blocks that no model reads: a hint to a provider's cache, and earlier reasoning, which chat templates leave out too."""
 
 
-def core_messages(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
-    """Turn messages into role and text. Text blocks are joined by a newline, as in `ChatMessage.content`.
+def core_messages(messages: Sequence[ChatMessage]) -> list[Message]:
+    """Turn messages into role, text and calls; the messages stay as they are.
+
+    Text blocks are joined by a newline, as in `ChatMessage.content`. A tool's message says which call it answers but not which tool, so
+    the name is taken from that call.
 
     Raises:
-        PromptError: a message has a block that is not text.
+        PromptError: a message has a block that is neither text nor, in an answer, a call.
     """
-    return [{"role": ROLES[message.role], "content": _text(message, index)} for index, message in enumerate(messages)]
+    names: dict[str, str] = {}
+    return [_core_message(message, f"message {index} ({message.role.value})", names) for index, message in enumerate(messages)]
 
 
-def _text(message: ChatMessage, index: int) -> str:
-    return "\n".join(_block_texts(message.blocks, f"message {index} ({message.role.value})"))
+def _core_message(message: ChatMessage, where: str, names: dict[str, str]) -> Message:
+    core: dict[str, Any] = {"role": ROLES[message.role], "content": "\n".join(_texts(message.blocks, where, core_role=ROLES[message.role]))}
+    if core["role"] == "assistant" and (calls := list(calls_of(message))):
+        core["tool_calls"] = [_core_call(*call) for call in calls]
+        names.update({call_id: name for call_id, name, _ in calls if call_id})
+    if core["role"] == "tool":
+        call_id = message.additional_kwargs.get("tool_call_id")
+        name = message.additional_kwargs.get("name") or names.get(str(call_id))
+        core |= {key: value for key, value in (("tool_call_id", call_id), ("name", name)) if value}
+    return core
 
 
-def _block_texts(blocks: Sequence[object], where: str) -> Iterator[str]:
+def _texts(blocks: Sequence[object], where: str, core_role: str) -> Iterator[str]:
     for block in blocks:
         if isinstance(block, TextBlock):
             yield block.text
         elif isinstance(block, CitableBlock):
-            yield from _block_texts(block.content, where)
-        elif not isinstance(block, WITHOUT_TEXT):
+            yield from _texts(block.content, where, core_role)
+        elif not isinstance(block, WITHOUT_TEXT) and not (core_role == "assistant" and isinstance(block, ToolCallBlock)):
             raise PromptError(f"{where} has a {type(block).__name__}, but BacoLLM reads text only; put what it says into a TextBlock")
+
+
+def calls_of(message: ChatMessage) -> Iterator[tuple[str | None, str, Any]]:
+    """Yield the id, name and arguments of each call in a message.
+
+    They are in its blocks or, where other integrations left them only there, in its keywords. A call that is still being written may have
+    no name yet, and is left out.
+    """
+    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    for block in blocks:
+        yield block.tool_call_id, block.tool_name, block.tool_kwargs
+    for given in () if blocks else message.additional_kwargs.get("tool_calls") or ():
+        call = given.model_dump() if hasattr(given, "model_dump") else given
+        function = call.get("function") or {}
+        if function.get("name"):
+            yield call.get("id"), function["name"], function.get("arguments")
+
+
+def _core_call(call_id: str | None, name: str, arguments: Any) -> dict[str, Any]:
+    call = {"type": "function", "function": {"name": name, "arguments": arguments or {}}}
+    return call | {"id": call_id} if call_id else call

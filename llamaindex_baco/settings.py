@@ -4,23 +4,35 @@ Knows the settings of the core; knows no messages, no responses and no weights. 
 LLM is made and again at every call, before any work.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from baco.call_settings import PAIR_SETTINGS, ROUTER_SETTINGS, SAMPLING_SETTINGS, CallSettings, build_call, check_pair
+from baco.call_settings import (
+    PAIR_SETTINGS,
+    ROUTER_SETTINGS,
+    SAMPLING_SETTINGS,
+    TOOL_SETTINGS,
+    CallSettings,
+    build_call,
+    check_pair,
+    merge,
+)
+from baco.config import PairConfig
 from baco.errors import UnknownKeywordError, check_keywords
-from baco.sources import pair_name, resolve
+from baco.sources import pair_name
+from llamaindex_baco.overlay import laid, layers_over
+from llamaindex_baco.tools import openai_tools
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
+CALL_ONLY = ("n", "score", *TOOL_SETTINGS)
+"""Keywords of a call that are no settings of an LLM."""
 IGNORED_KEYWORDS = ("extra_headers",)
 """What LlamaIndex's own extractors pass to any LLM, for services behind HTTP: nothing to do here."""
-ONE_ANSWER = (
-    "BacoLLM has no `n`, since LlamaIndex takes one answer per call; call it several times (without a seed every call draws its own), "
-    "or ask baco.Engine for SamplingParams(n=…)"
-)
+ONE_ANSWER = "an LLM of LlamaIndex gives one answer to a call, so `n` is no setting; use sample(…, n), or chat(…, n=…) for one call"
 
 
 class BacoSettings(BaseModel):
@@ -88,16 +100,13 @@ class BacoSettings(BaseModel):
         if "n" in keywords:
             raise UnknownKeywordError(ONE_ANSWER)
         check_keywords(type(self).__name__, keywords, type(self).model_fields)
-        settings = {name: keywords.get(name, field.default) for name, field in BacoSettings.model_fields.items()}
-        check_pair(settings)
-        build_call(settings)
+        _check({name: keywords.get(name, field.default) for name, field in BacoSettings.model_fields.items()})
         super().__init__(**keywords)
 
     def for_call(self, keywords: Mapping[str, Any]) -> CallSettings:
-        """Join the LLM's settings with the keywords of one call, which win.
+        """Join the LLM's settings with those of the `using` blocks around, and with the keywords of one call, which win.
 
-        A call that names a router, a threshold or a diversity drops the LLM's own threshold and diversity: they belong to another rule, or
-        say the same thing in other words.
+        What is laid over drops what it says in another form: a router drops the threshold and the diversity of another one.
 
         Raises:
             UnknownKeywordError: a keyword does not exist, or is one that a call cannot change.
@@ -105,9 +114,44 @@ class BacoSettings(BaseModel):
         """
         _check_call_keywords(keywords)
         settings = {name: getattr(self, name) for name in CALL_FIELDS}
-        if not keywords.keys().isdisjoint(("router", "threshold", "diversity")):
-            settings |= {"threshold": None, "diversity": None}
-        return build_call(settings | dict(keywords))
+        for layer in (*layers_over(self), keywords):
+            settings = merge(settings, layer)
+        if settings.get("tools") is not None:
+            settings["tools"] = openai_tools(settings["tools"])
+        return build_call(settings)
+
+    @contextmanager
+    def using(self, **settings: Any) -> Iterator[Self]:
+        """Lay settings over this LLM's inside the `with` block, for pipelines that hand no keywords to their LLM.
+
+        They hold for the calls of this object that are made in the block, by this task or thread and by what it starts there; keywords of
+        a call still win. Blocks may be nested.
+
+        >>> with llm.using(router="p", threshold=0.6, temperature=1.2):
+        ...     answer = query_engine.query("What can a visitor do?")
+
+        Raises:
+            UnknownKeywordError: a setting does not exist, or is one of the pair: see `with_`.
+            ConfigError: a value is out of range, or two contradict each other.
+        """
+        _check_pair_is_fixed(settings)
+        check_keywords("using", settings, CALL_FIELDS)
+        self.for_call(settings)
+        with laid(self, settings):
+            yield self
+
+    def with_(self, **settings: Any) -> Self:
+        """Make a copy with other settings, those of the pair included. Pairs that are loaded are shared.
+
+        Raises:
+            UnknownKeywordError: a setting does not exist.
+            ConfigError: a value is out of range, or two contradict each other.
+            ModelNotFoundError: a preset or a model folder is not there.
+        """
+        check_keywords("with_", settings, BacoSettings.model_fields)
+        merged = merge({name: getattr(self, name) for name in BacoSettings.model_fields}, settings)
+        _check(merged)
+        return self.model_copy(update=merged)
 
     @property
     def pair_name(self) -> str:
@@ -115,16 +159,22 @@ class BacoSettings(BaseModel):
         return pair_name(self.model, self.base, self.aligned, self.aligned_adapter)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Folder or hub id of each whole model: the base and the aligned one, or the base alone where the other is an adapter of it."""
-        config = resolve(self.model, self.base, self.aligned, self.aligned_adapter)[1]
-        return (config.base,) if config.aligned is None else (config.base, config.aligned)
+    def pair_config(self) -> PairConfig:
+        """What the pair's settings amount to."""
+        return check_pair({name: getattr(self, name) for name in PAIR_SETTINGS})
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    check_pair(settings)
+    build_call(settings)
 
 
 def _check_call_keywords(keywords: Mapping[str, Any]) -> None:
-    if "n" in keywords:
-        raise UnknownKeywordError(ONE_ANSWER)
+    _check_pair_is_fixed(keywords)
+    check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *CALL_ONLY, *IGNORED_KEYWORDS))
+
+
+def _check_pair_is_fixed(keywords: Mapping[str, Any]) -> None:
     for name in PAIR_SETTINGS:
         if name in keywords:
-            raise UnknownKeywordError(f"`{name}` is fixed when BacoLLM is made; make another one, which shares what is loaded already")
-    check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *IGNORED_KEYWORDS))
+            raise UnknownKeywordError(f"`{name}` is fixed when BacoLLM is made; with_({name}=…) makes another, which shares what is loaded")

@@ -8,16 +8,33 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baco.config import PairConfig, SamplingParams, is_number, require
+from baco.constraints import offers_tools, read_constraint
 from baco.pair import ModelPair
 from baco.prompts import check_base_prompt
 from baco.routers import Router
 from baco.sources import resolve
+from baco.tools import check_tools
 
 PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""
 PAIR_SETTINGS = (*PAIR_SOURCES, "device", "dtype", "quantization", "compile")
 ROUTER_SETTINGS = ("router", "threshold", "diversity", "probe", "word_boundary")
 SAMPLING_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
+TOOL_SETTINGS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
+"""What an answer may call, and what it is held to: keywords of a call only."""
+
+REPLACES = {
+    "router": ("threshold", "diversity"),
+    "threshold": ("diversity",),
+    "diversity": ("threshold",),
+    "model": ("base", "aligned", "aligned_adapter"),
+    "base": ("model",),
+    "aligned": ("model", "aligned_adapter"),
+    "aligned_adapter": ("model", "aligned"),
+    "logprobs": ("top_logprobs",),
+    "top_logprobs": ("logprobs",),
+}
+"""What a setting that is laid over others puts out of force: threshold and diversity belonged to the router that is replaced, and so on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +44,18 @@ class CallSettings:
     router: Router
     params: SamplingParams
     base_prompt: str
+    tools: list[dict[str, Any]]
+    """What the answer may call, in OpenAI's form."""
+
+
+def merge(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over others; what they say in another form gives way (see `REPLACES`).
+
+    None is a value like others, but names no pair: there the other one stays.
+    """
+    over = {name: value for name, value in over.items() if value is not None or name not in PAIR_SOURCES}
+    replaced = {other for name, others in REPLACES.items() if over.get(name) is not None for other in others}
+    return {**settings, **{name: None for name in settings if name in replaced}, **over}
 
 
 def check_pair(settings: Mapping[str, Any]) -> PairConfig:
@@ -58,18 +87,23 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
     """Check flat settings and put them into the engine's terms.
 
     Args:
-        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", and "n" where the caller can return several answers. A `stop` of
-            None is no stop; `timeout` is the engine's deadline.
+        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", "n" where the caller can return several answers, and those of
+            `TOOL_SETTINGS` that there are. A `stop` of None is no stop; `timeout` is the engine's deadline.
 
     Raises:
-        ConfigError: a value is out of its range, or two contradict each other.
+        ConfigError: a value is out of its range, two contradict each other, or a schema cannot be enforced.
     """
     timeout, stop = settings["timeout"], settings["stop"]
     require(timeout is None or (is_number(timeout) and timeout > 0), "timeout", "None or a number of seconds above 0", timeout)
     check_base_prompt(settings["base_prompt"])
     sampling = {name: settings[name] for name in SAMPLING_SETTINGS if name not in ("timeout", "stop")}
+    router = Router(settings["router"], **{name: settings[name] for name in ROUTER_SETTINGS if name != "router"})
+    params = SamplingParams(**sampling, n=settings.get("n", 1), stop=() if stop is None else stop, deadline=timeout)
+    tools = check_tools(settings.get("tools")) if offers_tools(settings.get("tool_choice")) else []
+    grammar = read_constraint(tools, settings)
     return CallSettings(
-        router=Router(settings["router"], **{name: settings[name] for name in ROUTER_SETTINGS if name != "router"}),
-        params=SamplingParams(**sampling, n=settings.get("n", 1), stop=() if stop is None else stop, deadline=timeout),
+        router=router,
+        params=params if grammar is None else replace(params, grammar=grammar),
         base_prompt=settings["base_prompt"],
+        tools=tools,
     )

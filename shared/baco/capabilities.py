@@ -1,10 +1,11 @@
 """What can be said of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
 
-Reads small files that are on this machine, in a folder or in the hub's cache; never asks the hub, and reads no weights.
+Reads small files that are on this machine, in a folder or in the hub's cache; only `fetched` asks the hub. Reads no weights.
 """
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from transformers.utils.hub import cached_file
 
 from baco.config import PairConfig
 from baco.errors import ModelNotFoundError
-from baco.loading import MODEL_FILE, context_window, locate
-from baco.lora import ADAPTER_FILE
+from baco.loading import MODEL_FILE, context_window, load_config, load_tokenizer, locate
+from baco.lora import ADAPTER_FILE, load_adapted_tokenizer
 
 TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
 
@@ -39,6 +40,26 @@ def capabilities(config: PairConfig) -> Capabilities:
     found = _known.get(config) or _look_up(config)
     if None not in (found.context_window, found.has_tools):
         _known[config] = found
+    return found
+
+
+@cache
+def fetched(config: PairConfig) -> Capabilities:
+    """Look a pair up for good; the small files that say it are downloaded where they are not on this machine.
+
+    Raises:
+        ModelNotFoundError: a model is not there, or the hub cannot be reached.
+    """
+    found = capabilities(config)
+    if None in (found.context_window, found.has_tools):
+        for source in (config.base, config.aligned):
+            if source is not None:
+                load_config(source)
+        if config.aligned is not None:
+            load_tokenizer(config.aligned)
+        elif config.aligned_adapter is not None:
+            load_adapted_tokenizer(config.base, config.aligned_adapter)
+        found = capabilities(config)
     return found
 
 

@@ -186,6 +186,12 @@ class ModelPair:
         return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
 
 
+def held(config: PairConfig) -> ModelPair | None:
+    """The pair of a configuration, if this process holds it."""
+    with _registry_lock:
+        return _registry.get(replace(config, device=str(resolve_device(config.device))))
+
+
 def _load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
     if config.aligned is not None:
         return load_tokenizer(config.aligned)

@@ -239,3 +239,9 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     while ids and ids[-1] in special:
         ids = ids[:-1]
     return ids
+
+
+def text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Encode a piece of text, without a token that opens or closes a sequence."""
+    ids = encode_text(tokenizer, text)
+    return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids

@@ -1,6 +1,6 @@
 """What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -87,6 +87,8 @@ class Candidate:
     finish_reason: FinishReason
     score: float | None = None
     """Mean log-probability of its tokens under the aligned model, in nats; None until `baco.scoring` fills it in."""
+    model_logprobs: Mapping[Model, Sequence[float]] | None = None
+    """Log-probability of each token under each model that ran, whoever wrote it, in nats; None until `baco.scoring` fills it in."""
 
     @property
     def text(self) -> str:

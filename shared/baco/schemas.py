@@ -122,6 +122,12 @@ def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a definition that a schema only refers to, as Pydantic's of a class that holds itself, into its root."""
+    own = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    return {**schema["$defs"][own], "$defs": schema["$defs"]} if own else dict(schema)
+
+
 def is_recursive(schema: Mapping[str, Any]) -> bool:
     """Whether something that a schema defines leads back to itself."""
     definitions = _definitions(_movable(schema))

@@ -1,4 +1,4 @@
-"""How good the aligned model finds whole answers, whoever wrote them.
+"""How likely a model finds whole answers, whoever wrote them.
 
 Reads with a cache of its own, beside whatever is being decoded; knows nothing of routing or of requests.
 """
@@ -15,7 +15,7 @@ from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.pair import ModelPair
-from baco.results import GenerationResult
+from baco.results import GenerationResult, Model
 
 
 def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[GenerationResult]:
@@ -31,32 +31,60 @@ def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[Ge
     return [_scored(pair, result) for result in results]
 
 
-@torch.inference_mode()
 def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
     if "aligned" not in result.prompt_token_ids:
         raise ConfigError(f"answers of router {result.router!r} cannot be scored: the aligned model scores, and it has not read the prompt")
-    runner = ModelRunner(ModelPass.of(pair, "aligned"))
-    *read, last = result.prompt_token_ids["aligned"]
+    means = [sum(values) / len(values) if values else -torch.inf for values in answer_logprobs(pair, result, "aligned")]
+    candidates = [replace(one, score=mean) for one, mean in zip(result.candidates, means, strict=True)]
+    return replace(result, candidates=tuple(candidates))
+
+
+def with_model_logprobs(pair: ModelPair, result: GenerationResult) -> GenerationResult:
+    """Fill in each candidate's `model_logprobs`: under both models, or the one that ran.
+
+    Raises:
+        OutOfMemoryError: the prompt with an answer does not fit into memory.
+    """
+    opinions = {which: answer_logprobs(pair, result, which) for which in result.prompt_token_ids}
+    candidates = [
+        replace(one, model_logprobs={which: values[place] for which, values in opinions.items()})
+        for place, one in enumerate(result.candidates)
+    ]
+    return replace(result, candidates=tuple(candidates))
+
+
+@torch.inference_mode()
+def answer_logprobs(pair: ModelPair, result: GenerationResult, which: Model) -> list[list[float]]:
+    """The natural logarithm of each token's probability under one model, for each candidate: temperature 1, nothing truncated.
+
+    Args:
+        pair: the models.
+        result: this model has read its prompt (`prompt_token_ids`).
+        which: "base" or "aligned".
+
+    Raises:
+        OutOfMemoryError: the prompt with an answer does not fit into memory.
+    """
+    runner = ModelRunner(ModelPass.of(pair, which))
+    *read, last = result.prompt_token_ids[which]
     try:
         if read:
             _logits(runner, Feed(slot=0, start=0, token_ids=read), [])
-        scores = [_mean_logprob(runner, len(read), last, one.token_ids) for one in result.candidates]
+        return [_logprobs(runner, len(read), last, one.token_ids) for one in result.candidates]
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             raise OutOfMemoryError(str(error).splitlines()[0]) from error
         raise
-    candidates = [replace(one, score=score) for one, score in zip(result.candidates, scores, strict=True)]
-    return replace(result, candidates=tuple(candidates))
 
 
-def _mean_logprob(runner: ModelRunner, length: int, last: int, answer: Sequence[int]) -> float:
-    """The mean log-probability of an answer behind a prompt of so many tokens that were read, and the last one."""
+def _logprobs(runner: ModelRunner, length: int, last: int, answer: Sequence[int]) -> list[float]:
+    """The log-probabilities of an answer's tokens behind a prompt of so many tokens that were read, and the last one."""
     if not answer:
-        return -torch.inf
+        return []
     # Every answer is read over the one before: a token sees positions up to its own, and those are its own answer's.
     logits = _logits(runner, Feed(slot=0, start=length, token_ids=[last, *answer[:-1]]), range(len(answer)))
     chosen = torch.tensor(answer, device=logits.device)[:, None]
-    return float(logits.log_softmax(-1).gather(1, chosen).mean())
+    return [float(value) for value in logits.log_softmax(-1).gather(1, chosen)[:, 0]]
 
 
 def _logits(runner: ModelRunner, feed: Feed, wanted: Sequence[int]) -> Tensor:

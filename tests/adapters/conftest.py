@@ -44,9 +44,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
     generate = Engine.generate
 
-    def recorded(engine: Engine, messages: Any, params: SamplingParams, router: Router, *, base_prompt: str) -> Any:
-        calls.append({"messages": messages, "params": params, "router": router, "base_prompt": base_prompt})
-        return generate(engine, messages, params, router, base_prompt=base_prompt)
+    def recorded(engine: Engine, messages: Any, params: SamplingParams, router: Router, **others: Any) -> Any:
+        calls.append({"messages": messages, "params": params, "router": router, **others})
+        return generate(engine, messages, params, router, **others)
 
     monkeypatch.setattr(Engine, "generate", recorded)
     return calls

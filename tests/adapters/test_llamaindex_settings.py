@@ -59,7 +59,6 @@ def test_what_llamaindex_passes_to_any_llm_is_accepted(make: Make) -> None:
 
 WRONG = [
     ({"temprature": 1}, UnknownKeywordError, "did you mean 'temperature'"),
-    ({"n": 3}, UnknownKeywordError, "one answer per call"),
     ({"router": "p-punk"}, ConfigError, "did you mean 'p-punc'"),
     ({"threshold": 1.5}, ConfigError, "`threshold` must be a number in"),
     ({"threshold": 0.5, "diversity": 0.5}, ConfigError, "not both"),

@@ -1,6 +1,6 @@
-"""What an answer is held to: `tool_choice` and `response_format`, in the forms that LangChain's users know, as a grammar.
+"""What an answer is held to: `tool_choice` and `response_format`, in the forms that users of hosted models know, as a grammar.
 
-Knows the core's grammars; knows nothing of LangChain.
+Knows tools and grammars; knows no framework and no models.
 """
 
 import json
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from baco import ConfigError, Grammar
 from baco.config import require
-from baco.errors import nearest
+from baco.errors import ConfigError, nearest
+from baco.grammar import Grammar
 from baco.tools import calls_grammar
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
