@@ -11,6 +11,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictInProgressEvent,
     LLMStructuredPredictStartEvent,
 )
+from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.types import PydanticProgramMode
@@ -19,6 +20,7 @@ from pydantic_core import from_json
 
 from baco.schemas import rooted
 from llamaindex_baco.calling import BacoCalling
+from llamaindex_baco.tools import selections
 
 dispatcher = get_dispatcher(__name__)
 Keywords = dict[str, Any] | None
@@ -28,8 +30,9 @@ Model = TypeVar("Model", bound=BaseModel)
 class BacoStructured(BacoCalling):
     """The four structured methods. Both models are held to the schema, so that every answer is valid, also where `max_tokens` is near.
 
-    The models are not told the schema: say in the prompt what is wanted. A `pydantic_program_mode` other than the default goes LlamaIndex's
-    own way, through calls of a function or through a schema in the prompt.
+    The models are not told the schema: say in the prompt what is wanted. With `pydantic_program_mode` "function" the answer is a forced
+    call of a function with this schema, which the aligned model's chat template shows, and which a stream has once it is whole. Any other
+    mode but the default goes LlamaIndex's own way, through a schema in the prompt.
     """
 
     def structured_predict(
@@ -91,14 +94,16 @@ class BacoStructured(BacoCalling):
 
     @property
     def _goes_llamaindex_way(self) -> bool:
-        return self.pydantic_program_mode != PydanticProgramMode.DEFAULT
+        return self.pydantic_program_mode not in (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION)
 
     def _structured(
         self, output_cls: type[BaseModel], prompt: BasePromptTemplate, llm_kwargs: Keywords, prompt_args: dict[str, Any]
     ) -> tuple[list[ChatMessage], dict[str, Any]]:
         """The messages, the system prompt among them, and the keywords that hold their answer to the schema."""
-        schema = {"name": output_cls.__name__, "schema": rooted(output_cls.model_json_schema())}
         messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+        if self.pydantic_program_mode == PydanticProgramMode.FUNCTION:
+            return messages, {**(llm_kwargs or {}), "tools": [get_function_tool(output_cls)], "tool_choice": "required"}
+        schema = {"name": output_cls.__name__, "schema": rooted(output_cls.model_json_schema())}
         return messages, {**(llm_kwargs or {}), "response_format": {"type": "json_schema", "json_schema": schema}}
 
 
@@ -113,11 +118,8 @@ class Growing(Generic[Model]):
     def push(self, chunk: ChatResponse) -> Model | FlexibleModel | None:
         """Take the next chunk; return the object as it is now, or None where nothing has changed."""
         self._last = chunk
-        try:
-            found = from_json(chunk.message.content or "", allow_partial="trailing-strings")
-        except ValueError:
-            return None
-        if found == self._shown:
+        found = _written(chunk)
+        if found is None or found == self._shown:
             return None
         self._shown = found
         part = self._part(found)
@@ -138,6 +140,15 @@ class Growing(Generic[Model]):
         return _whole(self._output_cls, self._last)
 
 
+def _written(response: ChatResponse) -> Any:
+    """What is there of an object: the arguments of a call, or the beginning of a JSON text. None where there is nothing yet."""
+    if calls := selections(response.message):
+        return calls[0].tool_kwargs
+    with suppress(ValueError):
+        return from_json(response.message.content or "", allow_partial="trailing-strings")
+    return None
+
+
 async def _grown(growing: Growing[Model], chunks: AsyncGenerator[ChatResponse, None]) -> AsyncGenerator[Model | FlexibleModel, None]:
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -147,6 +158,8 @@ async def _grown(growing: Growing[Model], chunks: AsyncGenerator[ChatResponse, N
 
 
 def _whole(output_cls: type[Model], response: ChatResponse) -> Model:
+    if calls := selections(response.message):
+        return output_cls.model_validate(calls[0].tool_kwargs)
     return output_cls.model_validate_json(response.message.content or "")
 
 
