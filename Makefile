@@ -13,6 +13,8 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 unexport PYTHONPATH PYTHONHOME
 
+COMMA := ,
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports check compat bench train clean
 
@@ -44,13 +46,11 @@ imports: $(INSTALLED) ## Check that imports go one way
 
 check: lint types imports ## Check style, format, types and imports
 
-compat: $(INSTALLED) ## Run the LangChain tests with the oldest and the newest langchain-core that pyproject.toml allows
-	@for core in '==1.7.0' '>=1.7,<2'; do \
-		rm -rf build/core && env -u PIP_CONSTRAINT $(PIP) install --quiet --no-deps --target build/core "langchain-core$$core" || exit 1; \
-		PYTHONPATH=build/core $(BIN)/python -c 'import langchain_core; print("langchain-core", langchain_core.__version__)' || exit 1; \
-		PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/adapters --quiet -k langchain \
-			--numprocesses auto --maxprocesses 4 --dist loadfile || exit 1; \
-	done
+compat: $(INSTALLED) ## Run the adapters' tests with the oldest and the newest frameworks that pyproject.toml allows
+	@$(call with_core,langchain,langchain-core==1.7.0)
+	@$(call with_core,langchain,langchain-core>=1.7$(COMMA)<2)
+	@$(call with_core,llamaindex,llama-index-core==0.14.25)
+	@$(call with_core,llamaindex,llama-index-core>=0.14.25$(COMMA)<0.15)
 
 bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
 	@$(BIN)/python benchmarks/throughput.py
@@ -82,6 +82,12 @@ $(TRAINABLE): $(INSTALLED)
 	@echo 'trl and datasets, for training'
 	@$(call pip_install,--group train)
 	@touch $@
+
+# The tests of one adapter, with one version of its framework laid over the pinned one.
+define with_core
+rm -rf build/core && env -u PIP_CONSTRAINT $(PIP) install --quiet --no-deps --target build/core '$(2)' && ls build/core | grep -E '_core-.*info' && \
+	PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/adapters --quiet -k $(1) --numprocesses auto --maxprocesses 4 --dist loadfile
+endef
 
 # pip, cut down to a line for each download that takes a while. If it fails, its last words are shown and its exit status is kept.
 define pip_install

@@ -1,14 +1,13 @@
-"""From the core's results to LlamaIndex's responses, with where every piece of text came from.
+"""From the core's results to LlamaIndex's responses: thought, text and calls of each answer.
 
 Knows results and response types; knows no settings and no models. `Answer` is what all methods of `BacoLLM` produce; it becomes a
-`ChatResponse` or a `CompletionResponse` at the very end. Everything in `raw` is plain JSON. Nothing goes into a message's
-`additional_kwargs`, which LlamaIndex would print into the next prompt.
+`ChatResponse` or a `CompletionResponse` at the very end. Nothing goes into a message's `additional_kwargs`, which LlamaIndex would print
+into the next prompt.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -27,11 +26,10 @@ from pydantic import PrivateAttr
 
 from baco.call_reader import BrokenCall, Calls, ToolCall
 from baco.reading import AnswerReader, Reading, read
-from baco.results import Candidate, GenerationResult, StreamEvent, Token, TokenLogprob
+from baco.results import GenerationResult, StreamEvent
+from llamaindex_baco.facts import logprobs_of, raw_result, spans
 
 Response = TypeVar("Response", ChatResponse, CompletionResponse)
-Spans = list[list[str]]
-"""Runs of text with their owner: [["Call him ", "aligned"], ["Biscuit", "base"]]."""
 
 
 class DrawnResponse(ChatResponse):
@@ -100,7 +98,7 @@ def whole_answers(result: GenerationResult, model: str, single_call: bool) -> li
     answers = []
     for candidate in result.candidates:
         part = read(candidate.text, result)
-        answer = Answer(logprobs=_logprobs(candidate.tokens))
+        answer = Answer(logprobs=logprobs_of(candidate.tokens))
         answer.add(part, single_call)
         answer.close()
         answer.raw = raw_result(result, candidate, part.calls, model)
@@ -162,50 +160,10 @@ class StreamedAnswer:
         chunk = replace(self._all, calls=list(self._all.calls), delta=self._all.text[before:], thought_delta=new.thought)
         written = {"delta": spans(event.tokens)}
         if event.result is None:
-            return replace(chunk, raw={"model": self._model, "baco": written}, logprobs=_logprobs(event.tokens), final=False)
+            return replace(chunk, raw={"model": self._model, "baco": written}, logprobs=logprobs_of(event.tokens), final=False)
         candidate = event.result.candidates[event.index]
         raw = raw_result(event.result, candidate, self._calls, self._model)
-        return replace(chunk, raw=raw | {"baco": raw["baco"] | written}, logprobs=_logprobs(candidate.tokens))
-
-
-def raw_result(result: GenerationResult, candidate: Candidate, calls: Calls, model: str) -> dict[str, Any]:
-    """Write the facts about an answer as JSON; token counts, of the whole request, have the names that LlamaIndex's counters look for."""
-    usage = result.usage
-    return {
-        "model": model,
-        "finish_reason": "tool_calls" if calls and candidate.finish_reason == "stop" else candidate.finish_reason,
-        "seed": result.seed,
-        "usage": {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.total_tokens,
-            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-        },
-        "baco": {
-            "router": result.router,
-            "threshold": result.threshold,
-            "spans": _candidate_spans(candidate),
-            "base_tokens": sum(candidate.from_base),
-            "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
-            "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
-            **_told_if_known(candidate, calls),
-        },
-    }
-
-
-def _told_if_known(candidate: Candidate, calls: Calls) -> dict[str, Any]:
-    """Broken calls, where there are any; scores and log-probabilities, where they were asked for."""
-    told: dict[str, Any] = {}
-    if broken := [{"text": call.text, "error": call.error} for call in calls if isinstance(call, BrokenCall)]:
-        told["broken_calls"] = broken
-    if candidate.score is not None:
-        told["score"] = candidate.score
-    if (opinions := candidate.model_logprobs) is not None:
-        told["logprobs"] = [
-            {"token": token.text, "owner": _owner(token.from_base), **{which: values[place] for which, values in opinions.items()}}
-            for place, token in enumerate(candidate.tokens)
-        ]
-    return told
+        return replace(chunk, raw=raw | {"baco": raw["baco"] | written}, logprobs=logprobs_of(candidate.tokens))
 
 
 def _choice(index: int, answer: Answer) -> dict[str, Any]:
@@ -220,30 +178,5 @@ def _choice(index: int, answer: Answer) -> dict[str, Any]:
     return {"index": index, "message": message, "finish_reason": answer.raw["finish_reason"], "baco": told}
 
 
-def spans(tokens: Iterable[Token]) -> Spans:
-    """Join neighbouring tokens of one owner; tokens without text are left out."""
-    visible = (token for token in tokens if token.text)
-    return [["".join(token.text for token in run), _owner(from_base)] for from_base, run in groupby(visible, key=lambda t: t.from_base)]
-
-
 def _call_block(call: ToolCall) -> ToolCallBlock:
     return ToolCallBlock(tool_call_id=f"call_{uuid4().hex}", tool_name=call.name, tool_kwargs=call.arguments)
-
-
-def _candidate_spans(candidate: Candidate) -> Spans:
-    return [[text, _owner(from_base)] for text, from_base in candidate.spans()]
-
-
-def _owner(from_base: bool) -> str:
-    return "base" if from_base else "aligned"
-
-
-def _logprobs(tokens: Iterable[Token]) -> list[list[LogProb]] | None:
-    """One list per token: the chosen token first, then its alternatives, best first; None where none were asked for."""
-    found = [token.logprob for token in tokens if token.logprob is not None]
-    return [_position(logprob) for logprob in found] or None
-
-
-def _position(chosen: TokenLogprob) -> list[LogProb]:
-    others = [(other.text, other.logprob) for other in chosen.top if other.token_id != chosen.token_id]
-    return [LogProb(token=text, logprob=value, bytes=list(text.encode())) for text, value in [(chosen.text, chosen.logprob), *others]]

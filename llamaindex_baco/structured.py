@@ -1,6 +1,6 @@
 """`BacoStructured`: answers that are Pydantic objects, whole or as they grow, held to their schema by a grammar."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, closing, suppress
 from typing import Any, Generic, TypeVar
 
@@ -80,7 +80,7 @@ class BacoStructured(BacoCalling):
             for chunk in chunks:
                 if (part := growing.push(chunk)) is not None:
                     yield part
-        yield _told_end(growing.whole())
+        yield from growing.rest()
 
     async def astream_structured_predict(
         self, output_cls: type[Model], prompt: BasePromptTemplate, llm_kwargs: Keywords = None, **prompt_args: Any
@@ -114,6 +114,7 @@ class Growing(Generic[Model]):
         self._output_cls, self._flexible_cls = output_cls, create_flexible_model(output_cls)
         self._last: ChatResponse | None = None
         self._shown: Any = None
+        self._part: Model | FlexibleModel | None = None
 
     def push(self, chunk: ChatResponse) -> Model | FlexibleModel | None:
         """Take the next chunk; return the object as it is now, or None where nothing has changed."""
@@ -122,22 +123,24 @@ class Growing(Generic[Model]):
         if found is None or found == self._shown:
             return None
         self._shown = found
-        part = self._part(found)
-        if part is not None:
-            dispatcher.event(LLMStructuredPredictInProgressEvent(output=part))
-        return part
+        self._part = self._read(found)
+        if self._part is not None:
+            dispatcher.event(LLMStructuredPredictInProgressEvent(output=self._part))
+        return self._part
 
-    def _part(self, found: Any) -> Model | FlexibleModel | None:
+    def _read(self, found: Any) -> Model | FlexibleModel | None:
         with suppress(ValidationError):
             return self._output_cls.model_validate(found)
         with suppress(ValidationError):
             return self._flexible_cls.model_validate(found)
         return None
 
-    def whole(self) -> Model:
-        """The finished object."""
+    def rest(self) -> Iterator[Model]:
+        """End the object; yield it, unless its last part was it already."""
         assert self._last is not None, "a stream has a last chunk"
-        return _whole(self._output_cls, self._last)
+        whole = _told_end(_whole(self._output_cls, self._last))
+        if self._part != whole:
+            yield whole
 
 
 def _written(response: ChatResponse) -> Any:
@@ -154,7 +157,8 @@ async def _grown(growing: Growing[Model], chunks: AsyncGenerator[ChatResponse, N
         async for chunk in chunks:
             if (part := growing.push(chunk)) is not None:
                 yield part
-    yield _told_end(growing.whole())
+    for whole in growing.rest():
+        yield whole
 
 
 def _whole(output_cls: type[Model], response: ChatResponse) -> Model:

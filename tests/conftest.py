@@ -86,3 +86,15 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     yield gate
     gate.open()
     settle(gate.requests)
+
+
+@pytest.fixture
+def llamaindex_settings() -> Iterator[None]:
+    """LlamaIndex's global settings are afterwards what they were before."""
+    import llama_index.core
+    from llama_index.core import Settings
+
+    before, tokenizer = dict(vars(Settings)), llama_index.core.global_tokenizer
+    yield
+    vars(Settings).update(before)
+    llama_index.core.global_tokenizer = tokenizer

@@ -17,12 +17,14 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/langchain.md",
+    "docs/llamaindex.md",
     "examples/train_tiny_pair/README.md",
     "benchmarks/README.md",
 ]
 SHOWN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PAGE: list[tuple[str, str]] = SHOWN.findall((ROOT / "docs/langchain.md").read_text())
-"""The code of the LangChain page, and what stands below it."""
+PAGES = ("docs/langchain.md", "docs/llamaindex.md")
+EXAMPLES = [(page, code, shown) for page in PAGES for code, shown in SHOWN.findall((ROOT / page).read_text())]
+"""The code of each framework's page, and what stands below it."""
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -49,15 +51,18 @@ def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFi
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
-@pytest.mark.usefixtures("_own_cache")
-@pytest.mark.parametrize(("code", "shown"), PAGE, ids=range(len(PAGE)))
-def test_the_langchain_pages_code_prints_what_stands_below_it(code: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
-    run(code, "docs/langchain.md")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of LlamaIndex's own agents and classes
+@pytest.mark.usefixtures("_own_cache", "llamaindex_settings")
+@pytest.mark.parametrize(("page", "code", "shown"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_a_pages_code_prints_what_stands_below_it(page: str, code: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(code, page)
     assert capsys.readouterr().out.strip() == shown.strip()
 
 
-def test_all_code_of_the_langchain_page_is_shown_with_what_it_prints() -> None:
-    assert [code for code, _ in PAGE] == blocks("docs/langchain.md", "python") and len(PAGE) > 10
+@pytest.mark.parametrize("page", PAGES)
+def test_all_code_of_a_page_is_shown_with_what_it_prints(page: str) -> None:
+    shown = [code for where, code, _ in EXAMPLES if where == page]
+    assert shown == blocks(page, "python") and len(shown) > 7
 
 
 @pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))

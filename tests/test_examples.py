@@ -1,11 +1,19 @@
 """Every example runs and shows what it says it shows."""
 
+import asyncio
 import re
 import runpy
+import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+import llamaindex_agents
+from baco import Engine, ModelPair
+from baco.requests import Request
+from tests.scripted import scripted
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -21,6 +29,7 @@ class Run:
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.capsys = capsys
         monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setattr(sys, "argv", ["example"])
 
     def __call__(self, name: str) -> str:
         # A thread for each: LlamaIndex leaves an event loop in its own, which the next `asyncio.run` there would lose unclosed.
@@ -134,6 +143,76 @@ def test_the_streaming_example_counts_the_tokens_of_three_stories(run: Run) -> N
     assert len(tokens) == len(base) == 3 and all(0 < few < many for few, many in zip(base, tokens, strict=True))
     assert total and [sum(tokens), sum(base)] == [int(number) for number in total.groups()]
     assert output.count("lighthouse") >= 4 and "«" in output
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of LlamaIndex's own agents
+def test_the_function_agent_takes_the_right_tools_and_reports_what_they_gave(run: Run) -> None:
+    output = run("llamaindex_agents.py")
+    steps = [" ".join(line.split()) for line in output.splitlines() if re.match(r" {0,5}(user|calls|tool|assistant) ", line)]
+    assert steps == [
+        "user What is the price of Zelnik?",
+        "calls get_price(product='Zelnik')",
+        "tool 42 euros",
+        "assistant The price of Zelnik is 42 euros.",
+        "user What is the weather in Ostrin?",
+        "calls get_weather(city='Ostrin')",
+        "tool sunny, 21 degrees",
+        "assistant The weather in Ostrin is sunny, 21 degrees.",
+        "user What is 17 plus 25?",
+        "calls add(a=17, b=25)",
+        "tool 42",
+        "assistant 17 plus 25 is 42.",
+    ]
+    assert output.count("2 answers") == 3 and "--pair" in output
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of LlamaIndex's own agents
+def test_the_agents_of_larger_pairs_hand_over_and_reason(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded pair cannot, so that its part is written by a script; LlamaIndex's are real."""
+    call = '<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+    script = [
+        *[text for _ in llamaindex_agents.QUESTIONS for text in (call.format(name="add", arguments='{"a": 1, "b": 2}'), "Three.")],
+        call.format(name="handoff", arguments='{"to_agent": "clerk", "reason": "prices"}'),
+        call.format(name="get_price", arguments='{"product": "Zelnik"}'),
+        "It costs 42 euros.",
+        'Thought: I need a tool.\nAction: get_price\nAction Input: {"product": "Zelnik"}',
+        "Thought: I know.\nAnswer: Zelnik costs 42 euros.",
+    ]
+    answers, submit = iter(script), Engine._submit
+
+    def scripted_next(engine: Engine, requests: Sequence[Request]) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            scripted(patch)(next(answers))
+            Engine._submit(engine, requests)
+
+    monkeypatch.setattr(Engine, "_submit", scripted_next)
+    monkeypatch.setitem(ModelPair.from_pretrained().__dict__, "context_window", 8192)
+    assert submit is not Engine._submit
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, llamaindex_agents.main("tiny")).result()
+    output = capsys.readouterr().out
+    handed = output.partition("hand over")[2]
+    assert re.search(r"handoff\(to_agent='clerk'.*get_price\(product='Zelnik'\).*It costs 42 euros", handed, re.DOTALL)
+    assert re.search(r"A ReAct agent.*get_price\(product='Zelnik'\).*42 euros.*Zelnik costs 42 euros", output, re.DOTALL)
+    assert next(answers, None) is None
+
+
+def test_the_chat_engine_goes_on_with_one_answer_and_shows_others(run: Run) -> None:
+    output = run("llamaindex_chat_engine.py")
+    assert output.count("user  ") == output.count("assistant  ") == output.count("other answers to") == 3
+    read = footers(output, r"(\d+) tokens read")
+    assert read == sorted(read) and read[0] < read[-1], "the conversation grows"
+    assert len(rows(output)) >= 6 and "«" in output
+
+
+def test_the_extraction_example_shows_an_answer_to_each_question_and_valid_objects(run: Run) -> None:
+    output = run("llamaindex_extraction.py")
+    assert "Clara Tandrel" in output and "12 euros" in output
+    names = rows(output)
+    assert len(names) == 6 and all(
+        re.fullmatch("[A-Z][a-z]{2,9}", name) and sound in "proud funny clever lucky" for _, name, sound in names
+    )
+    assert len({name for _, name, _ in names}) > 3
 
 
 def test_every_example_is_run_by_a_test() -> None:

@@ -11,7 +11,8 @@ from hatchling.builders.wheel import WheelBuilder
 import baco
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = {"baco": ROOT / "shared" / "baco", "langchain_baco": ROOT / "langchain_baco", "llamaindex_baco": ROOT / "llamaindex_baco"}
+ADAPTERS = ("langchain_baco", "llamaindex_baco", "llama_index/llms/baco")
+PACKAGES = {"baco": ROOT / "shared" / "baco"} | {name: ROOT / name for name in ADAPTERS}
 MODEL_FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 LARGEST_MODEL = 16_000_000
 """Bytes on disk that one embedded model may take."""
@@ -73,9 +74,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
         return {entry.filename: entry.file_size for entry in archive.infolist()}
 
 
-def test_the_wheel_holds_the_three_packages_and_nothing_beside_them(wheel: dict[str, int]) -> None:
-    tops = {name.split("/")[0] for name in wheel}
-    assert tops == {*PACKAGES, f"baco-{version('baco')}.dist-info"}
+def test_the_wheel_holds_the_packages_and_nothing_beside_them(wheel: dict[str, int]) -> None:
+    homes = (*PACKAGES, f"baco-{version('baco')}.dist-info")
+    assert [name for name in wheel if not name.startswith(tuple(f"{home}/" for home in homes))] == []
+
+
+def test_the_name_among_llamaindexs_integrations_is_the_same_class() -> None:
+    import llamaindex_baco
+    from llama_index.llms.baco import BacoLLM
+
+    assert BacoLLM is llamaindex_baco.BacoLLM
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))

@@ -67,7 +67,7 @@ async def test_a_function_agent_calls_a_tool_and_answers_with_what_it_gave(llm: 
     agent = FunctionAgent(tools=TOOLS, llm=llm, streaming=streaming)
     handler = agent.run(QUESTION, memory=memory)
     events = [event async for event in handler.stream_events()]
-    output = await handler
+    output: Any = await handler
     (result,) = [event for event in events if isinstance(event, ToolCallResult)]
     assert (result.tool_name, result.tool_kwargs) == ("get_price", {"product": "Zelnik"})
     assert "42 euros" in output.response.content
@@ -88,7 +88,7 @@ async def test_the_first_call_of_an_agent_may_be_forced(llm: BacoLLM, memory: Ch
 
 async def test_an_agent_answers_with_an_object(llm: BacoLLM, memory: ChatMemoryBuffer) -> None:
     agent = FunctionAgent(tools=TOOLS, llm=llm, output_cls=Price)
-    output = await agent.run(QUESTION, memory=memory)
+    output: Any = await agent.run(QUESTION, memory=memory)
     assert Price.model_validate(output.structured_response)
 
 
@@ -117,7 +117,7 @@ async def test_agents_hand_over_to_each_other(llm: BacoLLM, write: Script, memor
             told("clerk")
         if isinstance(event, AgentStream) and event.current_agent_name not in agents:
             agents.append(event.current_agent_name)
-    output = await handler
+    output: Any = await handler
     assert agents == ["greeter", "clerk"]
     assert (output.response.content, output.current_agent_name) == ("It costs 42 euros.", "clerk")
 
@@ -125,7 +125,7 @@ async def test_agents_hand_over_to_each_other(llm: BacoLLM, write: Script, memor
 async def test_a_workflow_of_tools_chooses_the_agent_by_the_pairs_template(llm: BacoLLM, memory: ChatMemoryBuffer) -> None:
     workflow = AgentWorkflow.from_tools_or_functions(TOOLS, llm=llm)
     assert isinstance(workflow.agents["Agent"], FunctionAgent)
-    output = await workflow.run(QUESTION, memory=memory)
+    output: Any = await workflow.run(QUESTION, memory=memory)
     assert "42 euros" in output.response.content
 
 
@@ -139,7 +139,7 @@ async def test_a_react_agent_reasons_calls_and_answers(llm: BacoLLM, write: Scri
     write('Thought: I need a tool.\nAction: priced\nAction Input: {"product": "Zelnik"}')
     agent = ReActAgent(tools=[FunctionTool.from_defaults(priced)], llm=llm, streaming=streaming)
     agent.formatter.system_header = "Tools:\n{tool_desc}\n{tool_names}"  # the whole one is longer than the embedded pair's window
-    output = await agent.run(QUESTION, memory=memory)
+    output: Any = await agent.run(QUESTION, memory=memory)
     assert output.response.content == "It costs 42 euros."
 
 
@@ -150,7 +150,7 @@ async def test_an_agent_that_writes_code_gets_no_calls(llm: BacoLLM, write: Scri
 
     write("I compute.\n<execute>\nprint(6 * 7)\n</execute>")
     agent = CodeActAgent(code_execute_fn=run, tools=[], llm=llm, code_act_system_prompt="Write code. {tool_descriptions}")
-    output = await agent.run("What is 6 times 7?", memory=memory)
+    output: Any = await agent.run("What is 6 times 7?", memory=memory)
     assert output.response.content == "It is 42."
 
 
@@ -159,7 +159,7 @@ async def test_an_agent_that_is_stopped_early_reads_a_system_message_at_the_end(
 ) -> None:
     seen = write(call("get_price", product="Zelnik"))
     agent = FunctionAgent(tools=TOOLS, llm=llm, early_stopping_method="generate")
-    output = await agent.run(QUESTION, memory=memory, max_iterations=2)
+    output: Any = await agent.run(QUESTION, memory=memory, max_iterations=2)
     assert output is not None
     shown = llm._engine().pair.tokenizer.decode(seen[-1].prompt.token_ids["aligned"])
     assert "maximum" in shown
@@ -176,7 +176,7 @@ async def test_steps_of_an_agent_follow_a_block_around_its_run(llm: BacoLLM, mem
 async def test_a_conversation_with_calls_goes_on(llm: BacoLLM, memory: ChatMemoryBuffer, submitted: list[Request]) -> None:
     agent = FunctionAgent(tools=TOOLS, llm=llm)
     await agent.run(QUESTION, memory=memory)
-    output = await agent.run("And what is the weather in Ostrin?", memory=memory)
+    output: Any = await agent.run("And what is the weather in Ostrin?", memory=memory)
     assert output.response.content is not None
     shown = llm._engine().pair.tokenizer.decode(submitted[-1].prompt.token_ids["aligned"])
     assert '{"name": "get_price", "arguments": {"product": "Zelnik"}}' in shown and "Zelnik costs 42 euros" in shown

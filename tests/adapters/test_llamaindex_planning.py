@@ -1,9 +1,7 @@
 """How much fits: LlamaIndex plans by the pair's own tokenizer and room, so that no prompt is longer than the window."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import llama_index.core
 import pytest
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.base.response.schema import Response
@@ -21,16 +19,7 @@ QUESTION = "What can a visitor see in Ostrin?"
 MODES = ("compact", "refine", "tree_summarize", "simple_summarize", "accumulate", "compact_accumulate")
 
 
-@pytest.fixture(autouse=True)
-def _settings() -> Iterator[None]:
-    """Leave LlamaIndex's global settings as they were."""
-    names = ("_llm", "_prompt_helper", "_chat_prompt_helper", "_tokenizer", "_node_parser")
-    before = {name: getattr(Settings, name) for name in names if hasattr(Settings, name)}
-    tokenizer = llama_index.core.global_tokenizer
-    yield
-    for name, value in before.items():
-        setattr(Settings, name, value)
-    llama_index.core.global_tokenizer = tokenizer
+pytestmark = pytest.mark.usefixtures("llamaindex_settings")
 
 
 @pytest.fixture(scope="module")

@@ -178,13 +178,13 @@ async def test_the_function_way_is_a_forced_call_streamed_or_not() -> None:
         found = await objects(llm, way, Rabbit)
         assert type(found[-1]) is Rabbit
         assert found[-1] == llm.structured_predict(Rabbit, PROMPT, animal="rabbit")
-    program = FunctionCallingProgram.from_defaults(Rabbit, prompt=PROMPT, llm=llm)
+    program: Any = FunctionCallingProgram.from_defaults(Rabbit, prompt=PROMPT, llm=llm)
     assert isinstance(program(animal="rabbit"), Rabbit)
 
 
 def test_a_text_program_reads_an_answer_that_was_held_to_the_schema(make: Make) -> None:
     schema = {"type": "json_schema", "json_schema": {"schema": Rabbit.model_json_schema()}}
-    program = LLMTextCompletionProgram.from_defaults(
+    program: Any = LLMTextCompletionProgram.from_defaults(
         PydanticOutputParser(Rabbit), prompt=PROMPT, llm=BacoLLM(max_tokens=80, seed=1), verbose=False
     )
     assert isinstance(program(animal="rabbit", llm_kwargs={"response_format": schema}), Rabbit)

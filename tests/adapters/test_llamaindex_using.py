@@ -60,7 +60,8 @@ async def test_a_block_belongs_to_its_task_and_thread_and_to_this_llm_alone(make
             raw: Any = (await one.acomplete(TEXT)).raw
             return raw["baco"]["router"]
 
-    assert await asyncio.gather(router_of(llm, router="p"), router_of(llm, router="h"), router_of(llm)) == ["p", "h", "p-punc"]
+    found = await asyncio.gather(router_of(llm, router="p"), router_of(llm, router="h"), router_of(llm))
+    assert list(found) == ["p", "h", "p-punc"]
     seen: list[str] = []
     with llm.using(router="fc"):
         raw: Any = other.complete(TEXT).raw
@@ -125,7 +126,7 @@ def test_a_copy_is_checked_as_the_constructor_is(make: Make) -> None:
     with pytest.raises(ModelNotFoundError, match="qwen"):
         make().with_(model="qwen2.5-05b")
     with pytest.raises(UnknownKeywordError, match=r"sample\(…, n\)"):
-        BacoLLM(n=3)
+        BacoLLM(**{"n": 3})
 
 
 def test_unloading_forgets_the_pair_until_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:

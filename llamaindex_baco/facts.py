@@ -1,0 +1,87 @@
+"""What a response tells of itself: counts, owners and log-probabilities, as plain JSON and as LlamaIndex has them.
+
+Knows results; knows no messages and no models.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+from math import isfinite
+from typing import Any
+
+from llama_index.core.base.llms.types import LogProb
+
+from baco.call_reader import BrokenCall, Calls
+from baco.results import Candidate, GenerationResult, Token, TokenLogprob
+
+Spans = list[list[str]]
+"""Runs of text with their owner: [["Call him ", "aligned"], ["Biscuit", "base"]]."""
+
+
+def raw_result(result: GenerationResult, candidate: Candidate, calls: Calls, model: str) -> dict[str, Any]:
+    """Write the facts about an answer as JSON; token counts, of the whole request, have the names that LlamaIndex's counters look for."""
+    usage = result.usage
+    return {
+        "model": model,
+        "finish_reason": "tool_calls" if calls and candidate.finish_reason == "stop" else candidate.finish_reason,
+        "seed": result.seed,
+        "usage": {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        },
+        "baco": {
+            "router": result.router,
+            "threshold": result.threshold,
+            "spans": _candidate_spans(candidate),
+            "base_tokens": sum(candidate.from_base),
+            "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
+            "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
+            **_told_if_known(candidate, calls),
+        },
+    }
+
+
+def _told_if_known(candidate: Candidate, calls: Calls) -> dict[str, Any]:
+    """Broken calls, where there are any; scores and log-probabilities, where they were asked for."""
+    told: dict[str, Any] = {}
+    if broken := [{"text": call.text, "error": call.error} for call in calls if isinstance(call, BrokenCall)]:
+        told["broken_calls"] = broken
+    if candidate.score is not None:
+        told["score"] = candidate.score
+    if (opinions := candidate.model_logprobs) is not None:
+        told["logprobs"] = [
+            {"token": token.text, "owner": _owner(token.from_base), **{which: _number(values[place]) for which, values in opinions.items()}}
+            for place, token in enumerate(candidate.tokens)
+        ]
+    return told
+
+
+def _number(logprob: float) -> float | None:
+    """A log-probability as JSON has it: None for a token that a model cannot write."""
+    return logprob if isfinite(logprob) else None
+
+
+def spans(tokens: Iterable[Token]) -> Spans:
+    """Join neighbouring tokens of one owner; tokens without text are left out."""
+    visible = (token for token in tokens if token.text)
+    return [["".join(token.text for token in run), _owner(from_base)] for from_base, run in groupby(visible, key=lambda t: t.from_base)]
+
+
+def _candidate_spans(candidate: Candidate) -> Spans:
+    return [[text, _owner(from_base)] for text, from_base in candidate.spans()]
+
+
+def _owner(from_base: bool) -> str:
+    return "base" if from_base else "aligned"
+
+
+def logprobs_of(tokens: Iterable[Token]) -> list[list[LogProb]] | None:
+    """One list per token: the chosen token first, then its alternatives, best first; None where none were asked for."""
+    found = [token.logprob for token in tokens if token.logprob is not None]
+    return [_position(logprob) for logprob in found] or None
+
+
+def _position(chosen: TokenLogprob) -> list[LogProb]:
+    others = [(other.text, other.logprob) for other in chosen.top if other.token_id != chosen.token_id]
+    return [LogProb(token=text, logprob=value, bytes=list(text.encode())) for text, value in [(chosen.text, chosen.logprob), *others]]
