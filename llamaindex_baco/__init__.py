@@ -17,5 +17,8 @@ except ModuleNotFoundError as error:
 
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
+from llamaindex_baco.dataset import QuestionDataset, QuestionExample
+from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
+from llamaindex_baco.questions import QuestionDatasetGenerator
 
-__all__ = ["BacoLLM", "capture_responses"]
+__all__ = ["BacoLLM", "DiverseQueryEngine", "QuestionDataset", "QuestionDatasetGenerator", "QuestionExample", "capture_responses"]

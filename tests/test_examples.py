@@ -215,6 +215,25 @@ def test_the_extraction_example_shows_an_answer_to_each_question_and_valid_objec
     assert len({name for _, name, _ in names}) > 3
 
 
+def test_the_diverse_retrieval_answers_differently_from_one_passage_the_likeliest_first(run: Run) -> None:
+    output = run("llamaindex_diverse_rag.py")
+    passage, answers = re.search(r"found once: (.*?)\n\n", output, re.DOTALL), rows(output)
+    texts = [re.sub(r"[«»]", "", answer[1]) for answer in answers]
+    assert passage and len(set(texts)) == len(texts) == 6 and "«" in output
+    rooms = [text.removeprefix("In the Halden Museum you could see the ").rstrip(".") for text in texts]
+    told = [room in " ".join(passage[1].split()) for room in rooms]
+    assert [answer[-1] == "in the passage" for answer in answers] == told and any(told)
+
+
+def test_the_dataset_counts_what_it_drew_kept_and_dropped(run: Run) -> None:
+    output = run("llamaindex_dataset.py")
+    kept = len(rows(output))
+    counts = [int(number) for number in re.findall(r"\d+", output[output.index("dropped:") :].splitlines()[0])]
+    drawn = re.search(r"(\d+) drawn, (\d+) kept", output)
+    assert drawn and int(drawn[2]) == kept and int(drawn[1]) == kept + sum(counts)
+    assert output.count("from the passage") >= 5
+
+
 def test_every_example_is_run_by_a_test() -> None:
     scripts = {path.name for path in EXAMPLES.glob("*.py") if "__main__" in path.read_text()}
     assert {name for name in scripts if f'"{name}"' not in Path(__file__).read_text()} == set()

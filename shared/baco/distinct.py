@@ -4,8 +4,10 @@ Knows texts; knows no models and no requests.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
@@ -19,12 +21,27 @@ def likeness(first: str, second: str) -> float:
 
     Case and punctuation do not count, so that 1 means the same words in the same order. Of texts without any word, equal ones are alike.
     """
-    words, others = (_WORDS.findall(text.casefold()) for text in (first, second))
+    words, others = _words(first), _words(second)
     if not words and not others:
         return float(first.strip() == second.strip())
     matcher = SequenceMatcher(None, words, others, autojunk=False)
     # The measure depends on the order of its texts; which of two answers came first should not matter.
     return max(matcher.ratio(), SequenceMatcher(None, others, words, autojunk=False).ratio())
+
+
+def is_alike(first: str, second: str, threshold: float) -> bool:
+    """Whether the `likeness` of two texts is a threshold or more; of most texts that are not alike this is seen from their words alone."""
+    words, others = _words(first), _words(second)
+    common = (Counter(words) & Counter(others)).total()
+    # Matching runs have no more words than the texts have in common in any order.
+    if words and others and 2 * common / (len(words) + len(others)) < threshold:
+        return False
+    return likeness(first, second) >= threshold
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORDS.findall(text.casefold()))
 
 
 def distinct(answers: Iterable[Answer], are_alike: Callable[[Answer, Answer], bool], kept: Iterable[Answer] = ()) -> list[Answer]:

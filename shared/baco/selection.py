@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from baco.config import SamplingParams, is_integer, is_number, require
-from baco.distinct import distinct, likeness
+from baco.distinct import distinct, is_alike
 
 Answer = TypeVar("Answer")
 BUDGET = 2
@@ -75,7 +75,8 @@ class Selection(Generic[Answer]):
 
     def take(self, answers: Sequence[Answer], tokens: int) -> None:
         """Take the answers of a round, which have so many tokens together, and drop those that are too much like earlier ones."""
-        self.spent += tokens
+        # Answers that ended before their first token cost something too, or they would be drawn for ever.
+        self.spent += max(tokens, len(answers))
         self.rounds += 1
         self.kept += answers if self.distinct is None else distinct(answers, self._are_alike, self.kept)
 
@@ -89,4 +90,4 @@ class Selection(Generic[Answer]):
         if callable(self.distinct):
             return self.distinct(one, other)
         assert self.distinct is not None, "asked only where answers are to be distinct"
-        return likeness(self.text(one), self.text(other)) >= self.distinct
+        return is_alike(self.text(one), self.text(other), self.distinct)

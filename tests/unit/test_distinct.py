@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.distinct import distinct, likeness
+from baco.distinct import distinct, is_alike, likeness
 
 TEXTS = st.text(alphabet="ab .,Ä字か", max_size=20)
 
@@ -32,6 +32,12 @@ def test_likeness_is_a_share_that_knows_no_order_of_its_texts(first: str, second
     assert 0 <= likeness(first, second) <= 1
     assert likeness(first, second) == likeness(second, first)
     assert likeness(first, first) == 1
+
+
+@given(TEXTS, TEXTS, st.floats(0, 1) | st.sampled_from([0.5, 2 / 3, 0.8, 1.0]))
+def test_being_alike_is_a_likeness_of_the_threshold_or_more(first: str, second: str, threshold: float) -> None:
+    assert is_alike(first, second, threshold) == (likeness(first, second) >= threshold)
+    assert is_alike(first, second, likeness(first, second))
 
 
 @given(st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(0, 9), max_size=3), st.integers(1, 4))

@@ -43,6 +43,14 @@ def test_the_budget_is_twice_what_all_have_at_most_unless_it_is_said() -> None:
     assert selection.missing() == 0
 
 
+def test_answers_without_a_token_are_not_drawn_for_ever() -> None:
+    selection, rounds = make(distinct=0.9), 0
+    while missing := selection.missing():
+        selection.take([""] * missing, 0)
+        rounds += 1
+    assert 1 < rounds <= 60 and selection.result() == [""]
+
+
 def test_seeds_of_rounds_are_the_same_again_and_none_stays_none() -> None:
     one, other, free = make(distinct=0.9), make(distinct=0.9), make(distinct=0.9, seed=None)
     for selection in (one, other, free):
