@@ -49,8 +49,8 @@ check: lint types imports ## Check style, format, types and imports
 compat: $(INSTALLED) ## Run the adapters' tests with the oldest and the newest frameworks that pyproject.toml allows
 	@$(call with_core,langchain,langchain-core==1.7.0)
 	@$(call with_core,langchain,langchain-core>=1.7$(COMMA)<2)
-	@$(call with_core,llamaindex,llama-index-core==0.14.25)
-	@$(call with_core,llamaindex,llama-index-core>=0.14.25$(COMMA)<0.15)
+	@$(call with_core,llamaindex,llama-index-core==0.14.15)
+	@$(call with_core,llamaindex,llama-index-core>=0.14.15$(COMMA)<0.15)
 
 bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
 	@$(BIN)/python benchmarks/throughput.py

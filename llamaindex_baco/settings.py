@@ -33,6 +33,7 @@ CALL_ONLY = ("n", "score", *TOOL_SETTINGS)
 IGNORED_KEYWORDS = ("extra_headers",)
 """What LlamaIndex's own extractors pass to any LLM, for services behind HTTP: nothing to do here."""
 ONE_ANSWER = "an LLM of LlamaIndex gives one answer to a call, so `n` is no setting; use sample(…, n), or chat(…, n=…) for one call"
+NO_WRAPPER = "`query_wrapper_prompt` does nothing for an LLM that reads messages; give a `completion_to_prompt`, or a `system_prompt`"
 
 
 class BacoSettings(BaseModel):
@@ -99,6 +100,8 @@ class BacoSettings(BaseModel):
         # Before pydantic, which would drop unknown keywords, coerce wrong types and wrap the errors.
         if "n" in keywords:
             raise UnknownKeywordError(ONE_ANSWER)
+        if keywords.get("query_wrapper_prompt") is not None:
+            raise UnknownKeywordError(NO_WRAPPER)
         check_keywords(type(self).__name__, keywords, type(self).model_fields)
         _check({name: keywords.get(name, field.default) for name, field in BacoSettings.model_fields.items()})
         super().__init__(**keywords)

@@ -70,12 +70,18 @@ def test_a_stream_is_of_one_answer(make: Make, method: str) -> None:
 
 
 def test_near_duplicates_are_dropped_and_others_drawn_until_there_are_enough(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Request] = scripted(monkeypatch)("A rabbit.", "a rabbit", "A cat.", "A dog.")
-    found = make(seed=1).sample(TEXT, 3, distinct=1)
-    assert len(found) == 3 and texts(found)[:2] == ["A rabbit.", "A cat."]
-    kept = [str(text) for text in texts(found)]
-    assert all(likeness(one, other) < 1 for index, one in enumerate(kept) for other in kept[:index])
-    assert len({request.seed for request in seen}) == len(seen) > 1, "a round has a seed of its own"
+    write = scripted(monkeypatch)
+    rounds: list[list[Request]] = [write("A rabbit.", "a rabbit", "A cat.")]
+
+    def alike(one: ChatResponse, other: ChatResponse) -> bool:
+        if len(rounds) == 1:  # the first round has been drawn
+            rounds.append(write("A dog."))
+        return likeness(str(one.message.content), str(other.message.content)) == 1
+
+    assert texts(make(seed=1).sample(TEXT, 3, distinct=alike)) == ["A rabbit.", "A cat.", "A dog."]
+    assert [request.params.n for requests in rounds for request in requests] == [3, 1]
+    assert rounds[0][0].seed != rounds[1][0].seed, "else the second round would repeat the first"
+    assert texts(make(seed=1).sample(TEXT, 3, distinct=1)) == ["A dog."]
 
 
 async def test_a_token_budget_ends_the_drawing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.prompts import PromptTemplate
 
 from baco import ConfigError, Engine, ModelNotFoundError, ModelPair, Router, UnknownKeywordError
 from llamaindex_baco import BacoLLM
@@ -84,6 +85,11 @@ async def test_a_wrong_keyword_of_a_call_is_an_error_before_anything_is_loaded(
     monkeypatch.setattr(ModelPair, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(error, match=message):
         await respond(BacoLLM(), method, **settings)
+
+
+def test_a_prompt_that_would_be_ignored_is_an_error() -> None:
+    with pytest.raises(UnknownKeywordError, match="completion_to_prompt"):
+        BacoLLM(query_wrapper_prompt=PromptTemplate("{query_str}"))
 
 
 def test_a_wrong_pair_is_an_error_in_the_constructor_and_a_call_cannot_change_the_pair() -> None:
