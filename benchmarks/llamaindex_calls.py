@@ -108,16 +108,17 @@ async def _together(name: str, llm: LLM, queries: int, repeats: int, progress: P
                 return str(await engine.aquery(questions[i]))
         return str(await engine.aquery(questions[i]))
 
-    await ask(0)
     alone_s, together_s, equal = [], [], queries
     for _ in range(repeats):
         progress(f"{name}: {queries} queries")
+        await _fresh(llm)
         start = time.perf_counter()
         alone = [await ask(i) for i in range(queries)]
-        between = time.perf_counter()
+        alone_s.append(time.perf_counter() - start)
+        await _fresh(llm)
+        start = time.perf_counter()
         together = await asyncio.gather(*(ask(i) for i in range(queries)))
-        alone_s.append(between - start)
-        together_s.append(time.perf_counter() - between)
+        together_s.append(time.perf_counter() - start)
         equal = min(equal, sum(one == other for one, other in zip(alone, together, strict=True)))
     return Together(
         llm=name,
@@ -128,6 +129,13 @@ async def _together(name: str, llm: LLM, queries: int, repeats: int, progress: P
         times_one_by_one=median(one / other for one, other in zip(alone_s, together_s, strict=True)),
         equal=equal if isinstance(llm, BacoLLM) else None,
     )
+
+
+async def _fresh(llm: LLM) -> None:
+    """Load the pair anew, so that no call finds prompts that another has read; what loads at the first call is there."""
+    if isinstance(llm, BacoLLM):
+        llm.unload()
+    await llm.acomplete("Hello.")
 
 
 def _objects(llm: BacoLLM, kind: type[BaseModel], count: int, progress: Progress) -> Objects:

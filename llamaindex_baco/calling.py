@@ -75,8 +75,8 @@ class BacoCalling(BacoDecoding, FunctionCallingLLM):
 
     def _prompted(self) -> "BacoCalling":
         """This LLM, stopped where it would make up what a tool gave."""
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
-        return self.with_(stop=(*stop, OBSERVATION))
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return self.with_(stop=[*stop, OBSERVATION])
 
 
 def _prompted_keywords(keywords: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Knows the settings of the core; knows no messages, no responses and no weights. 
 LLM is made and again at every call, before any work.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, Self
 
@@ -87,7 +87,7 @@ class BacoSettings(BaseModel):
     """Only tokens at least min_p times as likely as the most likely one; 0 is off."""
     repetition_penalty: float = 1.0
     """Makes tokens of the context less likely; 1 is off."""
-    stop: str | Sequence[str] = ()
+    stop: str | list[str] | None = None
     """Texts that end the answer and are trimmed."""
     seed: int | None = None
     """Same seed, same answer. None draws one at every call, and the response names it."""

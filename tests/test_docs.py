@@ -1,6 +1,9 @@
 """Code in the documentation runs, and its commands and links exist."""
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +13,7 @@ from langchain_core.globals import set_llm_cache
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.routers import registry
+from benchmarks.llamaindex_conformance import sentence
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -18,6 +22,7 @@ DOCUMENTS = [
     "docs/architecture.md",
     "docs/langchain.md",
     "docs/llamaindex.md",
+    "docs/llamaindex-conformance.md",
     "examples/train_tiny_pair/README.md",
     "benchmarks/README.md",
 ]
@@ -63,6 +68,38 @@ def test_a_pages_code_prints_what_stands_below_it(page: str, code: str, shown: s
 def test_all_code_of_a_page_is_shown_with_what_it_prints(page: str) -> None:
     shown = [code for where, code, _ in EXAMPLES if where == page]
     assert shown == blocks(page, "python") and len(shown) > 7
+
+
+def test_the_conformance_table_is_what_was_measured() -> None:
+    page = (ROOT / "docs/llamaindex-conformance.md").read_text()
+    rows = re.findall(r"^\| ([^|*]+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)[1:]
+    measured = json.loads((ROOT / "benchmarks/results/llamaindex_conformance.json").read_text())["results"]
+    by_name = [{sentence(trap["name"]): trap["outcome"] for trap in measured[llm]["traps"]} for llm in ("BacoLLM", "HuggingFaceLLM")]
+    assert {name: (ours, theirs) for name, ours, theirs in rows} == {name: (by_name[0][name], by_name[1][name]) for name in by_name[0]}
+    totals = re.findall(r"^\| \*\*(\w+)\*\* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    counted = [measured[llm]["totals"] for llm in ("BacoLLM", "HuggingFaceLLM")]
+    assert [(what, int(ours), int(theirs)) for what, ours, theirs in totals] == [
+        (what, *(one[what] for one in counted)) for what in counted[0]
+    ]
+    assert not any(outcome.startswith(("FAIL", "skip")) for outcome in by_name[0].values())
+
+
+def test_the_conformance_pages_code_collects_the_suite(tmp_path: Path) -> None:
+    (code,) = blocks("docs/llamaindex-conformance.md", "python")
+    (tmp_path / "test_mine.py").write_text(code)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "test_every_method_answers",
+        str(tmp_path / "test_mine.py"),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "8 passed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))

@@ -78,7 +78,7 @@ def third_party(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("shared/baco", ["adapters"]), ("langchain_baco", ["langchain", "agents"]), ("llamaindex_baco", ["llamaindex"])],
+    [("shared/baco", ["adapters"]), ("langchain_baco", ["langchain", "agents"]), ("llamaindex_baco", ["llamaindex", "testing"])],
 )
 def test_a_package_imports_only_what_it_requires(package: str, extras: list[str]) -> None:
     listed = [PROJECT["project"]["optional-dependencies"][extra] for extra in extras]

@@ -1,0 +1,91 @@
+"""Calling an LLM in each of its eight ways, and reading what comes back. Knows LlamaIndex's methods; asserts nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.llm import LLMChatStartEvent, LLMCompletionStartEvent
+from llama_index.core.llms.llm import LLM
+
+SYNC = ("chat", "complete", "stream_chat", "stream_complete")
+ASYNC = ("achat", "acomplete", "astream_chat", "astream_complete")
+METHODS = (*SYNC, *ASYNC)
+STREAMS = tuple(method for method in METHODS if "stream" in method)
+
+
+def argument(method: str, text: str) -> Any:
+    """What a method is asked with."""
+    return [ChatMessage(content=text)] if "chat" in method else text
+
+
+def ask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
+    """Call one of the eight methods; return its response in a list, or all chunks of its stream."""
+    if method.startswith("a"):
+        return asyncio.run(aask(llm, method, text, **keywords))
+    answer = getattr(llm, method)(argument(method, text), **keywords)
+    return list(answer) if "stream" in method else [answer]
+
+
+async def aask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
+    """Like `ask`, for the four methods that are coroutines."""
+    answer = await getattr(llm, method)(argument(method, text), **keywords)
+    return [chunk async for chunk in answer] if "stream" in method else [answer]
+
+
+def text_of(response: Any) -> str:
+    """What a response says."""
+    return str((response.message.content or "") if isinstance(response, ChatResponse) else response.text)
+
+
+def counts(response: Any) -> tuple[int, int]:
+    """Tokens of the prompt and of the answer, by the keys of `raw["usage"]` that LlamaIndex's counters look for."""
+    usage = dict(response.raw or {}).get("usage") or {}
+    told = usage if isinstance(usage, dict) else usage.model_dump()
+    prompt, answer = (int(next((told[name] for name in names if name in told), 0)) for names in NAMES)
+    return prompt, answer
+
+
+NAMES = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+
+
+class _Recorder(BaseEventHandler):
+    events: list[Any] = []  # noqa: RUF012  # a field of a pydantic class: each object gets its own
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "ConformanceRecorder"
+
+    def handle(self, event: Any, **keywords: Any) -> None:
+        self.events.append(event)
+
+
+@contextmanager
+def recorded_events() -> Iterator[list[Any]]:
+    """Record the events that LlamaIndex's dispatcher tells inside the block."""
+    root, recorder = get_dispatcher(), _Recorder()
+    root.add_event_handler(recorder)
+    try:
+        yield recorder.events
+    finally:
+        root.event_handlers.remove(recorder)
+
+
+def asked(events: list[Any]) -> list[str]:
+    """What the LLM was asked, by its own events: the texts of each call's messages or prompt."""
+    calls = []
+    for event in events:
+        if isinstance(event, LLMChatStartEvent):
+            calls.append("\n".join(f"{message.role.value}: {message.content}" for message in event.messages))
+        elif isinstance(event, LLMCompletionStartEvent):
+            calls.append(event.prompt)
+    return calls
+
+
+def manager(*handlers: Any) -> CallbackManager:
+    """Make a callback manager of these handlers."""
+    return CallbackManager(list(handlers))

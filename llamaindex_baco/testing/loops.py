@@ -1,0 +1,126 @@
+"""`LoopTests`: calls on an event loop, and calls that are left. Knows durations, only in relation to the call's own; knows no answers."""
+
+import asyncio
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from llama_index.core.llms.llm import LLM
+
+from llamaindex_baco.testing.calls import ASYNC, METHODS, aask, argument, ask
+from llamaindex_baco.testing.hooks import Hooks, MakeLLM
+
+TICK = 0.002
+ENOUGH = 40 * TICK
+"""A shorter call says nothing about who held up the loop."""
+TRIES = 3
+"""A busy machine may hold up anyone once; a call that holds up the loop does so each time."""
+
+
+class LoopTests(Hooks):
+    """Waiting, leaving and failing."""
+
+    @pytest.mark.parametrize("method", ASYNC)
+    async def test_the_event_loop_runs_on(self, make_llm: MakeLLM, method: str) -> None:
+        """Else one answer freezes the whole server: LlamaIndex's default async methods call the sync ones on the loop."""
+        llm = self.long(make_llm)
+        shares = []
+        for _ in range(TRIES):
+            stall, duration = await _longest_stall(llm, method, self.question)
+            _long_enough(duration)
+            shares.append(stall / duration)
+            if shares[-1] < 0.5:
+                return
+        assert min(shares) < 0.5, "the loop stood still for most of the call"
+
+    @pytest.mark.parametrize("method", ASYNC)
+    async def test_a_call_that_is_given_up_stops(self, make_llm: MakeLLM, method: str) -> None:
+        """Else `wait_for` waits for the whole answer, and a user who left still occupies the model."""
+        llm = self.long(make_llm)
+        duration, whole = await self._whole(llm, method)
+        before, start = self.steps(llm), time.perf_counter()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(aask(llm, method, self.question), duration / 4)
+        waited = time.perf_counter() - start
+        assert waited < 0.75 * duration, "it was given up after a quarter of its time, and went on"
+        await asyncio.to_thread(self._assert_stopped, llm, duration, before, whole)
+
+    @pytest.mark.parametrize("method", ["astream_chat", "astream_complete"])
+    async def test_an_async_stream_that_is_closed_stops(self, make_llm: MakeLLM, method: str) -> None:
+        """Else the model writes on for nobody, and the next call waits for it."""
+        llm = self.long(make_llm)
+        duration, whole = await self._whole(llm, method)
+        before = self.steps(llm)
+        stream = await getattr(llm, method)(argument(method, self.question))
+        await anext(stream)
+        await stream.aclose()
+        await asyncio.to_thread(self._assert_stopped, llm, duration, before, whole)
+
+    @pytest.mark.parametrize("method", ["stream_chat", "stream_complete"])
+    def test_a_stream_that_is_closed_stops(self, make_llm: MakeLLM, method: str) -> None:
+        """Else the model writes on for nobody, and the next call waits for it."""
+        llm = self.long(make_llm)
+        before, start = self.steps(llm), time.perf_counter()
+        ask(llm, method, self.question)
+        duration, whole = time.perf_counter() - start, _made(before, self.steps(llm))
+        before = self.steps(llm)
+        stream = getattr(llm, method)(argument(method, self.question))
+        next(stream)
+        stream.close()
+        self._assert_stopped(llm, duration, before, whole)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_failure_while_decoding_reaches_the_caller(self, make_llm: MakeLLM, method: str) -> None:
+        """Else the caller of a stream waits forever: the thread that decodes has died, and nobody says so."""
+        llm = self.steady(make_llm)
+        with self.breaking(llm), pytest.raises(Exception, match="the model is broken"):
+            ask(llm, method, self.question)
+        assert ask(llm, method, self.question), "it answers again once the model is whole"
+
+    async def _whole(self, llm: LLM, method: str) -> tuple[float, int | None]:
+        """How long a call takes that nobody leaves, and how many steps."""
+        before, start = self.steps(llm), time.perf_counter()
+        await aask(llm, method, self.question)
+        duration = time.perf_counter() - start
+        _long_enough(duration)
+        return duration, _made(before, self.steps(llm))
+
+    def _assert_stopped(self, llm: LLM, duration: float, before: int | None, whole: int | None) -> None:
+        """Look on for a while, in relation to a whole call, after some grace."""
+        time.sleep(duration / 10)
+        steps, busy = self.steps(llm), time.process_time()
+        time.sleep(duration * 0.3)
+        if steps is None or before is None or whole is None:
+            assert time.process_time() - busy < duration * 0.15, "the processor is still busy"
+            return
+        assert self.steps(llm) == steps, "it decodes on"
+        assert steps - before < whole, "it decoded to the end"
+
+
+def _made(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
+
+
+def _long_enough(duration: float) -> None:
+    if duration < ENOUGH:
+        pytest.skip(f"a call takes {duration:.3f} s, too short to tell: give `long_settings` a larger max_tokens")
+
+
+async def _longest_stall(llm: LLM, method: str, question: str) -> tuple[float, float]:
+    """How long the loop stood still at most during a call, and how long the call took."""
+    ticks = [time.perf_counter()]
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            ticks.append(time.perf_counter())
+
+    ticker: asyncio.Task[Any] = asyncio.create_task(tick())
+    await asyncio.sleep(TICK)
+    start = time.perf_counter()
+    await aask(llm, method, question)
+    end = time.perf_counter()
+    ticker.cancel()
+    times = [start, *(moment for moment in ticks if start < moment < end), end]
+    return max(later - earlier for earlier, later in pairwise(times)), end - start
