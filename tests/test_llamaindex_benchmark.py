@@ -15,7 +15,7 @@ from benchmarks import llamaindex_calls
 from benchmarks.event_loop import METHODS, TIMEOUT_S, measure_stalls
 from benchmarks.llamaindex_calls import KINDS, OBJECTS, QUERIES
 
-HELD_S = 4 * TIMEOUT_S
+HELD_S = 1.5 * TIMEOUT_S
 
 
 class Blocking(CustomLLM):

@@ -1,6 +1,8 @@
 """Calling BacoLLM in each of its eight ways, and reading what comes back."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from llama_index.core.llms import ChatMessage
@@ -27,3 +29,9 @@ async def respond(llm: BacoLLM, method: str, text: str = TEXT, **keywords: Any) 
 
 def text_of(response: Any) -> str:
     return str(response.message.content if hasattr(response, "message") else response.text)
+
+
+def apart(call: Callable[..., Any], *args: Any) -> Any:
+    """Call a sync method in a thread of its own, in this context: LlamaIndex leaves an event loop in the thread that calls it."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(copy_context().run, call, *args).result()

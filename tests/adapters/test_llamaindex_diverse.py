@@ -40,8 +40,9 @@ def llm() -> BacoLLM:
     return BacoLLM(device="cpu", max_tokens=16, seed=7)
 
 
-@pytest.mark.parametrize("mode", ["compact", "refine", "tree_summarize", "accumulate"])
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    ("mode", "asynchronous"), [("compact", False), ("compact", True), ("refine", True), ("tree_summarize", False), ("accumulate", True)]
+)
 async def test_each_answer_is_what_the_engine_itself_gives_with_its_seed(llm: BacoLLM, mode: Any, asynchronous: bool) -> None:
     shelf = Shelf()
     engine = engine_of(llm, shelf, response_mode=mode)

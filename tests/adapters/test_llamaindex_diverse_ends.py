@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ async def test_what_ends_one_ends_all_within_a_token(llm: BacoLLM, gate: Gate, m
     assert gate.steps <= 5
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Python's own answer to Ctrl-C, whatever other tests have left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_interrupting_the_sync_form_ends_the_work_before_it_goes_on() -> None:
     ended = []
 

@@ -13,6 +13,7 @@ from baco import ContextOverflowError
 from baco.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from offline_embedding import OfflineEmbedding
+from tests.adapters.llamaindex_helpers import apart
 
 PLACES = ("Velmora", "Ostrin", "Halden", "Brindle", "Lume")
 QUESTION = "What can a visitor see in Ostrin?"
@@ -32,7 +33,7 @@ def index() -> VectorStoreIndex:
 
 @pytest.fixture
 def llm() -> BacoLLM:
-    llm = BacoLLM(device="cpu", max_tokens=32, seed=1)
+    llm = BacoLLM(device="cpu", max_tokens=8, seed=1)
     llm.configure_settings()
     return llm
 
@@ -46,23 +47,23 @@ def test_no_prompt_of_a_query_engine_is_longer_than_the_window(
     index: VectorStoreIndex, llm: BacoLLM, submitted: list[Request], mode: Any
 ) -> None:
     with capture_responses() as responses:
-        answer = index.as_query_engine(similarity_top_k=10, response_mode=mode).query(QUESTION)
-    assert isinstance(answer, Response) and len(answer.source_nodes) == 10
-    assert longest(submitted) + 32 <= llm.metadata.context_window
+        answer = apart(index.as_query_engine(similarity_top_k=8, response_mode=mode).query, QUESTION)
+    assert isinstance(answer, Response) and len(answer.source_nodes) == 8
+    assert longest(submitted) + 8 <= llm.metadata.context_window
     assert len(submitted) == len(responses) == len([one for one in responses if one.raw and one.raw["usage"] and one.raw["baco"]["spans"]])
 
 
 def test_the_room_is_used(index: VectorStoreIndex, llm: BacoLLM, submitted: list[Request]) -> None:
-    index.as_query_engine(similarity_top_k=10, response_mode="simple_summarize").query(QUESTION)
-    assert longest(submitted) > 0.85 * (llm.metadata.context_window - 32)
+    apart(index.as_query_engine(similarity_top_k=8, response_mode="simple_summarize").query, QUESTION)
+    assert longest(submitted) > 0.85 * (llm.metadata.context_window - 8)
 
 
 def test_without_it_a_prompt_is_too_long_and_the_error_has_the_counts(index: VectorStoreIndex) -> None:
-    llm = BacoLLM(device="cpu", max_tokens=32, seed=1)
+    llm = BacoLLM(device="cpu", max_tokens=8, seed=1)
     Settings.prompt_helper = Settings.prompt_helper.__class__(context_window=3900, tokenizer=str.split)
     Settings.chat_prompt_helper = Settings.chat_prompt_helper.__class__(context_window=3900, tokenizer=str.split)
     with pytest.raises(ContextOverflowError, match=r"\d+ tokens") as error:
-        index.as_query_engine(llm=llm, similarity_top_k=10, response_mode="simple_summarize").query(QUESTION)
+        apart(index.as_query_engine(llm=llm, similarity_top_k=8, response_mode="simple_summarize").query, QUESTION)
     assert error.value.prompt_tokens > error.value.max_model_len == llm.metadata.context_window
 
 
@@ -83,7 +84,7 @@ def test_a_chat_over_an_index_stays_inside_the_window(
         index.as_retriever(similarity_top_k=1), llm=llm, memory=memory, system_prompt=system_prompt, context_prompt="{context_str}"
     )
     for question in (QUESTION, "And in Velmora?", "Which is older?"):
-        assert engine.chat(question).response
+        assert apart(engine.chat, question).response
     assert longest(submitted) < llm.metadata.context_window
 
 

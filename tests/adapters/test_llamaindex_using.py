@@ -13,7 +13,7 @@ from llama_index.core.prompts import PromptTemplate
 import llamaindex_query_engine as example
 from baco import ConfigError, Engine, ModelNotFoundError, ModelPair, Router, UnknownKeywordError
 from llamaindex_baco import BacoLLM, capture_responses
-from tests.adapters.llamaindex_helpers import METHODS, TEXT, Make, respond
+from tests.adapters.llamaindex_helpers import METHODS, TEXT, Make, apart, respond
 
 Asked = list[dict[str, Any]]
 
@@ -147,7 +147,7 @@ def test_what_a_query_engine_returns_follows_the_block() -> None:
     answers = {}
     for router in ("aligned", "base"):
         with llm.using(router=router), capture_responses() as responses:
-            answers[router] = str(query_engine.query(example.QUESTION))
+            answers[router] = str(apart(query_engine.query, example.QUESTION))
         raw: Any = responses[0].raw
         assert raw["baco"]["router"] == router
     assert answers["aligned"] != answers["base"]
