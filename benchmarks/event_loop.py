@@ -11,10 +11,17 @@ from statistics import median
 from typing import Any
 
 from llama_index.core.llms import LLM, ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
 
 from benchmarks.measure import Progress
+from benchmarks.schemas import Order
+from llamaindex_baco import BacoLLM
 
 METHODS = ("achat", "acomplete", "astream_chat", "astream_complete")
+FURTHER = ("asample", "achat_with_tools", "astructured_predict", "astream_structured_predict")
+"""Of BacoLLM only: sixteen answers, a call that is required, an object of nested classes."""
+SAMPLES = 16
 PROMPT = "Write a two-sentence story about a lighthouse."
 TICK_S = 0.001
 TIMEOUT_S = 0.05
@@ -40,7 +47,8 @@ class Stall:
 
 async def measure_stalls(name: str, llm: LLM, repeats: int, progress: Progress) -> list[Stall]:
     """Measure each async method of an LLM."""
-    return [await _stall(name, llm, method, repeats, progress) for method in METHODS]
+    methods = (*METHODS, *FURTHER) if isinstance(llm, BacoLLM) else METHODS
+    return [await _stall(name, llm, method, repeats, progress) for method in methods]
 
 
 async def _stall(name: str, llm: LLM, method: str, repeats: int, progress: Progress) -> Stall:
@@ -71,11 +79,26 @@ async def _stall(name: str, llm: LLM, method: str, repeats: int, progress: Progr
 
 async def respond(llm: LLM, method: str) -> Any:
     """Call a method; read its stream to the end, if it gives one."""
-    answer = await getattr(llm, method)([ChatMessage(content=PROMPT)] if "chat" in method else PROMPT)
+    answer = await getattr(llm, method)(**_arguments(method))
     if isinstance(answer, AsyncIterator):
         async for _ in answer:
             pass
     return answer
+
+
+def _arguments(method: str) -> dict[str, Any]:
+    if "structured" in method:
+        return {"output_cls": Order, "prompt": PromptTemplate(PROMPT), "llm_kwargs": {"max_tokens": 160}}
+    if method == "achat_with_tools":
+        return {"tools": [FunctionTool.from_defaults(_tell)], "user_msg": PROMPT, "tool_required": True}
+    if method == "asample":
+        return {"prompt": PROMPT, "n": SAMPLES}
+    return {"messages": [ChatMessage(content=PROMPT)]} if "chat" in method else {"prompt": PROMPT}
+
+
+def _tell(story: str) -> str:
+    """Tell a story."""
+    return story
 
 
 async def _heartbeat(llm: LLM, method: str) -> tuple[float, float]:

@@ -1,37 +1,35 @@
 """LlamaIndex's calls on the embedded pair: `python benchmarks/llamaindex_calls.py [--quick] [--output FILE]`.
 
-Measures how long async calls of `BacoLLM` hold up their event loop, whether timeouts end them, and what sixteen queries to a query engine
-take together and one after another; beside an LLM that one writes with `CustomLLM` and transformers' `generate`. Then asks for 200 objects,
-each streamed too, over ten schemas, and checks each. Prints tables, and as its last line one JSON object.
+Measures how long async calls of `BacoLLM` hold up their event loop, whether timeouts end them, and what sixteen calls, of the LLM and of
+query engines, take together and one after another; beside an LLM that one writes with `CustomLLM` and transformers' `generate`. Then asks
+for 200 objects, each streamed too, over ten schemas, and checks each. Prints tables, and as its last line one JSON object.
 """
 
 import argparse
 import asyncio
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from llama_index.core import Document, VectorStoreIndex
+from llama_index.core import Document, SummaryIndex
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
 from baco import ModelPair
 from benchmarks import schemas
-from benchmarks.event_loop import Stall, measure_stalls
+from benchmarks.event_loop import FURTHER, METHODS, Stall, measure_stalls
 from benchmarks.measure import Progress
 from benchmarks.plain_llm import PlainLLM
 from benchmarks.report import conditions, finish, new_table, open_console, progress_bar
 from benchmarks.subjects import quiet_transformers
+from benchmarks.together import make_prompts
 from llamaindex_baco import BacoLLM
-from offline_embedding import OfflineEmbedding
 
+Ask = Callable[[int], Awaitable[str]]
 KINDS: tuple[type[BaseModel], ...] = (
     schemas.Pet,
     schemas.Customer,
@@ -48,14 +46,16 @@ QUERIES, OBJECTS, REPEATS, MAX_TOKENS = 16, 20, 5, 64
 QUICK_QUERIES, QUICK_OBJECTS, QUICK_KINDS = 2, 1, 2
 OBJECT_TOKENS = 160
 PLACES = ("Velmora", "Ostrin", "Halden", "Tarn")
+SUBJECTS = "lighthouse rabbit kitten robot baker sailor garden harbour painter train lantern clock farmer river tower violin".split()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Together:
-    """Queries to a query engine, gathered, beside the same one after another: medians over the repeats."""
+    """Calls that are gathered, beside the same one after another: medians over the repeats."""
 
     llm: str
-    queries: int
+    work: str
+    calls: int
     repeats: int
     one_by_one_s: float
     together_s: float
@@ -86,43 +86,63 @@ def main() -> None:
     mine = BacoLLM(device="cpu", dtype="float32", max_tokens=MAX_TOKENS)
     pair = ModelPair.from_pretrained(device="cpu", dtype="float32")
     llms: dict[str, LLM] = {"BacoLLM": mine, "CustomLLM + generate": PlainLLM(pair, max_tokens=MAX_TOKENS)}
-    with progress_bar(len(llms) * (4 * repeats + repeats) + len(kinds)) as progress, quiet_transformers():
+    steps = (len(llms) * len(METHODS) + len(FURTHER) + 3 * len(llms)) * repeats + len(kinds)
+    with progress_bar(steps) as progress, quiet_transformers():
         stalls = [stall for name, llm in llms.items() for stall in asyncio.run(measure_stalls(name, llm, repeats, progress))]
-        gathered = [asyncio.run(_together(name, llm, queries, repeats, progress)) for name, llm in llms.items()]
+        gathered = [one for name, llm in llms.items() for one in asyncio.run(_together(name, llm, queries, repeats, progress))]
         found = [_objects(mine, kind, objects, progress) for kind in kinds]
     _show(console, stalls, gathered, found)
-    results = {"stalls": stalls, "queries": gathered, "objects": found}
+    results = {"stalls": stalls, "gathered": gathered, "objects": found}
     finish({"benchmark": "llamaindex", "quick": arguments.quick, "conditions": facts, **results}, arguments.output)
 
 
-async def _together(name: str, llm: LLM, queries: int, repeats: int, progress: Progress) -> Together:
-    """Ask a query engine many questions at once, and one after another."""
-    texts = [f"{place} is a town by the sea. Visitors of {place} can see tower number {i}." for i, place in enumerate(PLACES)]
-    index = VectorStoreIndex.from_documents([Document(text=text) for text in texts], embed_model=OfflineEmbedding())
-    engine = index.as_query_engine(llm=llm, similarity_top_k=1)
-    questions = [f"What can visitor {i} see in {PLACES[i % len(PLACES)]}?" for i in range(queries)]
+def _works(llm: LLM, calls: int) -> dict[str, Ask]:
+    """Ways to ask many things at once: the LLM itself, for stories and for short answers, and query engines over a passage each."""
+    short = make_prompts(calls)
+    passages = [f"{place} is a town by the sea. Visitors of {place} can see tower number {i}." for i, place in enumerate(PLACES)]
+    engines = [SummaryIndex.from_documents([Document(text=text)]).as_query_engine(llm=llm) for text in passages]
 
-    async def ask(i: int) -> str:
-        if isinstance(llm, BacoLLM):
-            with llm.using(seed=i):
-                return str(await engine.aquery(questions[i]))
-        return str(await engine.aquery(questions[i]))
+    async def story(i: int) -> str:
+        return (await llm.acomplete(f"Write a two-sentence story about a {SUBJECTS[i]}.")).text
 
-    alone_s, together_s, equal = [], [], queries
+    async def complete(i: int) -> str:
+        return (await llm.acomplete(short[i])).text
+
+    async def query(i: int) -> str:
+        place = i % len(PLACES)
+        return str(await engines[place].aquery(f"What can visitor {i} see in {PLACES[place]}?"))
+
+    return {"acomplete, stories": story, "acomplete, short answers": complete, "query engine, aquery": query}
+
+
+async def _together(name: str, llm: LLM, calls: int, repeats: int, progress: Progress) -> list[Together]:
+    """Ask many things at once, and one after another."""
+    return [await _compare(name, llm, work, ask, calls, repeats, progress) for work, ask in _works(llm, calls).items()]
+
+
+async def _compare(name: str, llm: LLM, work: str, ask: Ask, calls: int, repeats: int, progress: Progress) -> Together:
+    async def seeded(i: int) -> str:
+        if not isinstance(llm, BacoLLM):
+            return await ask(i)
+        with llm.using(seed=i):
+            return await ask(i)
+
+    alone_s, together_s, equal = [], [], calls
     for _ in range(repeats):
-        progress(f"{name}: {queries} queries")
+        progress(f"{name}: {calls} of {work}")
         await _fresh(llm)
         start = time.perf_counter()
-        alone = [await ask(i) for i in range(queries)]
+        alone = [await seeded(i) for i in range(calls)]
         alone_s.append(time.perf_counter() - start)
         await _fresh(llm)
         start = time.perf_counter()
-        together = await asyncio.gather(*(ask(i) for i in range(queries)))
+        together = await asyncio.gather(*(seeded(i) for i in range(calls)))
         together_s.append(time.perf_counter() - start)
         equal = min(equal, sum(one == other for one, other in zip(alone, together, strict=True)))
     return Together(
         llm=name,
-        queries=queries,
+        work=work,
+        calls=calls,
         repeats=repeats,
         one_by_one_s=median(alone_s),
         together_s=median(together_s),
@@ -159,12 +179,12 @@ def _show(console: Any, stalls: Sequence[Stall], gathered: Sequence[Together], f
         figures = [f"{value:.1f}" for value in (one.call_ms, one.longest_stall_ms, one.timed_out_ms)]
         table.add_row(one.llm, one.method, *figures, f"{one.times_out} of {one.repeats}")
     console.print(table)
-    table = new_table("Queries gathered", "llm", "queries", "one by one s", "gathered s", "times as fast", "equal", left=["llm"])
+    headings = ("llm", "work", "calls", "one by one s", "gathered s", "times as fast", "equal")
+    table = new_table("Calls gathered", *headings, left=headings[:2])
     for each in gathered:
-        equal = "-" if each.equal is None else f"{each.equal} of {each.queries}"
-        table.add_row(
-            each.llm, str(each.queries), f"{each.one_by_one_s:.2f}", f"{each.together_s:.2f}", f"{each.times_one_by_one:.1f}", equal
-        )
+        figures = [f"{each.one_by_one_s:.2f}", f"{each.together_s:.2f}", f"{each.times_one_by_one:.1f}"]
+        equal = "-" if each.equal is None else f"{each.equal} of {each.calls}"
+        table.add_row(each.llm, each.work, str(each.calls), *figures, equal)
     console.print(table)
     table = new_table("Objects", "schema", "asked", "valid", "streamed valid", "parts shown", left=["schema"])
     for of in found:

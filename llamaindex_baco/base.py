@@ -40,8 +40,9 @@ class BacoLLM(BacoStructured):
     `chat` hands over the one text that it makes of the messages.
 
     `raw` of each response, and of the last chunk of a stream, is a plain dict: "model", "finish_reason" ("stop", "length", "tool_calls",
-    "cancelled"), "seed", "usage" and "baco" with "router", "threshold", "spans", "base_tokens", "aligned_tokens" and "passes". With
-    `logprobs`, "baco" has "logprobs" too: what each model, whoever wrote it, gives each token.
+    "cancelled"), "seed", "usage" and "baco" with "router", "threshold", "spans", "base_tokens", "aligned_tokens" and "passes". Where there
+    are such, "baco" also has "thought", "broken_calls", "calls_left_out" (how many, where `parallel_tool_calls` is false and the models
+    wrote several), "score", and with `logprobs` "logprobs": what each model, whoever wrote it, gives each token.
     """
 
     @classmethod

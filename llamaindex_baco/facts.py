@@ -10,19 +10,20 @@ from typing import Any
 
 from llama_index.core.base.llms.types import LogProb
 
-from baco.call_reader import BrokenCall, Calls
+from baco.call_reader import BrokenCall
+from baco.reading import Reading
 from baco.results import Candidate, GenerationResult, Token, TokenLogprob
 
 Spans = list[list[str]]
 """Runs of text with their owner: [["Call him ", "aligned"], ["Biscuit", "base"]]."""
 
 
-def raw_result(result: GenerationResult, candidate: Candidate, calls: Calls, model: str) -> dict[str, Any]:
+def raw_result(result: GenerationResult, candidate: Candidate, read: Reading, model: str) -> dict[str, Any]:
     """Write the facts about an answer as JSON; token counts, of the whole request, have the names that LlamaIndex's counters look for."""
     usage = result.usage
     return {
         "model": model,
-        "finish_reason": "tool_calls" if calls and candidate.finish_reason == "stop" else candidate.finish_reason,
+        "finish_reason": "tool_calls" if read.calls and candidate.finish_reason == "stop" else candidate.finish_reason,
         "seed": result.seed,
         "usage": {
             "prompt_tokens": usage.prompt_tokens,
@@ -37,15 +38,15 @@ def raw_result(result: GenerationResult, candidate: Candidate, calls: Calls, mod
             "base_tokens": sum(candidate.from_base),
             "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
             "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
-            **_told_if_known(candidate, calls),
+            **_told_if_known(candidate, read),
         },
     }
 
 
-def _told_if_known(candidate: Candidate, calls: Calls) -> dict[str, Any]:
-    """Broken calls, where there are any; scores and log-probabilities, where they were asked for."""
-    told: dict[str, Any] = {}
-    if broken := [{"text": call.text, "error": call.error} for call in calls if isinstance(call, BrokenCall)]:
+def _told_if_known(candidate: Candidate, read: Reading) -> dict[str, Any]:
+    """The thought and broken calls, where there are any; scores and log-probabilities, where they were asked for."""
+    told: dict[str, Any] = {"thought": read.thought} if read.thought else {}
+    if broken := [{"text": call.text, "error": call.error} for call in read.calls if isinstance(call, BrokenCall)]:
         told["broken_calls"] = broken
     if candidate.score is not None:
         told["score"] = candidate.score

@@ -53,9 +53,10 @@ class Answer:
     thought_delta: str = ""
     final: bool = True
     """Whether nothing follows."""
-
     broken: list[str] = field(default_factory=list)
     """What is in the place of calls but is none, as it was written."""
+    left_out: int = 0
+    """Calls that are not told, since only the first one counts."""
 
     def add(self, part: Reading, single_call: bool) -> None:
         """Take what is new. A call too many is left out."""
@@ -64,12 +65,17 @@ class Answer:
         for call in part.calls:
             if isinstance(call, BrokenCall):
                 self.broken.append(call.text)
-            elif not (single_call and self.calls):
+            elif single_call and self.calls:
+                self.left_out += 1
+            else:
                 self.calls.append(_call_block(call))
 
-    def close(self) -> None:
+    def close(self, raw: dict[str, Any]) -> None:
         """Take it that nothing follows: broken calls become text behind the others."""
         self.text = "\n".join([self.text, *self.broken] if self.text else self.broken)
+        self.raw = raw
+        if self.left_out:
+            raw["baco"]["calls_left_out"] = self.left_out
 
     def message(self) -> ChatMessage:
         """Become a message: the thought, the text, and the calls."""
@@ -100,8 +106,7 @@ def whole_answers(result: GenerationResult, model: str, single_call: bool) -> li
         part = read(candidate.text, result)
         answer = Answer(logprobs=logprobs_of(candidate.tokens))
         answer.add(part, single_call)
-        answer.close()
-        answer.raw = raw_result(result, candidate, part.calls, model)
+        answer.close(raw_result(result, candidate, part, model))
         answers.append(answer)
     if len(answers) > 1:
         answers[0].raw = answers[0].raw | {"choices": [_choice(index, answer) for index, answer in enumerate(answers)]}
@@ -155,15 +160,23 @@ class StreamedAnswer:
         new, before = self._reader.push(event), len(self._all.text)
         self._all.add(new, self._single_call)
         self._calls += new.calls
-        if event.result is not None:
-            self._all.close()
-        chunk = replace(self._all, calls=list(self._all.calls), delta=self._all.text[before:], thought_delta=new.thought)
-        written = {"delta": spans(event.tokens)}
+        written, logprobs = {"delta": spans(event.tokens)}, logprobs_of(event.tokens)
         if event.result is None:
-            return replace(chunk, raw={"model": self._model, "baco": written}, logprobs=logprobs_of(event.tokens), final=False)
-        candidate = event.result.candidates[event.index]
-        raw = raw_result(event.result, candidate, self._calls, self._model)
-        return replace(chunk, raw=raw | {"baco": raw["baco"] | written}, logprobs=logprobs_of(candidate.tokens))
+            self._all.raw = {"model": self._model, "baco": written}
+        else:
+            candidate = event.result.candidates[event.index]
+            read_so_far = Reading(self._all.thought, self._all.text, self._calls)
+            self._all.close(raw_result(event.result, candidate, read_so_far, self._model))
+            self._all.raw["baco"] |= written
+            logprobs = logprobs_of(candidate.tokens)
+        return replace(
+            self._all,
+            calls=list(self._all.calls),
+            logprobs=logprobs,
+            delta=self._all.text[before:],
+            thought_delta=new.thought,
+            final=event.result is not None,
+        )
 
 
 def _choice(index: int, answer: Answer) -> dict[str, Any]:

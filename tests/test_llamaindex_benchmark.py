@@ -12,8 +12,8 @@ from llama_index.core.base.llms.types import CompletionResponse, CompletionRespo
 from llama_index.core.llms.custom import CustomLLM
 
 from benchmarks import llamaindex_calls
-from benchmarks.event_loop import METHODS, TIMEOUT_S, measure_stalls
-from benchmarks.llamaindex_calls import KINDS, OBJECTS, QUERIES
+from benchmarks.event_loop import FURTHER, METHODS, TIMEOUT_S, measure_stalls
+from benchmarks.llamaindex_calls import KINDS, OBJECTS, QUERIES, SUBJECTS
 
 HELD_S = 1.5 * TIMEOUT_S
 
@@ -43,14 +43,14 @@ def test_a_quick_run_measures_both_and_finds_equal_texts_and_valid_objects(
     assert last == file.read_text().rstrip("\n")
     document = json.loads(last)
     mine = [one for one in document["stalls"] if one["llm"] == "BacoLLM"]
-    assert [one["method"] for one in mine] == list(METHODS) and len(document["stalls"]) == 8
-    ours, plain = document["queries"]
-    assert ours["equal"] == ours["queries"] and plain["equal"] is None
+    assert [one["method"] for one in mine] == [*METHODS, *FURTHER] and len(document["stalls"]) == 12
+    assert [one["llm"] for one in document["gathered"]] == ["BacoLLM"] * 3 + ["CustomLLM + generate"] * 3
+    assert all(one["equal"] == (one["calls"] if one["llm"] == "BacoLLM" else None) for one in document["gathered"])
     assert all(one["valid"] == one["streamed_valid"] == one["asked"] and one["parts"] > 1 for one in document["objects"])
 
 
 def test_the_full_run_asks_what_it_says() -> None:
-    assert (len(set(KINDS)), len(KINDS) * OBJECTS, QUERIES) == (10, 200, 16)
+    assert (len(set(KINDS)), len(KINDS) * OBJECTS, QUERIES, len(set(SUBJECTS))) == (10, 200, 16, 16)
 
 
 def test_a_call_that_holds_up_the_loop_is_seen_to_do_so() -> None:

@@ -109,6 +109,7 @@ async def test_without_leave_for_several_only_the_first_call_counts(llm: BacoLLM
     last = (await ask(llm, way))[-1]
     assert told(last.message) == ["I look.", ("clock", {"city": "Köln"})]
     assert last.raw is not None and "".join(text for text, _ in last.raw["baco"]["spans"]) == TWO
+    assert last.raw["baco"]["calls_left_out"] == 1
 
 
 def test_an_answer_without_the_call_that_was_expected_is_an_error_that_shows_it(llm: BacoLLM, write: Script) -> None:
@@ -272,6 +273,7 @@ async def test_a_thought_is_a_block_of_its_own(
     assert all(part.message.content is None or "Which" not in part.message.content for part in (*parts, last))
     again = core_messages([last.message])
     assert again[0]["content"] == ""
+    assert last.raw is not None and last.raw["baco"]["thought"] == "Which city?"
 
 
 def test_roles_of_tools_are_known_without_a_call_before() -> None:
