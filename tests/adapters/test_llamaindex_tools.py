@@ -3,20 +3,16 @@
 Random weights call nothing, so most answers are a script here. Prompts, metadata and usage are real.
 """
 
-import copy
 import json
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, TextBlock, ThinkingBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel
 
-from baco import ConfigError, Engine, PromptError
-from baco.requests import Request
+from baco import ConfigError, Engine
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.messages import core_messages
-from llamaindex_baco.tools import openai_tools
 from tests.adapters.llamaindex_helpers import Make
 from tests.scripted import Script, scripted
 from tests.tokenizers import QWEN_TEMPLATE
@@ -34,11 +30,6 @@ def clock(city: str = "here") -> str:
 
 
 TOOL = FunctionTool.from_defaults(clock)
-
-
-class Tree(BaseModel):
-    name: str
-    children: "list[Tree]" = []
 
 
 @pytest.fixture
@@ -163,72 +154,6 @@ def test_several_calls_may_be_required_at_once(llm: BacoLLM, write: Script) -> N
     assert [json.loads(request.params.grammar.source)["several"] for request in seen if request.params.grammar] == [True, False]
 
 
-def test_a_history_is_read_and_left_as_it_is(llm: BacoLLM, write: Script) -> None:
-    seen = write("noon")
-    call = ToolCallBlock(tool_call_id="c1", tool_name="clock", tool_kwargs={"city": "Köln"})
-    history = [
-        ChatMessage(content="What time is it in Köln?"),
-        ChatMessage(role="assistant", blocks=[ThinkingBlock(content="hm"), call]),
-        ChatMessage(role="tool", blocks=[TextBlock(text="noon")], additional_kwargs={"tool_call_id": "c1"}),
-    ]
-    before = copy.deepcopy(history)
-    llm.chat_with_tools([TOOL], "And in Bonn?", chat_history=history)
-    assert history == before
-    user, asked, answered = core_messages(history)
-    assert user == {"role": "user", "content": "What time is it in Köln?"}
-    called = {"type": "function", "function": {"name": "clock", "arguments": {"city": "Köln"}}, "id": "c1"}
-    assert asked == {"role": "assistant", "content": "", "tool_calls": [called]}
-    assert answered == {"role": "tool", "content": "noon", "tool_call_id": "c1", "name": "clock"}
-    shown = llm._engine().pair.tokenizer.decode(seen[0].prompt.token_ids["aligned"])
-    assert '{"name": "clock", "arguments": {"city": "Köln"}}' in shown
-
-
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (ToolCallBlock(tool_name="clock", tool_kwargs='{"city": '), "are no JSON"),
-        (ToolCallBlock(tool_name="clock", tool_kwargs="[1]"), "must be a JSON object"),
-        (ToolCallBlock(tool_name=""), "must be"),
-    ],
-)
-def test_a_history_with_a_call_that_no_template_can_show_is_an_error(llm: BacoLLM, call: ToolCallBlock, error: str) -> None:
-    with pytest.raises(PromptError, match=error):
-        llm.chat([ChatMessage(content="a"), ChatMessage(role="assistant", blocks=[call]), ChatMessage(content="b")])
-
-
-def test_tools_keep_their_names_long_descriptions_and_recursive_arguments() -> None:
-    def grow(tree: Tree) -> str:
-        return "grown"
-
-    long = "very " * 400 + "long"
-    tools = [
-        FunctionTool.from_defaults(grow, name="grow[it]", description=long),
-        FunctionTool.from_defaults(lambda: "x", fn_schema=Tree, name="t"),
-    ]
-    first, second = openai_tools(tools)
-    assert (first["function"]["name"], first["function"]["description"]) == ("grow[it]", long)
-    assert second["function"]["parameters"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Tree"}
-    assert openai_tools([first]) == [first]
-
-
-@pytest.mark.parametrize(
-    ("tools", "keywords", "error"),
-    [
-        ([TOOL, TOOL], {}, "a name each of its own"),
-        (["clock"], {}, "a LlamaIndex tool"),
-        ("clock", {}, "a list of tools"),
-        ([TOOL], {"tool_choice": "clocks"}, "did you mean 'clock'"),
-        ([], {"tool_required": True}, "left out where there are no tools"),
-    ],
-)
-def test_wrong_tools_are_an_error_before_anything_is_decoded(
-    llm: BacoLLM, submitted: list[Request], tools: Any, keywords: dict[str, Any], error: str
-) -> None:
-    with pytest.raises(ConfigError, match=error):
-        llm.chat_with_tools(tools, "What time is it?", **keywords)
-    assert submitted == []
-
-
 @pytest.mark.parametrize("method", ["complete", "stream_complete"])
 def test_a_completion_cannot_say_calls(llm: BacoLLM, method: str) -> None:
     with pytest.raises(ConfigError, match="use chat"):
@@ -274,8 +199,3 @@ async def test_a_thought_is_a_block_of_its_own(
     again = core_messages([last.message])
     assert again[0]["content"] == ""
     assert last.raw is not None and last.raw["baco"]["thought"] == "Which city?"
-
-
-def test_roles_of_tools_are_known_without_a_call_before() -> None:
-    alone = ChatMessage(role=MessageRole.TOOL, content="noon", additional_kwargs={"tool_call_id": "x", "name": "clock"})
-    assert core_messages([alone]) == [{"role": "tool", "content": "noon", "tool_call_id": "x", "name": "clock"}]
