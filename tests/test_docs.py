@@ -48,6 +48,7 @@ def run(code: str, document: str) -> None:
         thread.submit(exec, compile(code, document, "exec"), {"__name__": "document"}).result()
 
 
+@pytest.mark.usefixtures("llamaindex_settings")
 @pytest.mark.parametrize("code", blocks("README.md", "python"))
 def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     run(code, "README.md")
