@@ -1,0 +1,57 @@
+"""What is known of a pair before it is loaded, and what is fetched where it is not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from baco import ModelNotFoundError, ModelPair
+from baco.capabilities import capabilities, fetched
+from baco.config import PairConfig
+from baco.pair import held
+from baco.sources import resolve
+from tests.conftest import PairFolders
+
+
+def test_a_local_pair_is_known_without_fetching_or_loading(pair_folders: PairFolders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baco.capabilities.load_config", lambda source: pytest.fail("fetched"))
+    base, aligned = pair_folders("qwen2")
+    config = PairConfig(base=str(base), aligned=str(aligned))
+    assert fetched(config) == capabilities(config)
+    assert capabilities(config).context_window is not None and capabilities(config).has_tools is False
+    assert fetched(resolve(None, None, None)[1]).has_tools is True, "the embedded pair calls tools"
+
+
+def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, aligned = pair_folders("llama")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "config.json").write_text((aligned / "config.json").read_text())
+    asked: list[str] = []
+
+    def fetch(source: str) -> None:
+        asked.append(source)
+        for file in aligned.iterdir():
+            (bare / file.name).write_bytes(file.read_bytes())
+
+    monkeypatch.setattr("baco.capabilities.load_tokenizer", fetch)
+    config = PairConfig(base=str(base), aligned=str(bare))
+    assert capabilities(config).has_tools is None
+    assert [fetched(config).has_tools, fetched(config).has_tools] == [False, False]
+    assert asked == [str(bare)]
+
+
+def test_a_pair_that_cannot_be_fetched_is_an_error_that_names_it() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"Qwen2\.5-0\.5B"):
+        fetched(resolve("qwen2.5-0.5b", None, None)[1])
+
+
+def test_a_pair_is_held_from_its_loading_to_its_unloading(get_pair: Callable[[str], ModelPair]) -> None:
+    pair = get_pair("llama")
+    assert pair.config is not None and held(pair.config) is pair
+    config = PairConfig(base=pair.config.base, aligned=pair.config.aligned, device="cpu", dtype="bfloat16")
+    assert held(config) is None
+    other = ModelPair.from_pretrained(base=config.base, aligned=config.aligned, device="cpu", dtype="bfloat16")
+    assert held(config) is other
+    other.unload()
+    assert held(config) is None and held(pair.config) is pair
