@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
+from threading import Thread
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+STARTS_WITHIN = 10.0
+"""Seconds in which a thread that was started begins its work."""
 
 
 async def together(coroutines: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
@@ -37,19 +40,28 @@ def finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
     waiting is interrupted, the coroutine is cancelled, and has ended when the interruption goes on.
     """
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+    done: Future[Result] = Future()
 
     async def main() -> Result:
         running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
         return await coroutine
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="baco waits") as thread:
-        done = thread.submit(copy_context().run, asyncio.run, main())
+    def run() -> None:
         try:
-            return done.result()
-        except BaseException:
-            if not done.done():
-                loop, task = running.result()
-                assert task is not None, "a coroutine that runs has a task"
-                with suppress(RuntimeError):  # it has ended meanwhile, and its loop is closed
-                    loop.call_soon_threadsafe(task.cancel)
-            raise
+            done.set_result(asyncio.run(main()))
+        except BaseException as error:
+            done.set_exception(error)
+
+    # No executor: it loses a thread whose start is interrupted.
+    thread = Thread(target=copy_context().run, args=(run,), name="baco waits")
+    try:
+        thread.start()
+        return done.result()
+    except BaseException:
+        if not done.done():
+            loop, task = running.result(STARTS_WITHIN)
+            assert task is not None, "a coroutine that runs has a task"
+            with suppress(RuntimeError):  # it has ended meanwhile, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+            wait([done])
+        raise
