@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from baco import ConfigError, ModelPair
 from baco.errors import UnknownKeywordError
 from baco.requests import Request
-from llamaindex_baco import BacoLLM
+from llamaindex_baco import BacoLLM, tasks
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
 from llamaindex_baco.tasks import finished
 from tests.adapters.shelf import QUESTION, Shelf, engine_of, texts
@@ -95,6 +96,26 @@ def test_interrupting_the_sync_form_ends_the_work_before_it_goes_on() -> None:
             await asyncio.sleep(0.01)
             ended.append(True)
 
+    with pytest.raises(KeyboardInterrupt):
+        finished(work())
+    assert ended == [True]
+
+
+def test_interrupting_it_while_it_starts_ends_the_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks, "Thread", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         finished(work())
     assert ended == [True]
