@@ -1,6 +1,5 @@
 """What is known of a pair before it is loaded, and what is fetched where it is not."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from baco.config import PairConfig
 from baco.pair import held
 from baco.sources import resolve
 from tests.conftest import PairFolders
+from tests.pairs import make_pair_folders
 
 
 def test_a_local_pair_is_known_without_fetching_or_loading(pair_folders: PairFolders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +46,11 @@ def test_a_pair_that_cannot_be_fetched_is_an_error_that_names_it() -> None:
         fetched(resolve("qwen2.5-0.5b", None, None)[1])
 
 
-def test_a_pair_is_held_from_its_loading_to_its_unloading(get_pair: Callable[[str], ModelPair]) -> None:
-    pair = get_pair("llama")
-    assert pair.config is not None and held(pair.config) is pair
-    config = PairConfig(base=pair.config.base, aligned=pair.config.aligned, device="cpu", dtype="bfloat16")
+def test_a_pair_is_held_from_its_loading_to_its_unloading(tmp_path: Path) -> None:
+    base, aligned = make_pair_folders(tmp_path, "llama")
+    config = PairConfig(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
     assert held(config) is None
-    other = ModelPair.from_pretrained(base=config.base, aligned=config.aligned, device="cpu", dtype="bfloat16")
-    assert held(config) is other
-    other.unload()
-    assert held(config) is None and held(pair.config) is pair
+    pair = ModelPair.from_pretrained(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
+    assert held(config) is pair
+    pair.unload()
+    assert held(config) is None
