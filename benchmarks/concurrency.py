@@ -17,13 +17,13 @@ from baco.calibration import PROMPTS
 from baco.results import GenerationResult
 from benchmarks.report import conditions, finish, new_table, open_console, progress_bar
 from benchmarks.subjects import quiet_transformers
+from benchmarks.timing import longest_stall
 
 CALLS, QUICK_CALLS = 64, 6
 SHORTEST, LONGEST = 8, 64
 """Tokens that a call may ask for."""
 LONGEST_PROMPT = 5
 """Sentences of the longest prompt."""
-TICK = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,22 +109,10 @@ async def measure(calls: Sequence[Call], device: str, repeats: int) -> Concurren
 
 async def _together(engine: Engine, calls: Sequence[Call]) -> tuple[list[GenerationResult], float]:
     """Make all calls at once; return the results, and by how many seconds the event loop was late at most."""
-    ticker = asyncio.create_task(_longest_stall())
+    ticker = asyncio.create_task(longest_stall())
     results = await asyncio.gather(*(engine.agenerate(call.prompt, call.params) for call in calls))
     ticker.cancel()
     return results, await ticker
-
-
-async def _longest_stall() -> float:
-    """Sleep for a tick again and again until cancelled; return by how many seconds the latest awakening was late."""
-    longest = 0.0
-    while True:
-        start = time.perf_counter()
-        try:
-            await asyncio.sleep(TICK)
-        except asyncio.CancelledError:
-            return longest
-        longest = max(longest, time.perf_counter() - start - TICK)
 
 
 async def _fresh_engine(device: str) -> Engine:

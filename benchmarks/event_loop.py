@@ -16,6 +16,7 @@ from llama_index.core.tools import FunctionTool
 
 from benchmarks.measure import Progress
 from benchmarks.schemas import Order
+from benchmarks.timing import TICK, longest_stall
 from llamaindex_baco import BacoLLM
 
 METHODS = ("achat", "acomplete", "astream_chat", "astream_complete")
@@ -23,7 +24,6 @@ FURTHER = ("asample", "achat_with_tools", "astructured_predict", "astream_struct
 """Of BacoLLM only: sixteen answers, a call that is required, an object of nested classes."""
 SAMPLES = 16
 PROMPT = "Write a two-sentence story about a lighthouse."
-TICK_S = 0.001
 TIMEOUT_S = 0.05
 WARM_UP = 2
 
@@ -103,20 +103,11 @@ def _tell(story: str) -> str:
 
 async def _heartbeat(llm: LLM, method: str) -> tuple[float, float]:
     """Seconds that a call takes, and the longest time beyond a tick for which something beside it had to wait."""
-    longest = 0.0
-
-    async def beat() -> None:
-        nonlocal longest
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(TICK_S)
-            longest = max(longest, time.perf_counter() - before - TICK_S)
-
-    beating = asyncio.create_task(beat())
+    beating = asyncio.create_task(longest_stall())
     await asyncio.sleep(0)
     start = time.perf_counter()
     await respond(llm, method)
     took = time.perf_counter() - start
-    await asyncio.sleep(2 * TICK_S)  # a beat that was held up to the very end
+    await asyncio.sleep(2 * TICK)  # a beat that was held up to the very end
     beating.cancel()
-    return took, longest
+    return took, await beating

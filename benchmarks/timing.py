@@ -3,6 +3,7 @@
 Knows nothing of models.
 """
 
+import asyncio
 import resource
 import sys
 import time
@@ -13,6 +14,8 @@ import torch
 
 from baco.results import Passes
 
+TICK = 0.001
+"""Seconds for which a task sleeps that measures how late an event loop wakes it."""
 COPIED_BYTES = 2**30
 """Size of the copy that measures a device's bandwidth: far larger than any cache."""
 
@@ -101,3 +104,15 @@ def measure_bandwidth(device: torch.device, size: int = COPIED_BYTES) -> float:
         target.copy_(source)
         seconds.append(clock.elapsed())
     return 2 * size / median(seconds)
+
+
+async def longest_stall() -> float:
+    """Sleep for a tick again and again until cancelled; return by how many seconds the latest awakening was late."""
+    longest = 0.0
+    while True:
+        start = time.perf_counter()
+        try:
+            await asyncio.sleep(TICK)
+        except asyncio.CancelledError:
+            return longest
+        longest = max(longest, time.perf_counter() - start - TICK)

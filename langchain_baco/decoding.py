@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from baco import ConfigError
-from baco.prompts import build_prompt, text_ids
+from baco.prompts import UNBOUNDED, build_prompt, text_ids
 from langchain_baco import batching
 from langchain_baco.errors import model_errors
 from langchain_baco.fields import BacoFields
@@ -21,9 +21,6 @@ from langchain_baco.messages import openai_tools, to_core
 from langchain_baco.outputs import Chunks, to_chat_result
 from langchain_baco.route_events import aannounce, announce
 from langchain_baco.settings import Settings
-
-UNBOUNDED = 2**63
-"""A context window that any prompt fits into, for counting."""
 
 
 class BacoDecoding(BacoFields):

@@ -97,10 +97,9 @@ def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Setti
     for name in PAIR_SOURCES:
         require(values[name] is None or isinstance(values[name], str), name, "a text or None", values[name])
     require(isinstance(values["router"], str), "router", "a text", values["router"])
-    retries, events, score = values["max_retries"], values["route_events"], values.get("score", False)
+    retries, events = values["max_retries"], values["route_events"]
     require(is_integer(retries) and retries >= 0, "max_retries", "an integer of at least 0", retries)
     require(isinstance(events, bool), "route_events", "True or False", events)
-    require(isinstance(score, bool), "score", "True or False", score)
     call = build_call({**values, "logprobs": _logprobs(values["logprobs"], values["top_logprobs"])})
     return Settings(
         **{name: values[name] for name in PAIR_SETTINGS},
@@ -110,7 +109,7 @@ def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Setti
         tools_json=json.dumps(call.tools, ensure_ascii=False) if call.tools else None,
         max_retries=retries,
         route_events=events,
-        score=score,
+        score=call.score,
         hf_token=hf_token,
     )
 

@@ -11,6 +11,7 @@ from baco.capabilities import fetched
 from baco.config import require
 from baco.pair import held
 from baco.selection import Selection
+from llamaindex_baco.facts import score_of
 from llamaindex_baco.planning import plan_globally
 from llamaindex_baco.responses import drawn
 from llamaindex_baco.settings import BacoSettings
@@ -176,4 +177,4 @@ def _take(selection: Selection[ChatResponse], response: ChatResponse) -> None:
 
 def _score(response: ChatResponse) -> float:
     assert isinstance(response.raw, dict), "ours is"
-    return float(response.raw["baco"]["score"])
+    return score_of(response.raw)

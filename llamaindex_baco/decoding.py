@@ -49,7 +49,6 @@ class Call:
     engine: Engine
     messages: list[Message]
     settings: CallSettings
-    score: bool
     single_call: bool
 
     @property
@@ -68,13 +67,13 @@ class Call:
     @property
     def is_judged(self) -> bool:
         """Whether the models are asked what they think of the answers."""
-        return self.score or self.settings.params.logprobs is not None
+        return self.settings.score or self.settings.params.logprobs is not None
 
     def judged(self, result: GenerationResult) -> GenerationResult:
         """Add what the models think of the answers, where that was asked for."""
-        if self.score:
-            (result,) = with_scores(self.engine.pair, [result])
-        return result if self.settings.params.logprobs is None else with_model_logprobs(self.engine.pair, result)
+        if self.settings.params.logprobs is not None:
+            result = with_model_logprobs(self.engine.pair, result)
+        return with_scores(self.engine.pair, [result])[0] if self.settings.score else result
 
 
 class BacoDecoding(BacoSettings, CustomLLM):
@@ -140,15 +139,14 @@ class BacoDecoding(BacoSettings, CustomLLM):
 
     def _call(self, prompt: Prompt, keywords: Mapping[str, Any], says_calls: bool, streams: bool) -> Call:
         """Check a call, and load the pair once nothing is wrong with it."""
-        settings, score = self.for_call(keywords), keywords.get("score", False)
+        settings = self.for_call(keywords)
         require(
             says_calls or not settings.tools, "tools", "left out of completions, which cannot say calls; use chat", keywords.get("tools")
         )
         one = "1 in a stream, which is of one answer; use sample(…, n), or chat without streaming"
         require(not streams or settings.params.n == 1, "n", one, settings.params.n)
-        require(isinstance(score, bool), "score", "True or False", score)
         single_call = keywords.get("parallel_tool_calls") is False
-        return Call(engine=self._engine(), messages=prompt(), settings=settings, score=score, single_call=single_call)
+        return Call(engine=self._engine(), messages=prompt(), settings=settings, single_call=single_call)
 
     def _respond(self, prompt: Prompt, keywords: Mapping[str, Any], form: Form[Response]) -> Response:
         call = self._call(prompt, keywords, form.says_calls, streams=False)

@@ -1,7 +1,6 @@
 """`DiverseQueryEngine`: several answers over one retrieval. Knows query engines and responses; knows no decoding and no retrieval."""
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from baco.errors import ConfigError
 from baco.selection import Selection
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
+from llamaindex_baco.facts import score_of
 from llamaindex_baco.tasks import finished, together
 
 dispatcher = get_dispatcher(__name__)
@@ -136,7 +136,7 @@ class DiverseQueryEngine(BaseQueryEngine):
         with self._llm.using(**self._settings):
             selection, drawn = self._selection(), 0
             params = selection.params
-            laid = {"logprobs": params.logprobs or 0} if self._rank == "likelihood" else {}
+            laid = {"score": self._rank == "likelihood"}
             while count := selection.missing():
                 seeds = [_seed(params.seed, number) for number in range(drawn, drawn + count)]
                 found = await together(self._answer(query, nodes, {**laid, "seed": seed}) for seed in seeds)
@@ -157,7 +157,7 @@ class DiverseQueryEngine(BaseQueryEngine):
             )
         told: dict[str, Any] = {"seed": laid["seed"], "usage": _usage(responses), "responses": [response.raw for response in responses]}
         if self._rank == "likelihood":
-            told["score"] = _score(told["responses"][-1])
+            told["score"] = told["responses"][-1]["baco"]["score"]
         answer.metadata = {**(answer.metadata or {}), "baco": told}
         return answer
 
@@ -172,7 +172,7 @@ class DiverseQueryEngine(BaseQueryEngine):
             rank=self._rank,
             token_budget=self._token_budget,
             text=str,
-            score=lambda answer: float(_told(answer)["score"]),
+            score=lambda answer: score_of(_told(answer)["responses"][-1]),
         )
 
 
@@ -211,12 +211,6 @@ def _told(answer: Answer) -> dict[str, Any]:
 
 def _usage(responses: Sequence[ChatResponse | CompletionResponse]) -> dict[str, int]:
     return {name: sum(response.raw["usage"][name] for response in responses if response.raw) for name in COUNTS}
-
-
-def _score(raw: dict[str, Any]) -> float:
-    """The mean log-probability of a response's tokens under the aligned model."""
-    opinions = [token["aligned"] for token in raw["baco"]["logprobs"]]
-    return sum(opinions) / len(opinions) if opinions else -math.inf
 
 
 def _listed(answers: Sequence[Answer]) -> Response:

@@ -3,9 +3,9 @@
 Knows results; knows no messages and no models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from llama_index.core.base.llms.types import LogProb
@@ -49,7 +49,7 @@ def _told_if_known(candidate: Candidate, read: Reading) -> dict[str, Any]:
     if broken := [{"text": call.text, "error": call.error} for call in read.calls if isinstance(call, BrokenCall)]:
         told["broken_calls"] = broken
     if candidate.score is not None:
-        told["score"] = candidate.score
+        told["score"] = _number(candidate.score)
     if (opinions := candidate.model_logprobs) is not None:
         told["logprobs"] = [
             {"token": token.text, "owner": _owner(token.from_base), **{which: _number(values[place]) for which, values in opinions.items()}}
@@ -59,7 +59,7 @@ def _told_if_known(candidate: Candidate, read: Reading) -> dict[str, Any]:
 
 
 def _number(logprob: float) -> float | None:
-    """A log-probability as JSON has it: None for a token that a model cannot write."""
+    """A log-probability as JSON has it: None where it is minus infinity, as of a token that a model cannot write."""
     return logprob if isfinite(logprob) else None
 
 
@@ -86,3 +86,9 @@ def logprobs_of(tokens: Iterable[Token]) -> list[list[LogProb]] | None:
 def _position(chosen: TokenLogprob) -> list[LogProb]:
     others = [(other.text, other.logprob) for other in chosen.top if other.token_id != chosen.token_id]
     return [LogProb(token=text, logprob=value, bytes=list(text.encode())) for text, value in [(chosen.text, chosen.logprob), *others]]
+
+
+def score_of(raw: Mapping[str, Any]) -> float:
+    """The score that a response tells; minus infinity for an answer without tokens."""
+    score = raw["baco"]["score"]
+    return -inf if score is None else float(score)

@@ -13,7 +13,7 @@ from llama_index.core.llms.llm import LLM
 from baco.chat_template import Message
 from baco.errors import ChatTemplateError
 from baco.pair import ModelPair
-from baco.prompts import build_prompt, text_ids
+from baco.prompts import UNBOUNDED, build_prompt, text_ids
 from baco.routers import Router
 
 WORD = "a"
@@ -22,7 +22,6 @@ CONVERSATIONS: tuple[list[Message], ...] = (
     [{"role": role, "content": WORD} for role in ("system", "user", "assistant", "user")],
 )
 """Conversations of the forms that LlamaIndex's own prompts have, as short as can be."""
-UNBOUNDED = 2**63
 
 
 def plan_globally(llm: LLM, pair: ModelPair, router: Router, base_prompt: str) -> None:

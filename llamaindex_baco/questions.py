@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from baco.config import is_integer, require
 from baco.distinct import distinct as those_distinct
-from baco.distinct import is_alike
+from baco.distinct import rule
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import Response, capture_responses
@@ -148,7 +148,7 @@ class QuestionDatasetGenerator:
         whole = [said for response in responses if (said := _said(response)) and _finish_reason(response) == "stop"]
         await before.wait()
         # Beside the event loop: there may be thousands to compare with.
-        new = await asyncio.to_thread(those_distinct, whole, self._are_alike, kept) if self._distinct is not None else whole
+        new = whole if self._distinct is None else await asyncio.to_thread(those_distinct, whole, rule(self._distinct, str), kept)
         kept += new
         after.set()
         answers = await together(self._answer(question, text) for question in new)
@@ -172,12 +172,6 @@ class QuestionDatasetGenerator:
         """`distinct` as `asample` takes it."""
         alike = self._distinct
         return (lambda one, other: alike(_said(one), _said(other))) if callable(alike) else alike
-
-    def _are_alike(self, one: str, other: str) -> bool:
-        if callable(self._distinct):
-            return self._distinct(one, other)
-        assert self._distinct is not None, "asked only where questions are to be distinct"
-        return is_alike(one, other, self._distinct)
 
     async def _answer(self, question: str, text: str) -> str:
         if self._answer_with is None:

@@ -138,7 +138,7 @@ class BacoSettings(BaseModel):
             ConfigError: a value is out of range, or two contradict each other.
         """
         _check_pair_is_fixed(settings)
-        check_keywords("using", settings, CALL_FIELDS)
+        check_keywords("using", settings, (*CALL_FIELDS, "score"))
         self.for_call(settings)
         with laid(self, settings):
             yield self

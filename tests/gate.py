@@ -1,5 +1,6 @@
 """What tests hold the decoding by: steps that wait for a permit, passes that are recorded, requests that can be waited for."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -119,6 +120,15 @@ class Gate:
     def ended(self) -> bool:
         """Whether something was submitted, and all of it has ended."""
         return bool(self.requests) and all(request.done.done() for request in self.requests)
+
+
+async def open_after(gate: Gate, leaving: asyncio.Future[Any]) -> None:
+    """Give a cancellation that needs no more than the event loop the time to act, then permit everything and wait for the end."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+    gate.open()
+    await asyncio.wait([leaving])
+    await asyncio.to_thread(settle, gate.requests)
 
 
 def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:

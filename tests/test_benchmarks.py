@@ -21,7 +21,7 @@ from benchmarks.measure import bytes_a_pass, prompt_ids
 from benchmarks.methods import METHODS, methods_for
 from benchmarks.random_pair import Shape, build_tokenizer, embedding_of, head_of
 from benchmarks.subjects import Subject, endless, made_subject
-from benchmarks.timing import Work, measure_bandwidth, peak_resident_bytes
+from benchmarks.timing import Work, longest_stall, measure_bandwidth, peak_resident_bytes
 
 SMALL = Shape(hidden_size=128, intermediate_size=96, layers=2, heads=4, key_value_heads=2, vocab_size=2000)
 PROMPT = throughput.PROMPT.format(who="sister")
@@ -227,7 +227,7 @@ def test_concurrent_calls_are_of_mixed_lengths() -> None:
 
 
 async def test_a_blocked_event_loop_shows_as_a_stall() -> None:
-    ticker = asyncio.create_task(concurrency._longest_stall())
+    ticker = asyncio.create_task(longest_stall())
     await asyncio.sleep(0.01)
     time.sleep(0.05)
     await asyncio.sleep(0.01)

@@ -46,6 +46,8 @@ class CallSettings:
     base_prompt: str
     tools: list[dict[str, Any]]
     """What the answer may call, in OpenAI's form."""
+    score: bool
+    """Whether the aligned model scores the answers (`baco.scoring`)."""
 
 
 def merge(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,13 +89,15 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
     """Check flat settings and put them into the engine's terms.
 
     Args:
-        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", "n" where the caller can return several answers, and those of
-            `TOOL_SETTINGS` that there are. A `stop` of None is no stop; `timeout` is the engine's deadline.
+        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", "n" where the caller can return several answers, "score" where
+            it can tell one, and those of `TOOL_SETTINGS` that there are. A `stop` of None is no stop; `timeout` is the engine's deadline.
 
     Raises:
         ConfigError: a value is out of its range, two contradict each other, or a schema cannot be enforced.
     """
     timeout, stop = settings["timeout"], settings["stop"]
+    score = settings.get("score", False)
+    require(isinstance(score, bool), "score", "True or False", score)
     require(timeout is None or (is_number(timeout) and timeout > 0), "timeout", "None or a number of seconds above 0", timeout)
     check_base_prompt(settings["base_prompt"])
     sampling = {name: settings[name] for name in SAMPLING_SETTINGS if name not in ("timeout", "stop")}
@@ -106,4 +110,5 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
         params=params if grammar is None else replace(params, grammar=grammar),
         base_prompt=settings["base_prompt"],
         tools=tools,
+        score=score,
     )

@@ -39,6 +39,11 @@ def is_alike(first: str, second: str, threshold: float) -> bool:
     return likeness(first, second) >= threshold
 
 
+def rule(alike: float | Callable[[Answer, Answer], bool], text: Callable[[Answer], str]) -> Callable[[Answer, Answer], bool]:
+    """When two answers are too much alike: from a likeness of their texts on, or as a function says."""
+    return alike if callable(alike) else lambda one, other: is_alike(text(one), text(other), alike)
+
+
 @lru_cache(maxsize=4096)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(_WORDS.findall(text.casefold()))

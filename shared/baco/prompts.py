@@ -47,6 +47,9 @@ HUGE = 64
 # A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
 _encoding = threading.Lock()
 
+UNBOUNDED = 2**63
+"""A context window that any prompt fits into, for counting."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:

@@ -22,7 +22,7 @@ def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[Ge
     """Fill in each candidate's `score`: the mean natural logarithm of its tokens' probabilities under the aligned model.
 
     A mean, so that a long answer is not worse for being long; temperature 1, no penalties and no truncation. An answer without tokens has
-    minus infinity. Takes a pass over each prompt and one over each answer.
+    minus infinity. Takes a pass over each prompt and one over each answer, unless `model_logprobs` are filled in already.
 
     Raises:
         ConfigError: the aligned model has not read the prompts, since the router asks the base alone.
@@ -34,7 +34,9 @@ def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[Ge
 def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
     if "aligned" not in result.prompt_token_ids:
         raise ConfigError(f"answers of router {result.router!r} cannot be scored: the aligned model scores, and it has not read the prompt")
-    means = [sum(values) / len(values) if values else -torch.inf for values in answer_logprobs(pair, result, "aligned")]
+    known = [one.model_logprobs["aligned"] for one in result.candidates if one.model_logprobs is not None]
+    opinions = known if len(known) == len(result.candidates) else answer_logprobs(pair, result, "aligned")
+    means = [sum(values) / len(values) if values else -torch.inf for values in opinions]
     candidates = [replace(one, score=mean) for one, mean in zip(result.candidates, means, strict=True)]
     return replace(result, candidates=tuple(candidates))
 

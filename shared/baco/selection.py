@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from baco.config import SamplingParams, is_integer, is_number, require
-from baco.distinct import distinct, is_alike
+from baco.distinct import distinct, rule
 
 Answer = TypeVar("Answer")
 BUDGET = 2
@@ -78,16 +78,10 @@ class Selection(Generic[Answer]):
         # Answers that ended before their first token cost something too, or they would be drawn for ever.
         self.spent += max(tokens, len(answers))
         self.rounds += 1
-        self.kept += answers if self.distinct is None else distinct(answers, self._are_alike, self.kept)
+        self.kept += answers if self.distinct is None else distinct(answers, rule(self.distinct, self.text), self.kept)
 
     def result(self) -> list[Answer]:
         """What was kept, the best first where they are ranked."""
         if self.rank is None:
             return list(self.kept)
         return sorted(self.kept, key=self.score if self.rank == "likelihood" else self.rank, reverse=True)
-
-    def _are_alike(self, one: Answer, other: Answer) -> bool:
-        if callable(self.distinct):
-            return self.distinct(one, other)
-        assert self.distinct is not None, "asked only where answers are to be distinct"
-        return is_alike(self.text(one), self.text(other), self.distinct)

@@ -12,7 +12,7 @@ from llama_index.core.llms import ChatMessage
 from baco import ModelPair
 from baco.decode import Decoder
 from llamaindex_baco import BacoLLM, capture_responses
-from tests.gate import Gate, settle
+from tests.gate import Gate, open_after, settle
 
 ASYNC_METHODS = ("achat", "acomplete", "astream_chat", "astream_complete")
 LONG = 60
@@ -22,15 +22,6 @@ LONG = 60
 async def wait_for_steps(gate: Gate, count: int) -> None:
     """Permit some steps, and wait until they are made, with the loop running."""
     await asyncio.to_thread(gate.permit, count)
-
-
-async def open_after(gate: Gate, leaving: asyncio.Future[Any]) -> None:
-    """Give a cancellation that needs no more than the event loop the time to act, then permit everything and wait for the end."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-    gate.open()
-    await asyncio.wait([leaving])
-    await asyncio.to_thread(settle, gate.requests)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from baco.requests import Request
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.dataset import CreatedBy, Dropped, QuestionDataset
 from llamaindex_baco.questions import QuestionDatasetGenerator
-from tests.gate import Gate, Pass, settle, wait_until
+from tests.gate import Gate, Pass, open_after, wait_until
 from tests.scripted import scripted
 
 PROMPT = "Turn this into a question: {context_str}"
@@ -125,11 +125,7 @@ async def test_who_leaves_ends_the_decoding_within_a_token(llm: BacoLLM, gate: G
     await asyncio.to_thread(wait_until, lambda: len(gate.requests) == 3)
     await asyncio.to_thread(gate.permit, 3)
     task.cancel()
-    for _ in range(50):
-        await asyncio.sleep(0)
-    gate.open()
-    await asyncio.wait([task])
-    await asyncio.to_thread(settle, gate.requests)
+    await open_after(gate, task)
     assert task.cancelled() and gate.steps <= 5
     assert {one.finish_reason for request in gate.requests for one in request.candidates.values()} == {"cancelled"}
 

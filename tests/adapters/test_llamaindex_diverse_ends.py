@@ -19,7 +19,7 @@ from llamaindex_baco import BacoLLM, tasks
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
 from llamaindex_baco.tasks import finished
 from tests.adapters.shelf import QUESTION, Shelf, engine_of, texts
-from tests.gate import Gate, settle, wait_until
+from tests.gate import Gate, open_after, wait_until
 from tests.scripted import scripted
 
 
@@ -66,12 +66,8 @@ async def test_what_ends_one_ends_all_within_a_token(llm: BacoLLM, gate: Gate, m
     await asyncio.to_thread(wait_until, lambda: len(gate.requests) == count)
     await asyncio.to_thread(gate.permit, 3)
     task.cancel() if how == "cancelled" else event.set()
-    for _ in range(50):
-        await asyncio.sleep(0)
-    gate.open()
-    await asyncio.wait([task])
+    await open_after(gate, task)
     assert task.cancelled() if how == "cancelled" else "the third one fails" in str(task.exception())
-    await asyncio.to_thread(settle, gate.requests)
     assert [one.finish_reason for request in gate.requests for one in request.candidates.values()] == ["cancelled"] * count
     assert gate.steps <= 5
 

@@ -16,7 +16,7 @@ from baco.requests import Request
 from baco.scoring import with_scores
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.adapters.llamaindex_helpers import TEXT, Make
-from tests.gate import Gate, Pass, settle
+from tests.gate import Gate, Pass, open_after
 from tests.scripted import scripted
 
 
@@ -105,6 +105,21 @@ async def test_the_best_come_first(make: Make, engine: Engine) -> None:
     assert sorted(texts(longest), key=lambda text: -len(text or "")) == texts(longest)
 
 
+def test_an_answer_without_tokens_comes_last_and_its_score_is_json(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch)("", "A cat.")
+    found = make(seed=1).sample(TEXT, 2, rank="likelihood")
+    assert texts(found) == ["A cat.", ""]
+    told = [json.loads(json.dumps(response.raw, allow_nan=False))["baco"]["score"] for response in found]
+    assert told[0] < 0 and told[1] is None
+
+
+def test_a_block_may_ask_for_scores(make: Make) -> None:
+    llm = make(seed=1)
+    with llm.using(score=True):
+        raw: Any = llm.complete(TEXT).raw
+    assert raw["baco"]["score"] < 0
+
+
 def test_samples_may_call_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     tool = FunctionTool.from_defaults(lambda city: "x", name="clock", description="Tell the time.")
     calls = [f'<tool_call>\n{{"name": "clock", "arguments": {{"city": "{city}"}}}}\n</tool_call>' for city in ("Bonn", "Ulm")]
@@ -120,11 +135,7 @@ async def test_a_cancelled_task_draws_no_more(make: Make, gate: Gate) -> None:
     task = asyncio.create_task(make(max_tokens=60, router="aligned").asample(TEXT, 3))
     await asyncio.to_thread(gate.permit, 2)
     task.cancel()
-    for _ in range(50):
-        await asyncio.sleep(0)
-    gate.open()
-    await asyncio.wait([task])
-    await asyncio.to_thread(settle, gate.requests)
+    await open_after(gate, task)
     assert task.cancelled() and {one.finish_reason for one in gate.requests[0].candidates.values()} == {"cancelled"}
 
 
