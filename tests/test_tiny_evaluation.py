@@ -17,10 +17,10 @@ from evaluate import keep
 from tinypair import agreement, scoring, ways
 from tinypair.agreement import Agreement, Positions, Routed
 from tinypair.evaluation import Bench, Evaluation, match_rand
-from tinypair.scoring import Counts, Figure, Row, count, ratio, resamples
+from tinypair.scoring import Counts, Figure, Row, best, count, ratio, resamples
 from tinypair.tables import Sheet, markdown, sheets, terminal
 from tinypair.task import Task, slot
-from tinypair.verdicts import Verdict, best, verdicts
+from tinypair.verdicts import Verdict, verdicts
 
 DRINK = Task("drink", "tea", "Name a drink.", ("Try {x}.",), {"x": slot(("tea", "milk", "rum"))})
 TOOL = replace(DRINK, family="tool", tools=({"type": "function", "function": {"name": "pour"}},))
@@ -124,10 +124,29 @@ def test_the_coin_is_matched_to_a_share_of_base_tokens() -> None:
 
 
 def test_every_router_is_measured_at_its_default_and_the_default_router_among_them() -> None:
-    labels = [way.label for way in [*ways.alone(), *ways.routed()]]
+    labels = [way.label for way in [*ways.alone(), *ways.routed(), *ways.cooled()]]
     assert len(labels) == len(set(labels))
     assert {ways.DEFAULT.label, "base", "aligned", "aligned, T 1.3", "punc", "fc", "h, 1.5", "nudging, 0.4", "p, 0.2"} <= set(labels)
-    assert not any(label.startswith(("judge", "rand")) for label in labels)
+    assert not any(label.startswith("judge") for label in labels)
+
+
+def test_models_and_routers_are_each_measured_at_several_temperatures() -> None:
+    labels = {way.label for way in [*ways.alone(), *ways.routed(), *ways.cooled()]}
+    for router in ("base", "aligned", "p-punc, 0.4", "p, 0.4", "nudging, 0.2", "rand, 0.5"):
+        assert len([label for label in labels if label.startswith(f"{router}, T ")]) >= 2, router
+    assert {"aligned, T 3, min-p 0.1", "base, min-p 0.1"} <= labels
+    assert {ways.COOL_BASE.label, ways.COOL_DEFAULT.label} <= labels
+
+
+def test_truncation_reaches_the_engine() -> None:
+    class Noting(FakeEngine):
+        def generate_batch(self, batch: list[Any], params: SamplingParams, router: Router) -> list[GenerationResult]:
+            assert (params.temperature, params.min_p) == (3.0, 0.1)
+            return super().generate_batch(batch, params, router)
+
+    engine = Noting()
+    bench({"a": [DRINK]}, engine).run(ways.Way(Router("aligned"), 3.0, 0.1))
+    assert len(engine.asked) == 1
 
 
 def test_two_distributions_are_compared_as_by_hand() -> None:
@@ -173,9 +192,11 @@ def measured() -> Evaluation:
     """A pair that reaches everything."""
     rows = {
         "base": row(9.5, 55, 4, 100),
+        "base, T 0.4": row(9, 60, 4.5, 100),
         "aligned": row(3, 98, 2.9, 0),
         "aligned, T 1.6": row(6, 60, 3.5, 0),
         "p-punc, 0.4": row(9, 92, 8, 30),
+        "p-punc, 0.4, T 0.7": row(9, 95, 9, 30),
         "rand, 0.28": row(6, 80, 4.5, 30),
         "rand, 0.5": row(7, 70, 4.9, 50),
         "nudging, 0.4": row(4, 85, 3, 60),
@@ -186,6 +207,8 @@ def measured() -> Evaluation:
         matched_rand="rand, 0.28",
         rows=rows,
         gains={label: figure(8 / each.joint.value) for label, each in rows.items()},
+        best="p-punc, 0.4, T 0.7",
+        best_gains={label: figure(9 / each.joint.value) for label, each in rows.items()},
         families={way: {"naming": rows[way], "a|b": rows[way]} for way in ("base", "aligned", "p-punc, 0.4")},
         right={"base": shares, "aligned": shares, "p-punc, 0.4": shares},
         kept={"base": shares, "p-punc, 0.4": shares},
@@ -197,21 +220,22 @@ def measured() -> Evaluation:
 def test_a_good_pair_passes_every_item(measured: Evaluation) -> None:
     judged = {each.item: each.passed for each in verdicts(measured)}
     reported = [item for item, passed in judged.items() if passed is None]
-    assert reported == ["p-punc, 0.4 over best rand (rand, 0.5)", "rewrite: p-punc, 0.4 of aligned"]
+    assert reported == ["p-punc, 0.4 over base, both at temperature 1", "rewrite: p-punc, 0.4 of aligned"]
     assert all(passed is not False for passed in judged.values())
-    assert len(judged) == 17 and best(measured, "aligned") == "aligned, T 1.6"
+    assert len(judged) == 18 and best(measured.rows, "aligned") == "aligned, T 1.6"
+    assert "p-punc, 0.4, T 0.7 over best base (base, T 0.4)" in judged
 
 
 def test_an_item_out_of_its_bounds_fails_and_no_other(measured: Evaluation) -> None:
     worse = replace(
         measured,
         rows=measured.rows | {"aligned": row(4.5, 98, 2.9, 0)},
-        gains=measured.gains | {"nudging, 0.4": figure(1.5)},
+        best_gains=measured.best_gains | {"nudging, 0.4": figure(1.5)},
         agreement=replace(measured.agreement, same_top_percent=figure(96)),
     )
     assert [each.item for each in verdicts(worse) if each.passed is False] == [
         "aligned: distinct of 10",
-        "p-punc, 0.4 over best nudging (nudging, 0.4)",
+        "p-punc, 0.4, T 0.7 over best nudging (nudging, 0.4)",
         "same top token along aligned answers",
     ]
 
@@ -236,7 +260,7 @@ def test_the_terminal_shows_the_same_cells(measured: Evaluation) -> None:
         console.print(terminal(sheet))
     console.print(terminal(Sheet("title", ("a", "b"), [("[bold]x", "y")])))
     text = console.export_text()
-    assert "p-punc, 0.4" in text and "pass" in text and "15 of 15 hold." in text and "█" in text
+    assert "p-punc, 0.4" in text and "pass" in text and "16 of 16 hold." in text and "█" in text
     assert "[bold]x" in text, "markup in a cell is shown as it is"
 
 

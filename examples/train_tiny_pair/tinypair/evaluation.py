@@ -19,7 +19,7 @@ from tinypair import agreement, scoring, ways
 from tinypair.agreement import Agreement, Routed
 from tinypair.scoring import Counts, Figure, Row, base_share, count, resamples
 from tinypair.task import Task
-from tinypair.ways import ALIGNED, BASE, DEFAULT, Way
+from tinypair.ways import ALIGNED, BASE, COOL_BASE, COOL_DEFAULT, DEFAULT, Way
 
 ANSWERS = 10
 OPEN_MAX_TOKENS = 80
@@ -48,6 +48,10 @@ class Evaluation:
     """Open families together, by way."""
     gains: dict[str, Figure]
     """By way: how many times as many different valid answers the default gives."""
+    best: str
+    """The default router at the settings, of those measured, at which it gives most different valid answers."""
+    best_gains: dict[str, Figure]
+    """By way: how many times as many different valid answers those settings give."""
     families: dict[str, dict[str, Row]]
     """Each open family, by way."""
     right: dict[str, dict[str, Figure]]
@@ -79,7 +83,13 @@ class Bench:
         self.tell(way.label)
         answers: Answers = {family: [] for family in self.tasks}
         for number, batch in enumerate(zip(*self.tasks.values(), strict=True)):
-            params = SamplingParams(n=self.answers, max_tokens=self.max_tokens, temperature=way.temperature, seed=1000 * self.seed + number)
+            params = SamplingParams(
+                n=self.answers,
+                max_tokens=self.max_tokens,
+                temperature=way.temperature,
+                min_p=way.min_p,
+                seed=1000 * self.seed + number,
+            )
             for family, result in zip(answers, generate(self.engine, batch, params, way.router), strict=True):
                 answers[family].append(result)
         return answers
@@ -154,7 +164,7 @@ def evaluate(engine: Engine, open_tasks: Tasks, closed_tasks: Tasks, seed: int, 
     looked_into = {way.label for way in (ALIGNED, *ways.compared())}
     texts: dict[str, Answers] = {}
     groups: dict[str, dict[str, list[Counts]]] = {}
-    for way in [*ways.alone(), *ways.routed()]:
+    for way in [*ways.alone(), *ways.routed(), *ways.cooled()]:
         answers = bench.run(way)
         groups[way.label] = bench.count(answers)
         if way.label in looked_into:
@@ -163,14 +173,18 @@ def evaluate(engine: Engine, open_tasks: Tasks, closed_tasks: Tasks, seed: int, 
     default = counts[DEFAULT.label]
     matched, coins = match_rand(bench, base_share(default))
     counts |= coins
+    rows = {label: scoring.score(each, bench.picks) for label, each in counts.items()}
+    best = scoring.best(rows, DEFAULT.router.name)
     right, kept = measure_closed(Bench(engine, closed_tasks, CLOSED_MAX_TOKENS, seed, tell))
     alike, routed = look_into(bench, texts)
     return Evaluation(
         default=DEFAULT.label,
         matched_rand=matched,
-        rows={label: scoring.score(each, bench.picks) for label, each in counts.items()},
+        rows=rows,
         gains={label: scoring.gain(default, each, bench.picks) for label, each in counts.items()},
-        families={way.label: by_family(groups[way.label]) for way in (BASE, ALIGNED, DEFAULT)},
+        best=best,
+        best_gains={label: scoring.gain(counts[best], each, bench.picks) for label, each in counts.items()},
+        families={way.label: by_family(groups[way.label]) for way in (BASE, COOL_BASE, ALIGNED, DEFAULT, COOL_DEFAULT)},
         right=right,
         kept=kept,
         agreement=alike,
@@ -191,4 +205,4 @@ def look_into(bench: Bench, texts: Mapping[str, Answers]) -> tuple[Agreement, di
 def step_count() -> int:
     """Give how many times `Tell` is called at most, for a progress bar."""
     coins = len(ways.RAND_THRESHOLDS) + MATCHES
-    return len(ways.alone()) + len(ways.routed()) + coins + len(ways.closed()) + 1
+    return len(ways.alone()) + len(ways.routed()) + len(ways.cooled()) + coins + len(ways.closed()) + 1

@@ -6,7 +6,7 @@ that answered the same prompts, so that a comparison of two of them is paired.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,6 +112,12 @@ def score(counts: Sequence[Counts], picks: Tensor) -> Row:
 def gain(counts: Sequence[Counts], over: Sequence[Counts], picks: Tensor) -> Figure:
     """Say how many times as many different valid answers one way gives as another, to the same prompts."""
     return ratio([each.joint for each in counts], [each.joint for each in over], picks)
+
+
+def best(rows: Mapping[str, Row], router: str) -> str:
+    """Find the way with the most different valid answers among those of one router, by their labels."""
+    labels = [label for label in rows if label.split(",")[0] == router]
+    return max(labels, key=lambda label: rows[label].joint.value)
 
 
 def right(counts: Sequence[Counts], picks: Tensor) -> Figure:

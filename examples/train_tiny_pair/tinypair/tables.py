@@ -54,11 +54,19 @@ def open_sheet(measured: Evaluation, prompts: int) -> Sheet:
     families = len(next(iter(measured.families.values())))
     return Sheet(
         f"Open questions: {families} families of {prompts} held-out prompts, 10 answers each",
-        ("way of decoding", "distinct of 10", "valid %", "distinct and valid of 10", "base tokens %", f"{measured.default} gives ×"),
-        [(label, *_row(row), shown(measured.gains[label])) for label, row in measured.rows.items()],
-        note=f"{INTERVALS} Last column: different valid answers of {measured.default} over those of the row.",
+        (
+            "way of decoding",
+            "distinct of 10",
+            "valid %",
+            "distinct and valid of 10",
+            "base tokens %",
+            f"{measured.default} gives ×",
+            f"{measured.best} gives ×",
+        ),
+        [(label, *_row(row), shown(measured.gains[label]), shown(measured.best_gains[label])) for label, row in measured.rows.items()],
+        note=f"{INTERVALS} Last columns: different valid answers of the default router, as it is and at its best, over the row's.",
         bars=tuple(row.joint.value / 10 for row in measured.rows.values()),
-        bold=frozenset({labels.index(measured.default)}),
+        bold=frozenset(map(labels.index, (measured.default, measured.best))),
         gaps=frozenset(i for i, (a, b) in enumerate(pairwise(groups)) if a != b),
     )
 
@@ -69,7 +77,7 @@ def _row(row: Row) -> tuple[str, str, str, str]:
 
 def family_sheet(measured: Evaluation) -> Sheet:
     """Each open family for itself: base, aligned and the default side by side."""
-    names = (BASE.label, ALIGNED.label, measured.default)
+    names = tuple(measured.families)
     rows = []
     for family in measured.families[BASE.label]:
         found = [measured.families[name][family] for name in names]
@@ -85,7 +93,7 @@ def family_sheet(measured: Evaluation) -> Sheet:
 
 def closed_sheet(measured: Evaluation) -> Sheet:
     """What has one right answer."""
-    kept = [name for name in measured.kept if name != BASE.label]
+    kept = [name for name in measured.kept if not name.startswith(BASE.label)]
     rows = [
         (
             family,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinypair.evaluation import Evaluation
-from tinypair.scoring import Figure
+from tinypair.scoring import Figure, best
 from tinypair.ways import ALIGNED, BASE
 
 GAIN = 1.6
@@ -75,27 +75,14 @@ def _default(measured: Evaluation) -> Iterator[Verdict]:
     yield Verdict(f"{measured.default}: distinct and valid of 10", row.joint, at_least=7)
 
 
-def best(measured: Evaluation, router: str) -> str:
-    """Find the way with the most different valid answers among those of one router."""
-    labels = [label for label in measured.rows if label.split(",")[0] == router]
-    return max(labels, key=lambda label: measured.rows[label].joint.value)
-
-
 def _gains(measured: Evaluation) -> Iterator[Verdict]:
-    rivals = {
-        "base": BASE.label,
-        "best aligned": best(measured, "aligned"),
-        "rand at the same share": measured.matched_rand,
-        "best nudging": best(measured, "nudging"),
-    }
-    for name, label in rivals.items():
-        yield Verdict(f"{measured.default} over {_named(name, label)}", measured.gains[label], "×", at_least=GAIN)
-    coin = best(measured, "rand")
-    yield Verdict(f"{measured.default} over {_named('best rand', coin)}", measured.gains[coin], "×")
-
-
-def _named(name: str, label: str) -> str:
-    return name if name == label else f"{name} ({label})"
+    """The default against the coin that is matched to it, and each method at its best setting against the default router at its own."""
+    matched = measured.matched_rand
+    yield Verdict(f"{measured.default} over rand at the same share ({matched})", measured.gains[matched], "×", at_least=GAIN)
+    for router in ("base", "aligned", "nudging", "rand"):
+        label = best(measured.rows, router)
+        yield Verdict(f"{measured.best} over best {router} ({label})", measured.best_gains[label], "×", at_least=GAIN)
+    yield Verdict(f"{measured.default} over {BASE.label}, both at temperature 1", measured.gains[BASE.label], "×")
 
 
 def _closed(measured: Evaluation) -> Iterator[Verdict]:

@@ -1,4 +1,8 @@
-"""The ways of decoding that the evaluation compares: each model alone, and every router of the registry at several thresholds."""
+"""The ways of decoding that the evaluation compares: each model alone, and every router of the registry at several thresholds.
+
+Temperature is a setting like any other: each model alone, the default router and its rivals are each measured over several, because a
+comparison at one temperature says little where every method has its best elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ from baco import Router
 from baco.routers.registry import KINDS
 from tinypair import first_words
 
-TEMPERATURES = (0.7, 1.0, 1.3, 1.6, 2.0)
+BASE_TEMPERATURES = (0.3, 0.4, 0.5, 0.7, 1.0)
+ALIGNED_TEMPERATURES = (0.7, 1.0, 1.3, 1.6, 2.0)
+ROUTED_TEMPERATURES = (0.5, 0.7)
+"""Temperatures that routers are measured at beside 1."""
+MIN_P = 0.1
 THRESHOLDS: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(("p", "p-punc", "p-fc"), (0.2, 0.3, 0.4, 0.5)),
     **dict.fromkeys(("h", "h-punc", "h-fc"), (1.0, 1.5, 2.0)),
@@ -25,10 +33,11 @@ LEFT_OUT = ("base", "aligned", "rand", "judge")
 
 @dataclass(frozen=True)
 class Way:
-    """A router at a temperature."""
+    """A router at a temperature, with or without truncation by min-p."""
 
     router: Router
     temperature: float = 1.0
+    min_p: float = 0.0
 
     @property
     def label(self) -> str:
@@ -38,17 +47,28 @@ class Way:
             parts.append(f"{self.router.threshold:g}")
         if self.temperature != 1:
             parts.append(f"T {self.temperature:g}")
+        if self.min_p:
+            parts.append(f"min-p {self.min_p:g}")
         return ", ".join(parts)
 
 
 BASE = Way(Router("base"))
 ALIGNED = Way(Router("aligned"))
 DEFAULT = Way(Router())
+COOL_BASE = Way(Router("base"), 0.4)
+"""The base model at its best temperature on the embedded pair."""
+COOL_DEFAULT = Way(Router(), 0.7)
+"""The default router at its best temperature on the embedded pair."""
 
 
 def alone() -> list[Way]:
-    """Each model alone, the aligned one at several temperatures."""
-    return [BASE, *(Way(Router("aligned"), temperature) for temperature in TEMPERATURES)]
+    """Each model alone, at several temperatures and truncated."""
+    return [
+        *(Way(Router("base"), temperature) for temperature in BASE_TEMPERATURES),
+        Way(Router("base"), min_p=MIN_P),
+        *(Way(Router("aligned"), temperature) for temperature in ALIGNED_TEMPERATURES),
+        Way(Router("aligned"), 3.0, MIN_P),
+    ]
 
 
 def routed() -> list[Way]:
@@ -63,6 +83,17 @@ def routed() -> list[Way]:
     return ways
 
 
+def cooled() -> list[Way]:
+    """The default router and its rivals, each at what is best or nearly so at temperature 1, at lower temperatures."""
+    routers = (
+        DEFAULT.router,
+        Router("p"),
+        Router("nudging", threshold=0.2),
+        *(Router("rand", threshold=threshold) for threshold in RAND_THRESHOLDS[1:]),
+    )
+    return [Way(router, temperature) for router in routers for temperature in ROUTED_TEMPERATURES]
+
+
 def rand(threshold: float) -> Way:
     """The router that flips a coin."""
     return Way(Router("rand", threshold=threshold))
@@ -70,7 +101,7 @@ def rand(threshold: float) -> Way:
 
 def closed() -> list[Way]:
     """The ways that are asked what has one right answer."""
-    return list({way.label: way for way in (BASE, ALIGNED, DEFAULT, Way(Router("p", threshold=0.3)))}.values())
+    return list({way.label: way for way in (BASE, COOL_BASE, ALIGNED, DEFAULT, COOL_DEFAULT, Way(Router("p", threshold=0.3)))}.values())
 
 
 def compared() -> list[Way]:
