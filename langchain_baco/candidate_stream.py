@@ -87,7 +87,7 @@ class _Written:
         yield from self._piece(replace(event, result=None))
         if event.result is not None:
             for index in range(len(self._readers)):
-                yield from self._piece(StreamEvent(index=index, tokens=(), result=event.result))
+                yield from self._piece(replace(event, index=index, tokens=(), finish_reason=None))
 
     def _piece(self, event: StreamEvent) -> Iterator[tuple[CandidateChunk, ChatGenerationChunk]]:
         generation = self._readers[event.index].of(event)

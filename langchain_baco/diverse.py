@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict, Field, SkipValidation
 
-from baco.config import require
+from baco.checks import require
 from baco.selection import Selection
 from langchain_baco import batches
 from langchain_baco.binding import BacoBinding, Schema, beside_raw

@@ -20,8 +20,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from baco.call_formats import HERMES
 from baco.chat_template import Message
-from baco.config import require
-from baco.errors import ConfigError, PromptError, nearest
+from baco.checks import nearest, require
+from baco.errors import ConfigError, PromptError
 from baco.prompts import ROLES
 from baco.schemas import is_recursive, rooted
 

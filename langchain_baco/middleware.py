@@ -12,7 +12,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from baco.config import is_integer, require
+from baco.checks import is_integer, require
 from baco.distinct import likeness
 from baco.errors import MissingExtraError
 from langchain_baco.candidates import readable

@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
 from baco.call_reader import BrokenCall, ToolCall
-from baco.reading import AnswerReader, read
+from baco.reading import AnswerReader
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -27,11 +27,11 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
-    whole = read(candidate.text, result)
+    whole = result.format.read(candidate.text)
     metadata = response_metadata(candidate, result, settings, calls=bool(whole.calls))
     message = AIMessage(
         content=whole.content,
-        additional_kwargs=_reasoning(whole.thought),
+        additional_kwargs=_reasoning(whole.reasoning),
         tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in whole.calls if isinstance(call, ToolCall)],
         invalid_tool_calls=[
             invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in whole.calls if isinstance(call, BrokenCall)
@@ -47,21 +47,22 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader = AnswerReader()
+        self._reader: AnswerReader | None = None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
         """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
-        new = self._reader.push(event)
+        self._reader = self._reader or event.format.reader()
+        new = self._reader.push(event.text, final=event.result is not None)
         chunks = [self._call_chunk(call) for call in new.calls]
         if event.result is None:
-            message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.thought), tool_call_chunks=chunks)
-            return ChatGenerationChunk(message=message) if new.content or chunks or new.thought else None
+            message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.reasoning), tool_call_chunks=chunks)
+            return ChatGenerationChunk(message=message) if new.content or chunks or new.reasoning else None
         candidate = event.result.candidates[event.index]
         metadata = response_metadata(candidate, event.result, self._settings, calls=self._calls > 0)
         message = AIMessageChunk(
             content=new.content,
-            additional_kwargs=_reasoning(new.thought),
+            additional_kwargs=_reasoning(new.reasoning),
             tool_call_chunks=chunks,
             usage_metadata=usage_metadata(event.result),
             response_metadata=metadata,
@@ -77,9 +78,9 @@ class Chunks:
         return tool_call_chunk(name=name, args=args, id=_new_id(), index=self._calls - 1)
 
 
-def _reasoning(thought: str) -> dict[str, Any]:
-    """A thought where LangChain looks for it to make a block of reasoning."""
-    return {"reasoning_content": thought} if thought else {}
+def _reasoning(text: str) -> dict[str, Any]:
+    """Reasoning where LangChain looks for it to make a block of it."""
+    return {"reasoning_content": text} if text else {}
 
 
 def _new_id() -> str:

@@ -8,7 +8,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetad
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 
 from baco.capabilities import fetched
-from baco.config import require
+from baco.checks import require
 from baco.pair import held
 from baco.selection import Selection
 from llamaindex_baco.facts import score_of

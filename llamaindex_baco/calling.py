@@ -10,7 +10,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 
-from baco.config import require
+from baco.checks import require
 from llamaindex_baco.decoding import BacoDecoding
 from llamaindex_baco.tools import openai_tools, selections
 

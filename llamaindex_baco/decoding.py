@@ -28,7 +28,7 @@ from llama_index.core.llms.custom import CustomLLM
 
 from baco.call_settings import PAIR_SETTINGS, CallSettings, load_pair
 from baco.chat_template import Message
-from baco.config import require
+from baco.checks import require
 from baco.engine import Engine
 from baco.results import GenerationResult, StreamEvent
 from baco.scoring import with_model_logprobs, with_scores

@@ -15,7 +15,7 @@ from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.prompts.mixin import PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
-from baco.config import require
+from baco.checks import require
 from baco.errors import ConfigError
 from baco.selection import Selection
 from llamaindex_baco.base import BacoLLM

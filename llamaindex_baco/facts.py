@@ -45,7 +45,7 @@ def raw_result(result: GenerationResult, candidate: Candidate, read: Reading, mo
 
 def _told_if_known(candidate: Candidate, read: Reading) -> dict[str, Any]:
     """The thought and broken calls, where there are any; scores and log-probabilities, where they were asked for."""
-    told: dict[str, Any] = {"thought": read.thought} if read.thought else {}
+    told: dict[str, Any] = {"thought": read.reasoning} if read.reasoning else {}
     if broken := [{"text": call.text, "error": call.error} for call in read.calls if isinstance(call, BrokenCall)]:
         told["broken_calls"] = broken
     if candidate.score is not None:

@@ -15,7 +15,7 @@ from llama_index.core.prompts.default_prompt_selectors import DEFAULT_TEXT_QA_PR
 from llama_index.core.schema import BaseNode, MetadataMode
 from tqdm import tqdm
 
-from baco.config import is_integer, require
+from baco.checks import is_integer, require
 from baco.distinct import distinct as those_distinct
 from baco.distinct import rule
 from baco.errors import ConfigError

@@ -25,7 +25,7 @@ from llama_index.core.base.llms.types import (
 from pydantic import PrivateAttr
 
 from baco.call_reader import BrokenCall, Calls, ToolCall
-from baco.reading import AnswerReader, Reading, read
+from baco.reading import AnswerReader, Reading
 from baco.results import GenerationResult, StreamEvent
 from llamaindex_baco.facts import logprobs_of, raw_result, spans
 
@@ -61,7 +61,7 @@ class Answer:
     def add(self, part: Reading, single_call: bool) -> None:
         """Take what is new. A call too many is left out."""
         self.text += part.content
-        self.thought += part.thought
+        self.thought += part.reasoning
         for call in part.calls:
             if isinstance(call, BrokenCall):
                 self.broken.append(call.text)
@@ -103,7 +103,7 @@ def whole_answers(result: GenerationResult, model: str, single_call: bool) -> li
     """
     answers = []
     for candidate in result.candidates:
-        part = read(candidate.text, result)
+        part = result.format.read(candidate.text)
         answer = Answer(logprobs=logprobs_of(candidate.tokens))
         answer.add(part, single_call)
         answer.close(raw_result(result, candidate, part, model))
@@ -147,7 +147,7 @@ class StreamedAnswer:
 
     def __init__(self, model: str, single_call: bool) -> None:
         self._model, self._single_call = model, single_call
-        self._reader = AnswerReader()
+        self._reader: AnswerReader | None = None
         self._all = Answer()
         self._calls = Calls()
 
@@ -157,7 +157,8 @@ class StreamedAnswer:
         `raw["baco"]["delta"]` has the new spans of every chunk, as they were written, and `logprobs` the new tokens'. The last chunk is the
         whole answer, `raw` and `logprobs` included, and has a delta as well.
         """
-        new, before = self._reader.push(event), len(self._all.text)
+        self._reader = self._reader or event.format.reader()
+        new, before = self._reader.push(event.text, final=event.result is not None), len(self._all.text)
         self._all.add(new, self._single_call)
         self._calls += new.calls
         written, logprobs = {"delta": spans(event.tokens)}, logprobs_of(event.tokens)
@@ -174,7 +175,7 @@ class StreamedAnswer:
             calls=list(self._all.calls),
             logprobs=logprobs,
             delta=self._all.text[before:],
-            thought_delta=new.thought,
+            thought_delta=new.reasoning,
             final=event.result is not None,
         )
 

@@ -20,8 +20,9 @@ from baco.call_settings import (
     check_pair,
     merge,
 )
+from baco.checks import check_keywords
 from baco.config import PairConfig
-from baco.errors import UnknownKeywordError, check_keywords
+from baco.errors import UnknownKeywordError
 from baco.sources import pair_name
 from llamaindex_baco.overlay import laid, layers_over
 from llamaindex_baco.tools import openai_tools

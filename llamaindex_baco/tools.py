@@ -8,7 +8,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 from pydantic_core import from_json
 
-from baco.config import require
+from baco.checks import require
 from baco.schemas import rooted
 from llamaindex_baco.messages import calls_of
 

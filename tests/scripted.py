@@ -35,11 +35,10 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
 def _write(request: Request, index: int, text: str, reason: Any) -> None:
     """Complete one answer, event by event; and its request with the last one."""
     tokens = tuple(Token(token_id=5, text=text[start : start + PIECE], from_base=False) for start in range(0, len(text), PIECE))
-    forms: dict[str, Any] = {"call_format": request.call_format, "thought_format": request.thought_format}
-    events = [StreamEvent(index=index, tokens=(token,), **forms) for token in tokens[:-1]]
+    events = [StreamEvent(index=index, tokens=(token,), format=request.format) for token in tokens[:-1]]
     request.candidates[index] = Candidate(index=index, tokens=tokens, finish_reason=reason)
     result = request.result() if len(request.candidates) == request.params.n else None
-    events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result, **forms))
+    events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result, format=request.format))
     if request.on_event is not None:
         for event in events:
             request.on_event(event)

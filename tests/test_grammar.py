@@ -11,8 +11,8 @@ import pytest
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.call_formats import HERMES
 from baco.call_reader import ToolCall
-from baco.grammar_plan import vocabulary_of
-from baco.tools import calls_grammar
+from baco.constraints import calls_grammar
+from baco.requests import vocabulary_of
 from tests.gate import ahead_and_in_lockstep
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle

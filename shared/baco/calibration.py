@@ -6,25 +6,18 @@ routed text goes, not only on the signal's quantiles (our own choice). Maps are 
 its own.
 """
 
-import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 from platformdirs import user_cache_path
 from tqdm import tqdm
-from transformers import PreTrainedModel
 
+from baco import atomic
 from baco.errors import ConfigError
-from baco.linear import WeightOnlyLinear
-from baco.pair import ModelPair
-from baco.presets import EMBEDDED
 from baco.routers import Router
 from baco.routers.registry import get_kind
 
@@ -120,11 +113,9 @@ def map_key(router: Router, base_prompt: str) -> str:
     return f"{router.name}/probe={router.probe}/word_boundary={router.word_boundary}/base_prompt={base_prompt}"
 
 
-def load_map(pair: ModelPair, key: str) -> CalibrationMap | None:
-    """Find a map that ships with the embedded pair or was measured before."""
-    shipped = Path(str(files("baco") / "pairs" / EMBEDDED / "calibration.json"))
-    as_shipped = pair.name == EMBEDDED and (pair.config is None or pair.config.quantization is None)
-    for path in [shipped] * as_shipped + [_cache_file(pair)]:
+def load_map(key: str, places: Sequence[Path]) -> CalibrationMap | None:
+    """Find a map in files of maps, the first that has it; those that are not there have none."""
+    for path in places:
         if path.is_file():
             table = json.loads(path.read_text())
             if key in table:
@@ -132,28 +123,14 @@ def load_map(pair: ModelPair, key: str) -> CalibrationMap | None:
     return None
 
 
-def save_map(pair: ModelPair, key: str, calibration: CalibrationMap) -> None:
-    """Keep a map in the user's cache folder; an interrupted write leaves the old file."""
-    path = _cache_file(pair)
+def save_map(key: str, calibration: CalibrationMap, path: Path) -> None:
+    """Add a map to a file of maps; an interrupted write leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(path.read_text()) if path.is_file() else {}
     table[key] = calibration.as_json()
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump(table, file, indent=1)
-    os.replace(file.name, path)
+    atomic.write_text(path, json.dumps(table, indent=1))
 
 
-def _cache_file(pair: ModelPair) -> Path:
-    digest = hashlib.sha256()
-    for model in (pair.base, pair.aligned):
-        digest.update(_fingerprint(model))
-    return user_cache_path("baco") / "calibration" / f"{digest.hexdigest()[:16]}.json"
-
-
-def _fingerprint(model: PreTrainedModel) -> bytes:
-    """Tell models apart by their shape and by a few weights of every tensor."""
-    parts = [type(model).__name__, str(model.dtype)]
-    parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
-    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
-    parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
-    return "\n".join(parts).encode()
+def cache_file(fingerprint: str) -> Path:
+    """The file in the user's cache folder that has the maps of a pair (`ModelPair.fingerprint`)."""
+    return user_cache_path("baco") / "calibration" / f"{fingerprint}.json"

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, CallFormat, WrittenFormat
-from baco.chat_template import REFUSALS, template_name
 from baco.errors import ChatTemplateError
 from baco.form_readers import ARGS, CALL_ID, CLOSING, OPENING, PYTHON_TAG, TOOL_CALLS
 from baco.response_calls import ResponseFormat
+from baco.thoughts import END_OF_THOUGHT, THINK, ThoughtFormat
 from baco.tools import Tool
 
 NAME, FIELD, CONTENT = "baco_probe_call", "baco_probe_field", "baco_probe_content"
@@ -119,3 +120,23 @@ def _decoded(text: str, start: int) -> object:
         return json.JSONDecoder().raw_decode(text, start)[0]
     except ValueError:
         return None
+
+
+LONGEST_MARKER = 12
+"""Tokens that the marker of a thought takes at most, with white space behind it."""
+
+
+REFUSALS = (TemplateError, TypeError)
+"""What a template that cannot render messages raises; a TypeError where it joins text with something that is none."""
+
+
+def template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
+    """Name a template in an error: the tokenizer's own, or a text given as `base_prompt`."""
+    return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
+
+
+def thought_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]) -> ThoughtFormat | None:
+    """How answers behind a prompt begin with a thought: None where the template knows none, or has not written the prompt."""
+    if END_OF_THOUGHT not in str(tokenizer.chat_template) or not prompt_ids:
+        return None
+    return ThoughtFormat(str(tokenizer.decode(list(prompt_ids[-LONGEST_MARKER:]))).rstrip().endswith(THINK))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from baco.config import PairConfig, SamplingParams, is_number, require
+from baco.checks import is_number, require
+from baco.config import PairConfig, SamplingParams
 from baco.constraints import offers_tools, read_constraint
 from baco.pair import ModelPair
 from baco.prompts import check_base_prompt

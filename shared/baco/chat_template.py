@@ -8,26 +8,16 @@ from hashlib import sha256
 from itertools import combinations, count, takewhile
 from typing import Any
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from baco.call_detection import template_name
 from baco.call_formats import HERMES, WrittenFormat
 from baco.errors import ChatTemplateError, PromptError
-from baco.thoughts import END_OF_THOUGHT, THINK, ThoughtFormat
 from baco.tools import Tool
 
 Message = Mapping[str, Any]
-LONGEST_MARKER = 12
-"""Tokens that the marker of a thought takes at most, with white space behind it."""
-REFUSALS = (TemplateError, TypeError)
-"""What a template that cannot render messages raises; a TypeError where it joins text with something that is none."""
 ID_LENGTH = 9
 """Of a call, in Mistral's templates."""
-
-
-def template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
-    """Name a template in an error: the tokenizer's own, or a text given as `base_prompt`."""
-    return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
 
 
 def adaptations(chat: Sequence[Message]) -> Iterator[list[dict[str, Any]]]:
@@ -145,13 +135,6 @@ def visible(
 
 def _renamed(item: Mapping[str, Any], names: Iterator[str]) -> dict[str, Any]:
     return {**item, "function": {**item["function"], "name": next(names)}}
-
-
-def thought_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]) -> ThoughtFormat | None:
-    """How answers behind a prompt begin with a thought: None where the template knows none, or has not written the prompt."""
-    if END_OF_THOUGHT not in str(tokenizer.chat_template) or not prompt_ids:
-        return None
-    return ThoughtFormat(str(tokenizer.decode(list(prompt_ids[-LONGEST_MARKER:]))).rstrip().endswith(THINK))
 
 
 def check_keys(tokenizer: PreTrainedTokenizerBase, value: object) -> None:

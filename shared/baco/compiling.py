@@ -16,8 +16,8 @@ from torch.fx.experimental import _config
 from tqdm import tqdm
 
 from baco.attention import reading
+from baco.cuda import is_out_of_memory
 from baco.kv_cache import SlotCache
-from baco.memory import is_out_of_memory
 from baco.model_pass import ModelPass
 from baco.padding import PaddedPass
 

@@ -3,16 +3,13 @@
 Knows nothing of tensors, models or text. A bad value raises `ConfigError` with the argument, what is allowed, and what was given.
 """
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from functools import wraps
-from typing import Any, Literal, TypeVar, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-from baco.errors import ConfigError, check_characters, check_keywords
+from baco.checks import check_characters, is_integer, is_number, require, strict_keywords
+from baco.errors import ConfigError
 from baco.grammar import Grammar
-
-Configured = TypeVar("Configured")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -20,36 +17,6 @@ Quantization = Literal["int8", "int4"]
 MAX_LOGPROBS = 20
 MIN_TEMPERATURE = 0.01
 """The smallest temperature above 0. Below it, logits divided by it leave float32's exact range; 0 itself is greedy (our own choice)."""
-
-
-def strict_keywords(cls: type[Configured]) -> type[Configured]:
-    """Make a dataclass name the nearest keyword when it is given one that it does not have."""
-    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-    initialise: Callable[..., None] = cls.__init__
-
-    @wraps(initialise)
-    def checked(self: Configured, *args: Any, **keywords: Any) -> None:
-        check_keywords(cls.__name__, keywords, names)
-        initialise(self, *args, **keywords)
-
-    cls.__init__ = checked  # type: ignore[assignment, method-assign]
-    return cls
-
-
-def require(condition: bool, argument: str, allowed: str, given: object) -> None:
-    """Raise `ConfigError` unless `condition` holds."""
-    if not condition:
-        raise ConfigError(f"`{argument}` must be {allowed}, but is {given!r}")
-
-
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite int or float, and not a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def is_integer(value: object) -> bool:
-    """Whether `value` is an int, and not a bool."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @strict_keywords

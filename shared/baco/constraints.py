@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from baco.config import require
-from baco.errors import ConfigError, nearest
+from baco.checks import nearest, require
+from baco.errors import ConfigError
 from baco.grammar import Grammar
-from baco.tools import calls_grammar
+from baco.tools import Tool
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
 """Words that make the answer a call of any tool, and that do not."""
@@ -103,3 +103,19 @@ def _check_choice(given: object, forced: str | bool | None, names: Sequence[str]
     if isinstance(given, str) and given in (*FORCING, *FREE) and given in names:
         form = json.dumps({"type": "function", "function": {"name": given}})
         raise ConfigError(f"`tool_choice` must be {form} or a choice of another name, since a tool is named {given!r}, but is {given!r}")
+
+
+def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
+    """The texts that are calls of tools, in the form in which the pair writes them.
+
+    Args:
+        tools: checked, at least one.
+        several: whether there may be more calls than one.
+        answer: the schema of a JSON answer that there may be instead of a call.
+
+    Raises:
+        ConfigError: a tool's parameters cannot be enforced.
+    """
+    nothing: dict[str, Any] = {"type": "object", "properties": {}}
+    functions = [(tool["function"]["name"], tool["function"].get("parameters", nothing)) for tool in tools]
+    return Grammar.calls(functions, several=several, answer=answer)

@@ -12,8 +12,6 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from baco.memory import is_out_of_memory
-
 Work = Callable[[], Tensor]
 """Reads and writes tensors that were there before, or that it makes itself, and returns one of them."""
 
@@ -109,3 +107,8 @@ class CudaGraphs:
             graph.capture_end()
         torch.cuda.current_stream(self.device).wait_stream(stream)
         return graph, result
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out: torch's allocators say so in two ways."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

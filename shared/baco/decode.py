@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from baco.compiling import CompiledPass
+from baco.cuda import is_out_of_memory
 from baco.drafting import PromptLookup
-from baco.memory import is_out_of_memory
 from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.pair import ModelPair
-from baco.prefix_cache import SHORTEST_PREFIX, PrefixCache, common_length
+from baco.prefix_cache import SHORTEST_PREFIX, PrefixCache
 from baco.results import Model
+from baco.row import Cell, Row
 from baco.schedule import Schedule
 from baco.sequence import FinalToken
+from baco.token_ids import common_length
 from baco.view_graphs import ViewGraphs
-from baco.views import Cell, Row, ViewReader
+from baco.views import ViewReader
 
 CHUNK = 512
 """Tokens of prompts that one pass reads while rows wait for their next token, so that long prompts do not hold them up."""

@@ -6,9 +6,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 
-from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, load_map, map_key, measure_map, save_map
+from baco.calibration import MAX_TOKENS, PROMPTS, SAMPLES_PER_PROMPT, CalibrationMap, cache_file, load_map, map_key, measure_map, save_map
 from baco.chat_template import Message
-from baco.config import SamplingParams, is_integer, require
+from baco.checks import is_integer, require
+from baco.config import SamplingParams
 from baco.errors import ConfigError
 from baco.pair import ModelPair
 from baco.prompts import build_prompt
@@ -68,7 +69,7 @@ class Engine:
             router: who speaks; None takes the default router.
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
             tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
-                `result.call_format.read(text)` reads them.
+                `result.format.read(text)` reads them.
 
         Raises:
             PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
@@ -166,9 +167,10 @@ class Engine:
         if router.diversity is None:
             return router
         key = map_key(router, base_prompt)
-        calibration = load_map(self.pair, key)
+        shipped, measured = self.pair.calibration_file, cache_file(self.pair.fingerprint())
+        calibration = load_map(key, [measured] if shipped is None else [shipped, measured])
         if calibration is None:
-            save_map(self.pair, key, calibration := self.calibrate(router, base_prompt))
+            save_map(key, calibration := self.calibrate(router, base_prompt), measured)
         return router.with_threshold(calibration.threshold(router.diversity, router.name))
 
     def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:

@@ -15,9 +15,6 @@ BacoError
 └── MissingExtraError (ImportError)   an optional dependency is not installed
 """
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 
 class BacoError(Exception):
     """Base class of every error that `baco` raises on purpose."""
@@ -108,29 +105,3 @@ class MissingExtraError(BacoError, ImportError):
 
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(f"`{module}` is not installed; run: pip install 'baco[{extra}]'")
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say which of `choices` is nearest to `name`, as the tail of an error message ("" when none is near)."""
-    matches = get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
-
-
-def check_characters(what: str, text: str, error: type[BacoError]) -> None:
-    """Raise `error` where a text has half of a character, which no encoding and no tokenizer can write.
-
-    Such halves, lone surrogates, come from text that was cut between the two of a pair, or decoded with "surrogateescape".
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as refusal:
-        half = f"half of a character, the lone surrogate {text[refusal.start]!r} at position {refusal.start}"
-        raise error(f"{what} has {half}; decode it anew, or take such halves out with text.encode(errors='replace').decode()") from None
-
-
-def check_keywords(what: str, given: Iterable[str], allowed: Iterable[str]) -> None:
-    """Raise `UnknownKeywordError` for the first keyword in `given` that is not in `allowed`."""
-    choices = sorted(allowed)
-    for name in given:
-        if name not in choices:
-            raise UnknownKeywordError(f"{what} has no keyword {name!r}{nearest(name, choices)} (it takes: {', '.join(choices)})")

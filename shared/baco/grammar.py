@@ -15,7 +15,8 @@ from llguidance import LLMatcher
 
 from baco import call_grammar
 from baco.call_formats import HERMES, WrittenFormat
-from baco.errors import ConfigError, check_characters
+from baco.checks import check_characters
+from baco.errors import ConfigError
 from baco.json_scan import JsonPosition
 from baco.schemas import closed, distinct, parts
 

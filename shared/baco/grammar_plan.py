@@ -18,8 +18,6 @@ from baco.closing_preferences import Preferences
 from baco.errors import ConfigError, PairError
 from baco.grammar import Grammar
 from baco.json_scan import QUOTE, JsonPosition
-from baco.pair import ModelPair
-from baco.results import Model
 
 SLACK = 4
 """Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
@@ -123,13 +121,3 @@ class GrammarVocabulary:
 
 
 _vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GrammarVocabulary]] = WeakKeyDictionary()
-
-
-def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:
-    """A pair's tokens as grammars read them, for answers that this model ends.
-
-    Raises:
-        ConfigError: it has no end token.
-        PairError: the tokenizer is not one that grammars can be used with.
-    """
-    return GrammarVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))

@@ -16,7 +16,7 @@ from baco.closing import way_to_end
 from baco.closing_preferences import unpack
 from baco.errors import GrammarError
 from baco.grammar_plan import GrammarPlan
-from baco.prefix_cache import common_length
+from baco.token_ids import common_length
 
 
 @dataclass(frozen=True, slots=True)

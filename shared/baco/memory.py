@@ -120,11 +120,6 @@ def tensor_bytes(model: nn.Module) -> dict[object, int]:
     return dict(_identified(tensor) for tensor in chain(model.parameters(), model.buffers()))
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out: torch's allocators say so in two ways."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
 def _identified(tensor: Tensor) -> tuple[object, int]:
     if tensor.is_mkldnn:
         # A packed tensor has no address; its blocks may be larger than its shape.

@@ -3,21 +3,27 @@
 Knows models and tokenizers; knows nothing of prompts, routing or decoding.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from baco.config import PairConfig, require
+from baco.checks import require
+from baco.config import PairConfig
 from baco.errors import ConfigError
 from baco.lexicon import Lexicon
+from baco.linear import WeightOnlyLinear
 from baco.loading import context_window, hub_token, load_config, load_model, load_tokenizer, logit_columns, resolve_device, resolve_dtype
 from baco.lora import check_adapter, load_adapted, load_adapted_tokenizer
 from baco.memory import share_equal_tensors, tensor_bytes, to_inference_form
+from baco.presets import EMBEDDED
 from baco.results import Model
 from baco.sources import resolve
 from baco.vocabulary import check_vocabularies
@@ -179,11 +185,32 @@ class ModelPair:
             ids = tokenizer.eos_token_id
         return set() if ids is None else {ids} if isinstance(ids, int) else set(ids)
 
+    def fingerprint(self) -> str:
+        """Tell pairs apart by what their models are: 16 hexadecimal digits of their shapes and of a few weights of every tensor."""
+        digest = hashlib.sha256()
+        for model in (self.base, self.aligned):
+            digest.update(_fingerprint(model))
+        return digest.hexdigest()[:16]
+
+    @property
+    def calibration_file(self) -> Path | None:
+        """The calibration maps that ship with the pair: the embedded one's, unless it is quantised."""
+        as_shipped = self.name == EMBEDDED and (self.config is None or self.config.quantization is None)
+        return Path(str(files("baco") / "pairs" / EMBEDDED / "calibration.json")) if as_shipped else None
+
     def memory(self) -> dict[str, int]:
         """Bytes that the weights take: "base", "aligned", and "total" with shared tensors counted once."""
         sizes = {which: tensor_bytes(self.model(which)) for which in ("base", "aligned")}
         merged = sizes["base"] | sizes["aligned"]
         return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
+
+
+def _fingerprint(model: PreTrainedModel) -> bytes:
+    parts = [type(model).__name__, str(model.dtype)]
+    parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
+    parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
+    return "\n".join(parts).encode()
 
 
 def held(config: PairConfig) -> ModelPair | None:

@@ -8,10 +8,10 @@ back. Knows token ids and tensors of one model; knows no rows.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from collections.abc import Sequence as Collection
 from dataclasses import dataclass
 
 from baco.kv_cache import KeptTokens
+from baco.token_ids import common_length
 
 SHORTEST_PREFIX = 16
 """Fewer tokens than these are read again faster than they are looked up and copied (our own choice)."""
@@ -56,20 +56,6 @@ class Prefix:
             parts.append((piece.kept, end - piece.start))
             end = piece.start
         return parts[::-1]
-
-
-def common_length(a: Collection[int], b: Collection[int]) -> int:
-    """Number of tokens with which both begin. Both must be of the same type (lists or tuples)."""
-    low, high = 0, min(len(a), len(b))
-    if high == 0 or a[0] != b[0]:
-        return 0
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 class PrefixCache:

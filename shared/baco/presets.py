@@ -6,7 +6,8 @@ listed is our own choice; Llama-3-8B and OLMo-2-7B are those of the paper (arXiv
 
 from dataclasses import dataclass
 
-from baco.errors import ModelNotFoundError, nearest
+from baco.checks import nearest
+from baco.errors import ModelNotFoundError
 
 EMBEDDED = "tiny"
 """Name of the pair that ships with the package."""

@@ -24,15 +24,15 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from transformers import PreTrainedTokenizerBase
 
-from baco.call_detection import call_format_of
+from baco.call_detection import REFUSALS, call_format_of, template_name
 from baco.call_formats import HERMES, WrittenFormat
-from baco.chat_template import REFUSALS, Message, adaptations, check_keys, template_name, visible
-from baco.config import require
-from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError, check_characters, nearest
-from baco.length_bound import least_tokens
+from baco.chat_template import Message, adaptations, check_keys, visible
+from baco.checks import check_characters, nearest, require
+from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
 from baco.loading import embedding_rows
 from baco.pair import ModelPair
 from baco.results import Model
+from baco.token_ids import least_tokens
 from baco.tools import Tool, check_calls, check_tools
 
 ROLES = ("system", "user", "assistant", "tool")

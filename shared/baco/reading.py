@@ -1,61 +1,63 @@
-"""What an answer is made of: a thought, content and calls, read out of a whole answer or out of its events as they come.
+"""`AnswerFormat`: what an answer is made of, reasoning, content and tool calls, and how they are told apart in its text.
 
-Knows results and the readers of their parts; knows no framework.
+Knows the parsers of the parts; knows no results and no framework.
 """
 
 from dataclasses import dataclass, field
 
 from baco.call_formats import CallFormat
-from baco.call_reader import CallReader, Calls
-from baco.results import GenerationResult, StreamEvent
-from baco.thoughts import ThoughtFormat, ThoughtReader
+from baco.call_reader import Calls
+from baco.thoughts import ThoughtFormat
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A part of an answer, or all of it."""
 
-    thought: str = ""
+    reasoning: str = ""
     content: str = ""
     calls: Calls = field(default_factory=Calls)
 
 
-def read(text: str, result: GenerationResult) -> Reading:
-    """Part a whole answer of a result."""
-    thought, rest = ("", text) if result.thought_format is None else result.thought_format.read(text)
-    content, calls = (rest, Calls()) if result.call_format is None else result.call_format.read(rest)
-    return Reading(thought, content, calls)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerFormat:
+    """How an answer writes what is not content; None where it has no such part, so that all of its text is content."""
+
+    reasoning: ThoughtFormat | None = None
+    tool_calls: CallFormat | None = None
+
+    def read(self, text: str) -> Reading:
+        """Parse a whole answer."""
+        return self.reader().push(text, final=True)
+
+    def reader(self) -> "AnswerReader":
+        """Make a parser for one streamed answer."""
+        return AnswerReader(self)
+
+
+PLAIN = AnswerFormat()
+"""All of it is content."""
 
 
 class AnswerReader:
-    """Parts the events of one streamed answer. Put together, the parts are those of the whole answer.
+    """Parses one answer as its text arrives. Put together, the parts are those of the whole answer, however its text is cut.
 
     Where there may be calls, text that may become one is held back, and a call comes as a whole.
     """
 
-    def __init__(self) -> None:
-        self._thoughts: ThoughtReader | None = None
-        self._calls: CallReader | None = None
+    def __init__(self, form: AnswerFormat) -> None:
+        self._reasoning = None if form.reasoning is None else form.reasoning.reader()
+        self._calls = None if form.tool_calls is None else form.tool_calls.reader()
 
-    def push(self, event: StreamEvent) -> Reading:
-        """Take the next event; return what is now certain, all of it when this is the request's last event."""
-        final = event.result is not None
-        thought, text = self._part(event.text, event.thought_format, final)
-        content, calls = self._read(text, event.call_format, final)
-        return Reading(thought, content, calls)
-
-    def _part(self, text: str, thought_format: ThoughtFormat | None, final: bool) -> tuple[str, str]:
-        if thought_format is None:
-            return "", text
-        self._thoughts = self._thoughts or thought_format.reader()
-        thought, rest = self._thoughts.push(text)
-        more, others = self._thoughts.finish() if final else ("", "")
-        return thought + more, rest + others
-
-    def _read(self, text: str, call_format: CallFormat | None, final: bool) -> tuple[str, Calls]:
-        if call_format is None:
-            return text, Calls()
-        self._calls = self._calls or call_format.reader()
-        content, calls = self._calls.push(text)
-        rest, others = self._calls.finish() if final else ("", Calls())
-        return content + rest, calls + others
+    def push(self, text: str, final: bool) -> Reading:
+        """Take more text; return what is now certain, all of it if nothing follows."""
+        reasoning, calls = "", Calls()
+        if self._reasoning is not None:
+            reasoning, text = self._reasoning.push(text)
+            more, rest = self._reasoning.finish() if final else ("", "")
+            reasoning, text = reasoning + more, text + rest
+        if self._calls is not None:
+            text, calls = self._calls.push(text)
+            rest, others = self._calls.finish() if final else ("", Calls())
+            text, calls = text + rest, calls + others
+        return Reading(reasoning, text, calls)

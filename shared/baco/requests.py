@@ -10,23 +10,21 @@ from collections.abc import Sequence as Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from baco.call_detection import call_format_of, reading_format
-from baco.call_formats import CallFormat
-from baco.chat_template import thought_format
+from baco.call_detection import call_format_of, reading_format, thought_format
 from baco.config import SamplingParams
 from baco.detokenize import AnswerText
 from baco.errors import ConfigError
-from baco.grammar_plan import GrammarPlan, vocabulary_of
+from baco.grammar_plan import GrammarPlan, GrammarVocabulary
 from baco.guide import Guide
 from baco.pair import ModelPair
 from baco.prompts import Prompt
+from baco.reading import PLAIN, AnswerFormat
 from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routers import Router
+from baco.row import PassCount, Row
 from baco.sequence import FinalToken, IdLogprobs, Mode, Sequence
 from baco.surface import Surface
-from baco.thoughts import ThoughtFormat
 from baco.tools import Tool, check_tools
-from baco.views import PassCount, Row
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,10 +40,8 @@ class Request:
     """Rows of any requests that may run beside each of this request's."""
     plan: GrammarPlan | None = None
     """Its answers' grammar, if they have one."""
-    call_format: CallFormat | None = None
-    """How its answers write calls, if they may."""
-    thought_format: ThoughtFormat | None = None
-    """How its answers begin with a thought, if they may."""
+    format: AnswerFormat = PLAIN
+    """How its answers write reasoning and tool calls."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""
     done: "Future[GenerationResult]" = field(default_factory=Future)
@@ -111,8 +107,7 @@ class Request:
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
-            call_format=self.call_format,
-            thought_format=self.thought_format,
+            format=self.format,
         )
 
 
@@ -153,9 +148,11 @@ def build_requests(
             max_model_len=max_model_len,
             max_batch_size=max_batch_size,
             plan=plan,
-            call_format=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
-            # What is held to a grammar begins with what it describes.
-            thought_format=None if plan is not None else thought_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
+            format=AnswerFormat(
+                # What is held to a grammar begins with what it describes.
+                reasoning=None if plan is not None else thought_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
+                tool_calls=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+            ),
         )
         for prompt in prompts
     ]
@@ -167,7 +164,7 @@ class Answer:
     def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
-        shown = () if request.call_format is None else request.call_format.control
+        shown = () if request.format.tool_calls is None else request.format.tool_calls.control
         self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
         self._surface = Surface.of(pair.tokenizer)
@@ -224,8 +221,7 @@ class Answer:
             index=self.sample_index,
             tokens=tuple(tokens),
             finish_reason=reason,
-            call_format=request.call_format,
-            thought_format=request.thought_format,
+            format=request.format,
         )
         complete = reason is not None and len(request.candidates) == request.params.n
         result = request.result() if complete else None
@@ -241,3 +237,13 @@ class Answer:
         name = self._surface.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
         return TokenLogprob(token_id=final.token_id, text=name(final.token_id), logprob=logprobs.chosen, from_base=final.from_base, top=top)
+
+
+def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:
+    """A pair's tokens as grammars read them, for answers that this model ends.
+
+    Raises:
+        ConfigError: it has no end token.
+        PairError: the tokenizer is not one that grammars can be used with.
+    """
+    return GrammarVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from baco.call_formats import CallFormat
-from baco.thoughts import ThoughtFormat
+from baco.reading import PLAIN, AnswerFormat
 
 FinishReason = Literal["stop", "length", "cancelled"]
 Model = Literal["base", "aligned"]
@@ -137,10 +136,8 @@ class GenerationResult:
     router: str
     threshold: float | None
     """The router's threshold in force, also where it came from `diversity`."""
-    call_format: CallFormat | None = None
-    """How answers write calls, where they may: `result.call_format.read(text)` parts one into content and calls."""
-    thought_format: ThoughtFormat | None = None
-    """How answers begin with a thought, where they may: `result.thought_format.read(text)` parts one into the thought and the rest."""
+    format: AnswerFormat = PLAIN
+    """How answers write reasoning and tool calls: `result.format.read(candidate.text)` tells them from the content."""
 
     @property
     def text(self) -> str:
@@ -159,10 +156,8 @@ class StreamEvent:
     """Set on the candidate's last event."""
     result: GenerationResult | None = None
     """Set on the request's last event."""
-    call_format: CallFormat | None = None
-    """How the answer writes calls, where it may; `call_format.reader()` reads them as they come."""
-    thought_format: ThoughtFormat | None = None
-    """How the answer begins with a thought, where it may; `thought_format.reader()` reads it as it comes."""
+    format: AnswerFormat = PLAIN
+    """How the answer writes reasoning and tool calls; `format.reader()` tells them apart as they come."""
 
     @property
     def text(self) -> str:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from baco.cuda import is_out_of_memory
 from baco.errors import ConfigError, OutOfMemoryError
-from baco.memory import is_out_of_memory
 from baco.model_pass import ModelPass
 from baco.model_runner import ModelRunner
 from baco.packing import Feed

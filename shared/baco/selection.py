@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from baco.config import SamplingParams, is_integer, is_number, require
+from baco.checks import is_integer, is_number, require
+from baco.config import SamplingParams
 from baco.distinct import distinct, rule
 
 Answer = TypeVar("Answer")

@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from baco.config import require
-from baco.errors import ConfigError, PromptError, check_characters
-from baco.grammar import Grammar
+from baco.checks import check_characters, require
+from baco.errors import ConfigError, PromptError
 
 Tool = Mapping[str, Any]
 FORM = '{"type": "function", "function": {"name": …, "description": …, "parameters": …}}'
@@ -38,22 +37,6 @@ def check_tools(tools: Sequence[Tool] | None) -> list[dict[str, Any]]:
     check_characters("`tools`", written, ConfigError)
     checked: list[dict[str, Any]] = json.loads(written)
     return checked
-
-
-def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
-    """The texts that are calls of tools, in the form in which the pair writes them.
-
-    Args:
-        tools: checked, at least one.
-        several: whether there may be more calls than one.
-        answer: the schema of a JSON answer that there may be instead of a call.
-
-    Raises:
-        ConfigError: a tool's parameters cannot be enforced.
-    """
-    nothing: dict[str, Any] = {"type": "object", "properties": {}}
-    functions = [(tool["function"]["name"], tool["function"].get("parameters", nothing)) for tool in tools]
-    return Grammar.calls(functions, several=several, answer=answer)
 
 
 def check_calls(where: str, calls: object) -> list[dict[str, Any]]:

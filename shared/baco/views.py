@@ -5,77 +5,26 @@ and no schedule.
 """
 
 from collections.abc import Sequence as Collection
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from baco.config import SamplingParams
 from baco.cuda import bucket, upload
 from baco.decide import decide_aligned, decide_base
 from baco.errors import ConfigError
-from baco.guide import Guide
 from baco.limits import Limits
 from baco.noise import step_keys
 from baco.pair import ModelPair
-from baco.prompts import Prompt
 from baco.results import Model
-from baco.routers import Prefix, Router, Signals
+from baco.routers import Prefix, Signals
 from baco.routers.plan import RoutingPlan
+from baco.row import Cell, Row
 from baco.sampling import SamplingBatch, draw_noise, penalise
-from baco.sequence import IdLogprobs, Sequence, View
+from baco.sequence import IdLogprobs, View
 from baco.surface import Surface
 from baco.view_graphs import ViewGraphs
 
 KEPT_SELECTIONS = 64
-
-
-@dataclass(slots=True)
-class PassCount:
-    """Passes of each model that fed any of the rows which share this count."""
-
-    base: int = 0
-    aligned: int = 0
-    last: int = -1
-    """Number of the last pass that was counted."""
-    reused: dict[Model, int] = field(default_factory=dict)
-    """Tokens of the prompt that each model had read before, or was reading for another request, when the first row came."""
-
-    def count(self, which: Model, number: int) -> None:
-        """Count a pass once, however many rows it fed."""
-        if number != self.last:
-            self.last = number
-            setattr(self, which, getattr(self, which) + 1)
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class Row:
-    """One answer to be decoded, with its settings and its state."""
-
-    prompt: Prompt
-    params: SamplingParams
-    router: Router
-    seed: int
-    sample_index: int
-    sequence: Sequence
-    passes: PassCount
-    guide: Guide | None = None
-    """Follows the answer through its grammar, if it has one."""
-    noise: dict[int, Tensor] = field(default_factory=dict)
-    """Noise [V] at positions that one model has drawn at and the other one may: both draw with the same."""
-
-    def forget_noise(self) -> None:
-        """Let go of the noise of tokens that are final."""
-        self.noise = {position: values for position, values in self.noise.items() if position >= self.sequence.final}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A position of one row at which a model has been read."""
-
-    row: int
-    """Index of the row in the batch."""
-    position: int
 
 
 class ViewReader:

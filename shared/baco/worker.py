@@ -12,16 +12,16 @@ from collections.abc import Sequence
 import torch
 
 from baco.compiling import CompiledPass
+from baco.cuda import is_out_of_memory
 from baco.decode import Decoder
 from baco.errors import OutOfMemoryError
-from baco.memory import is_out_of_memory
 from baco.pair import ModelPair
 from baco.prefix_cache import PrefixCache
 from baco.requests import Answer, Request
 from baco.results import Model
+from baco.row import Row
 from baco.schedule import Schedule
 from baco.sequence import FinalToken
-from baco.views import Row
 
 LINGER = {"cpu": 0.5, "cuda": 30.0}
 """Seconds that an idle worker waits for more before it gives its memory back. On CUDA it would have to record its passes anew."""

@@ -8,9 +8,9 @@ from baco import Engine, Router, SamplingParams
 from baco.call_detection import call_format_of, reading_format
 from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
 from baco.call_reader import ToolCall
+from baco.constraints import calls_grammar
 from baco.errors import ChatTemplateError, ConfigError
 from baco.prompts import build_prompt, encode_chat, normalise
-from baco.tools import calls_grammar
 from tests.pairs import make_pair
 from tests.tokenizers import (
     CHAT_TEMPLATE,
@@ -117,7 +117,7 @@ def test_a_form_that_is_not_known_is_refused_where_calls_would_be_read_or_forced
         engine.generate("x", SamplingParams(max_tokens=4), tools=tools)
     with pytest.raises(ConfigError, match="a call cannot be forced with this pair"):
         engine.generate("x", SamplingParams(max_tokens=64, grammar=calls_grammar(tools)), tools=tools)
-    assert engine.generate("x", SamplingParams(max_tokens=4)).call_format is None
+    assert engine.generate("x", SamplingParams(max_tokens=4)).format.tool_calls is None
 
 
 @pytest.mark.parametrize(
@@ -165,5 +165,5 @@ def test_an_answer_says_how_its_calls_are_read() -> None:
     params = SamplingParams(max_tokens=3, seed=1)
     for router in (Router(), Router("base"), Router("aligned")):
         events = list(engine.stream("x", params, router, tools=[{"type": "function", "function": {"name": "a"}}]))
-        assert {event.call_format for event in events} == {MISTRAL} == {events[-1].result.call_format}  # type: ignore[union-attr]
-        assert {event.call_format for event in engine.stream("x", params, router)} == {None}
+        assert {event.format.tool_calls for event in events} == {MISTRAL} == {events[-1].result.format.tool_calls}  # type: ignore[union-attr]
+        assert {event.format.tool_calls for event in engine.stream("x", params, router)} == {None}

@@ -8,10 +8,10 @@ import pytest
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
 from baco.call_reader import ToolCall
-from baco.grammar_plan import vocabulary_of
+from baco.constraints import calls_grammar
 from baco.json_scan import JsonPosition
+from baco.requests import vocabulary_of
 from baco.results import Candidate
-from baco.tools import calls_grammar
 from tests.grammar_reference import in_value
 from tests.pairs import make_pair
 from tests.tokenizers import (
@@ -95,7 +95,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
     base_tokens = 0
     for several, request in asked:
         result = request.done.result()
-        assert result.call_format == form
+        assert result.format.tool_calls == form
         for candidate in result.candidates:
             content, calls = form.read(candidate.text)
             assert content == "" and calls, candidate.text

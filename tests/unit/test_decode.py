@@ -12,8 +12,8 @@ from baco.model_runner import ModelRunner
 from baco.packing import Feed
 from baco.prefix_cache import PrefixCache
 from baco.results import Model
+from baco.row import Row
 from baco.schedule import Schedule
-from baco.views import Row
 from tests.gate import fresh
 
 MODELS: tuple[Model, Model] = ("base", "aligned")

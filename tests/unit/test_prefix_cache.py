@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.kv_cache import KeptTokens
-from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache, common_length
+from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
 from baco.scheduler import Scheduler
+from baco.token_ids import common_length
 from tests.gate import Pass, fresh
 
 BYTES_PER_TOKEN = 16

@@ -140,7 +140,7 @@ def test_an_engine_reads_by_the_description_where_the_form_is_not_known() -> Non
     result = Engine(make_pair("llama", tokenizer)).generate(
         "x", SamplingParams(max_tokens=3, seed=1), tools=[{"type": "function", "function": {"name": "a"}}]
     )
-    form = result.call_format
+    form = result.format.tool_calls
     assert isinstance(form, ResponseFormat) and form.read(f"So.{WEATHER}")[0] == "So."
     assert form.prompt == tokenizer.decode(result.prompt_token_ids["aligned"])
     assert reading_format(described(XML), [], TOOLS).name == "response_template"

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from baco.config import is_number, require
-from baco.errors import ConfigError, nearest
+from baco.checks import is_number, nearest, require
+from baco.errors import ConfigError
 from baco.routers import rules
 from baco.routers.signals import Signals
 

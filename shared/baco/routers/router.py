@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from baco.config import is_number, require, strict_keywords
+from baco.checks import is_number, require, strict_keywords
 from baco.errors import ConfigError
 from baco.results import Model
 from baco.routers.registry import RouterKind, Rule, get_kind

@@ -3,6 +3,8 @@
 Knows tokenizers; knows no prompts.
 """
 
+from collections.abc import Sequence as Collection
+
 from transformers import PreTrainedTokenizerBase
 
 MOST_COMPOSED = 4
@@ -21,3 +23,17 @@ def least_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
     # White space may go uncounted: some added tokens swallow what is around them.
     visible_characters = sum(map(len, text.split()))
     return visible_characters // shrinks // max(map(len, tokenizer.get_vocab()))
+
+
+def common_length(a: Collection[int], b: Collection[int]) -> int:
+    """Number of tokens with which both begin. Both must be of the same type (lists or tuples)."""
+    low, high = 0, min(len(a), len(b))
+    if high == 0 or a[0] != b[0]:
+        return 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
