@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from baco import Engine, ModelPair, SamplingParams
-from baco.calibration import PROMPTS
 from baco.results import GenerationResult
+from baco.routing.calibration import PROMPTS
 from benchmarks.report import conditions, finish, new_table, open_console, progress_bar
 from benchmarks.subjects import quiet_transformers
 from benchmarks.timing import longest_stall

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from baco.calibration import PROMPTS
+from baco.routing.calibration import PROMPTS
 from benchmarks.agents import TURNS
 from benchmarks.measure import Progress
 from benchmarks.report import conditions, finish, new_table, number, open_console, progress_bar

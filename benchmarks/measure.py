@@ -9,7 +9,7 @@ from statistics import median
 
 from transformers import PreTrainedModel
 
-from baco.prompts import build_prompt
+from baco.text.prompts import build_prompt
 from benchmarks.methods import METHODS, methods_for
 from benchmarks.random_pair import embedding_of, head_of
 from benchmarks.subjects import Subject

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.calibration import PROMPTS
 from baco.results import GenerationResult, Model
-from baco.routers.registry import KINDS
+from baco.routing.calibration import PROMPTS
+from baco.routing.registry import KINDS
 from benchmarks.report import conditions, finish, new_table, number, open_console, progress_bar
 from benchmarks.subjects import quiet_transformers
 

@@ -18,9 +18,9 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 
 from baco import ModelPair
 from baco.config import Quantization
-from baco.memory import replace_linears, tensor_bytes
-from baco.prompts import build_prompt
+from baco.models.layers.convert import replace_linears, tensor_bytes
 from baco.results import Model
+from baco.text.prompts import build_prompt
 from benchmarks.random_pair import QUICK, SHAPES, Shape
 from benchmarks.report import conditions, finish, new_table, number, open_console
 

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from baco import Engine, ModelPair
-from baco.loading import resolve_device
+from baco.models.loading import resolve_device
 from benchmarks.random_pair import Shape, save_random_pair
 
 MAX_ROWS = 32

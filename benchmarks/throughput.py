@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from baco import Router, SamplingParams
-from baco.loading import resolve_device
+from baco.models.loading import resolve_device
 from benchmarks.agreement import measure_agreement
 from benchmarks.copying_pair import copying_prompt, save_copying_pair
 from benchmarks.measure import MEGABYTE, Measurement, Plan, Progress, measure

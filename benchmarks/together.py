@@ -15,7 +15,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from baco import ModelPair
-from baco.calibration import PROMPTS
+from baco.routing.calibration import PROMPTS
 from benchmarks.agents import aconverse, converse
 from benchmarks.measure import Progress
 from langchain_baco import ChatBaco

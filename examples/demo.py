@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from baco.terminal import DISTINCT_MEANS, Column, legend, needs_marks, side_by_side
+from baco.cli.terminal import DISTINCT_MEANS, Column, legend, needs_marks, side_by_side
 
 PROMPT = "Give me a gift idea for my {person} who loves {interest}."
 DETAILS = {"person": "sister", "interest": "music"}

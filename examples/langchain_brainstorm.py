@@ -16,7 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from baco.terminal import legend, needs_marks, owned_text
+from baco.cli.terminal import legend, needs_marks, owned_text
 from langchain_baco import ChatBaco
 
 PROMPT = "Suggest a name for a pet kitten."

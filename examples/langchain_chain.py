@@ -9,7 +9,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from rich.console import Console
 
-from baco.terminal import Column, legend, needs_marks, side_by_side
+from baco.cli.terminal import Column, legend, needs_marks, side_by_side
 from langchain_baco import ChatBaco
 
 PROMPT = ChatPromptTemplate.from_messages([("human", "Write a two-sentence story about {theme}.")])

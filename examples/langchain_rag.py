@@ -19,8 +19,8 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from rich.console import Console
 from rich.table import Table
 
-from baco.function_words import FUNCTION_WORDS
-from baco.terminal import legend, needs_marks, owned_text
+from baco.cli.terminal import legend, needs_marks, owned_text
+from baco.vocab.function_words import FUNCTION_WORDS
 from langchain_baco import ChatBaco
 from minilm import embed
 

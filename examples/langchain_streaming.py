@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from baco.terminal import OwnedStream, legend, needs_marks
+from baco.cli.terminal import OwnedStream, legend, needs_marks
 from langchain_baco import ChatBaco
 from langchain_baco.route_events import ROUTE_EVENT
 

@@ -7,7 +7,7 @@ from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
 from rich.console import Console
 
-from baco.terminal import Column, legend, needs_marks, side_by_side
+from baco.cli.terminal import Column, legend, needs_marks, side_by_side
 from llamaindex_baco import BacoLLM, capture_responses
 
 TURNS = ("Suggest a name for a pet kitten.", "Give me a gift idea for my aunt who loves tea.", "Suggest a place to visit by the sea.")

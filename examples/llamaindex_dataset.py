@@ -15,7 +15,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from baco.function_words import FUNCTION_WORDS
+from baco.vocab.function_words import FUNCTION_WORDS
 from llamaindex_baco import BacoLLM, QuestionDataset, QuestionDatasetGenerator, QuestionExample
 
 PASSAGES = (

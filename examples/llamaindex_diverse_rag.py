@@ -14,8 +14,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from baco.function_words import FUNCTION_WORDS
-from baco.terminal import legend, needs_marks, owned_text
+from baco.cli.terminal import legend, needs_marks, owned_text
+from baco.vocab.function_words import FUNCTION_WORDS
 from llamaindex_baco import BacoLLM, DiverseQueryEngine
 from llamaindex_baco.diverse_query_engine import Answer
 from llamaindex_query_engine import build_index

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from llama_index.core import Document, VectorStoreIndex
 from rich.console import Console
 
-from baco.terminal import Column, legend, needs_marks, side_by_side
+from baco.cli.terminal import Column, legend, needs_marks, side_by_side
 from llamaindex_baco import BacoLLM, capture_responses
 from offline_embedding import OfflineEmbedding
 

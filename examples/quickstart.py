@@ -6,7 +6,7 @@ Run: python examples/quickstart.py
 from rich.console import Console
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.terminal import answers_table, legend, needs_marks
+from baco.cli.terminal import answers_table, legend, needs_marks
 
 
 def main() -> None:

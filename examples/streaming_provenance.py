@@ -6,7 +6,7 @@ Run: python examples/streaming_provenance.py
 from rich.console import Console
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.terminal import OwnedStream, legend, needs_marks
+from baco.cli.terminal import OwnedStream, legend, needs_marks
 
 PROMPT = "Write a two-sentence story about a lighthouse."
 

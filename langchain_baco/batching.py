@@ -6,9 +6,9 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from baco import Engine, GenerationResult, StreamEvent
-from baco.chat_template import Message
+from baco.answers.scoring import with_scores
 from baco.errors import BacoError
-from baco.scoring import with_scores
+from baco.text.chat_template import Message
 from langchain_baco.errors import aretrying, retrying
 from langchain_baco.gathering import Order
 from langchain_baco.messages import to_core

@@ -13,7 +13,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from baco.checks import require
-from baco.constraints import forced_tool
+from baco.grammar.constraints import forced_tool
 from langchain_baco.decoding import BacoDecoding
 from langchain_baco.messages import LangChainTool, openai_tools
 

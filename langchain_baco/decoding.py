@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from baco import ConfigError
-from baco.prompts import UNBOUNDED, build_prompt, text_ids
+from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
 from langchain_baco import batching
 from langchain_baco.errors import model_errors
 from langchain_baco.fields import BacoFields

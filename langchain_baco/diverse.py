@@ -12,8 +12,8 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict, Field, SkipValidation
 
+from baco.answers.selection import Selection
 from baco.checks import require
-from baco.selection import Selection
 from langchain_baco import batches
 from langchain_baco.binding import BacoBinding, Schema, beside_raw
 from langchain_baco.candidate_stream import astream_candidates, stream_candidates

@@ -12,9 +12,9 @@ from langchain_core.utils import secret_from_env
 from pydantic import Field, SecretStr
 
 from baco import __version__
-from baco.call_settings import PAIR_SOURCES, check_pair, merge
-from baco.capabilities import capabilities, fingerprint
-from baco.sources import pair_name, resolve
+from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
+from baco.models.capabilities import capabilities, fingerprint
+from baco.models.resolve import pair_name, resolve
 from langchain_baco.outputs import PROVIDER
 from langchain_baco.profile import profile
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, plain_names

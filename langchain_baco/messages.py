@@ -18,12 +18,12 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from baco.call_formats import HERMES
-from baco.chat_template import Message
 from baco.checks import nearest, require
 from baco.errors import ConfigError, PromptError
-from baco.prompts import ROLES
-from baco.schemas import is_recursive, rooted
+from baco.grammar.schemas import is_recursive, rooted
+from baco.parsing.formats import HERMES
+from baco.text.chat_template import Message
+from baco.text.prompts import ROLES
 
 KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (HumanMessage, "user"),

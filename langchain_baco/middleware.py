@@ -1,7 +1,8 @@
 """`BestOfN`: an agent's model answers several times at each turn, and the best answer goes on. Needs `langchain`.
 
 Self-consistency (Wang et al. 2023, arXiv 2203.11171) takes what most answers agree on; for answers that are not equal word for word, and
-calls of tools, what agrees most is the answer that is most like all the others (the medoid under `baco.distinct.likeness`: our own choice).
+calls of tools, what agrees most is the answer that is most like all the others (the medoid under
+`baco.answers.similarity`: our own choice).
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,8 +13,8 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from baco.answers.comparison import similarity
 from baco.checks import is_integer, require
-from baco.distinct import likeness
 from baco.errors import MissingExtraError
 from langchain_baco.candidates import readable
 from langchain_baco.chat_models import ChatBaco
@@ -109,5 +110,5 @@ class ChoosingBaco(ChatBaco):
 def most_agreed(answers: list[AIMessage]) -> AIMessage:
     """The answer that is most like all the others; the first of several."""
     texts = [readable(answer) for answer in answers]
-    agreement = [sum(likeness(text, other) for other in texts) for text in texts]
+    agreement = [sum(similarity(text, other) for other in texts) for text in texts]
     return answers[agreement.index(max(agreement))]

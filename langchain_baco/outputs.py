@@ -14,8 +14,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
-from baco.call_reader import BrokenCall, ToolCall
-from baco.reading import AnswerReader
+from baco.parsing.answer import AnswerReader
+from baco.parsing.tool_call import BrokenCall, ToolCall
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"

@@ -2,7 +2,7 @@
 
 from langchain_core.language_models import ModelProfile
 
-from baco.capabilities import Capabilities
+from baco.models.capabilities import Capabilities
 
 
 def profile(known: Capabilities, name: str) -> ModelProfile:

@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from baco import Engine, Router, SamplingParams
-from baco.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, TOOL_SETTINGS, build_call, load_pair
 from baco.checks import check_keywords, is_integer, require
 from baco.config import MAX_LOGPROBS
-from baco.sources import pair_name
+from baco.engine.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, TOOL_SETTINGS, build_call, load_pair
+from baco.models.resolve import pair_name
 
 SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
 """Every setting, each a constructor field and a keyword of a call."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 
-from baco.capabilities import fetched
+from baco.answers.selection import Selection
 from baco.checks import require
-from baco.pair import held
-from baco.selection import Selection
+from baco.models.capabilities import fetched
+from baco.models.pair import held
 from llamaindex_baco.facts import score_of
 from llamaindex_baco.planning import plan_globally
 from llamaindex_baco.responses import drawn
@@ -93,8 +93,9 @@ class BacoLLM(BacoStructured):
         Args:
             prompt: a text, or messages.
             n: how many answers.
-            distinct: drop an answer that is too much like one before it, and draw others in its place. A number in (0, 1] is the likeness
-                (`baco.distinct.likeness`: the share of words in common, in order) from which on it is dropped, so that 1 drops answers of
+            distinct: drop an answer that is too much like one before it, and draw others in its place. A number in (0, 1] is the
+                similarity (`baco.answers.similarity`: the share of words in common, in order) from which on it is dropped, so that 1 drops
+                answers of
                 the same words only; or a function that says whether two responses are too much alike.
             token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer
                 fits, fewer than n come back. None: twice n times `max_tokens` (our own choice).

@@ -26,12 +26,12 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.custom import CustomLLM
 
-from baco.call_settings import PAIR_SETTINGS, CallSettings, load_pair
-from baco.chat_template import Message
+from baco.answers.scoring import with_model_logprobs, with_scores
 from baco.checks import require
 from baco.engine import Engine
+from baco.engine.call_settings import PAIR_SETTINGS, CallSettings, load_pair
 from baco.results import GenerationResult, StreamEvent
-from baco.scoring import with_model_logprobs, with_scores
+from baco.text.chat_template import Message
 from llamaindex_baco.capture import collect
 from llamaindex_baco.closing import closes_stream, opened
 from llamaindex_baco.messages import core_messages

@@ -15,9 +15,9 @@ from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.prompts.mixin import PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
+from baco.answers.selection import Selection
 from baco.checks import require
 from baco.errors import ConfigError
-from baco.selection import Selection
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
 from llamaindex_baco.facts import score_of
@@ -54,8 +54,8 @@ class DiverseQueryEngine(BaseQueryEngine):
         engine: has `retrieve` and `asynthesize`.
         llm: the BacoLLM that the engine asks, this very object.
         n: how many answers, at least 1. Where nothing is retrieved, there is one: the engine's own for that.
-        distinct: drop an answer that is too much like one before it, and draw others in its place: a number in (0, 1] is the likeness
-            (`baco.distinct.likeness`) from which on it is dropped; or a function that says whether two answers are too much alike.
+        distinct: drop an answer that is too much like one before it, and draw others in its place: a number in (0, 1] is the similarity
+            (`baco.answers.similarity`) from which on it is dropped; or a function that says whether two answers are too much alike.
         token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer fits,
             fewer than n come back. The first n are always drawn, and an answer of several calls may have as many times `max_tokens`. None:
             twice what the first n may have (our own choice).

@@ -10,8 +10,8 @@ from typing import Any
 
 from llama_index.core.base.llms.types import LogProb
 
-from baco.call_reader import BrokenCall
-from baco.reading import Reading
+from baco.parsing.answer import Reading
+from baco.parsing.tool_call import BrokenCall
 from baco.results import Candidate, GenerationResult, Token, TokenLogprob
 
 Spans = list[list[str]]

@@ -5,8 +5,8 @@ from typing import Any
 
 from llama_index.core.base.llms.types import CachePoint, ChatMessage, CitableBlock, MessageRole, TextBlock, ThinkingBlock, ToolCallBlock
 
-from baco.chat_template import Message
 from baco.errors import PromptError
+from baco.text.chat_template import Message
 
 ROLES = {
     MessageRole.SYSTEM: "system",

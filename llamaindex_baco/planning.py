@@ -10,11 +10,11 @@ from llama_index.core import Settings
 from llama_index.core.indices.prompt_helper import ChatPromptHelper, PromptHelper
 from llama_index.core.llms.llm import LLM
 
-from baco.chat_template import Message
 from baco.errors import ChatTemplateError
-from baco.pair import ModelPair
-from baco.prompts import UNBOUNDED, build_prompt, text_ids
-from baco.routers import Router
+from baco.models.pair import ModelPair
+from baco.routing import Router
+from baco.text.chat_template import Message
+from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
 
 WORD = "a"
 CONVERSATIONS: tuple[list[Message], ...] = (

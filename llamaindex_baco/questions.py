@@ -15,9 +15,8 @@ from llama_index.core.prompts.default_prompt_selectors import DEFAULT_TEXT_QA_PR
 from llama_index.core.schema import BaseNode, MetadataMode
 from tqdm import tqdm
 
+from baco.answers.comparison import drop_similar, similarity_rule
 from baco.checks import is_integer, require
-from baco.distinct import distinct as those_distinct
-from baco.distinct import rule
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import Response, capture_responses
@@ -48,7 +47,7 @@ class QuestionDatasetGenerator:
     Args:
         llm: writes the questions. `system_prompt`, if it has one, is read too.
         n: questions from each node, at least 1.
-        distinct: from which likeness on (`baco.distinct.likeness`, a number in (0, 1]) a question is dropped, or a function that says
+        distinct: from which similarity on (`baco.answers.similarity`, a number in (0, 1]) a question is dropped, or a function that says
             whether two are too much alike. None keeps all. Every question is compared with all before it.
         prompt: a template with {context_str}, which one question answers.
         answer_with: answers each question that is kept, from its own node by LlamaIndex's own prompt: any LLM, such as
@@ -148,7 +147,7 @@ class QuestionDatasetGenerator:
         whole = [said for response in responses if (said := _said(response)) and _finish_reason(response) == "stop"]
         await before.wait()
         # Beside the event loop: there may be thousands to compare with.
-        new = whole if self._distinct is None else await asyncio.to_thread(those_distinct, whole, rule(self._distinct, str), kept)
+        new = whole if self._distinct is None else await asyncio.to_thread(drop_similar, whole, similarity_rule(self._distinct, str), kept)
         kept += new
         after.set()
         answers = await together(self._answer(question, text) for question in new)

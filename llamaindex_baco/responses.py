@@ -24,8 +24,8 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic import PrivateAttr
 
-from baco.call_reader import BrokenCall, Calls, ToolCall
-from baco.reading import AnswerReader, Reading
+from baco.parsing.answer import AnswerReader, Reading
+from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
 from baco.results import GenerationResult, StreamEvent
 from llamaindex_baco.facts import logprobs_of, raw_result, spans
 

@@ -10,7 +10,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from baco.call_settings import (
+from baco.checks import check_keywords
+from baco.config import PairConfig
+from baco.engine.call_settings import (
     PAIR_SETTINGS,
     ROUTER_SETTINGS,
     SAMPLING_SETTINGS,
@@ -20,10 +22,8 @@ from baco.call_settings import (
     check_pair,
     merge,
 )
-from baco.checks import check_keywords
-from baco.config import PairConfig
 from baco.errors import UnknownKeywordError
-from baco.sources import pair_name
+from baco.models.resolve import pair_name
 from llamaindex_baco.overlay import laid, layers_over
 from llamaindex_baco.tools import openai_tools
 

@@ -18,7 +18,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from baco.schemas import rooted
+from baco.grammar.schemas import rooted
 from llamaindex_baco.calling import BacoCalling
 from llamaindex_baco.tools import selections
 

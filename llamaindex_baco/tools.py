@@ -9,7 +9,7 @@ from llama_index.core.tools import BaseTool
 from pydantic_core import from_json
 
 from baco.checks import require
-from baco.schemas import rooted
+from baco.grammar.schemas import rooted
 from llamaindex_baco.messages import calls_of
 
 PARTS = ("type", "properties", "required", "additionalProperties", "definitions", "$defs")

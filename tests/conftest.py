@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from baco import Engine, ModelPair
-from baco.requests import Request
+from baco.engine.requests import Request
 from tests.gate import Gate, Pass, put_gate, record_passes, record_requests, settle
 from tests.oracle import Oracle
 from tests.pairs import make_pair_folders

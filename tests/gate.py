@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from baco import Engine, ModelPair
-from baco.compiling import CompiledPass
-from baco.cuda import CudaGraphs, Work
-from baco.decode import Decoder
-from baco.model_runner import ModelRunner
-from baco.packing import Feed
-from baco.padding import PaddedPass
-from baco.requests import Request
-from baco.scheduler import Scheduler
+from baco.decoding.decode import Decoder
+from baco.engine.requests import Request
+from baco.engine.scheduler import Scheduler
+from baco.forward.compiling import CompiledPass
+from baco.forward.cuda import CudaGraphs, Work
+from baco.forward.model_runner import ModelRunner
+from baco.forward.packing import Feed
+from baco.forward.padding import PaddedPass
 
 PATIENCE = 60
 """Seconds after which a test gives up on something that should have happened; no test measures time."""

@@ -23,7 +23,7 @@ from transformers.generation.logits_process import (
 )
 
 from baco import Router, SamplingParams
-from baco.lexicon import Lexicon
+from baco.vocab.lexicon import Lexicon
 from tests.grammar_reference import GrammarReference
 from tests.noise_reference import gumbel, row_key, step_key, uniform
 

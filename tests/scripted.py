@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from baco import Candidate, Engine, StreamEvent, Token
-from baco.requests import Request
+from baco.engine.requests import Request
 
 Script = Callable[..., list[Request]]
 """Takes the texts of the answers, and the reason of their end; returns the list of the requests that come."""

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.routers.registry import KINDS
+from baco.routing.registry import KINDS
 from benchmarks import concurrency, passes, throughput
 from benchmarks.agreement import measure_agreement, summarise, total_variation
 from benchmarks.copying_pair import copying_prompt, passage, save_copying_pair

@@ -12,8 +12,8 @@ import torch
 from torch._dynamo.utils import counters
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.cuda import CudaGraphs
 from baco.errors import ConfigError
+from baco.forward.cuda import CudaGraphs
 from tests.gate import Rehearsal, record_compiled_passes
 from tests.oracle import Oracle
 from tests.test_speculation import run_crowds
@@ -22,7 +22,7 @@ from tests.test_speculation import run_crowds
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trace passes and run what was traced, but do not spend minutes on turning it into machine code."""
-    monkeypatch.setattr("baco.compiling.BACKEND", "eager")
+    monkeypatch.setattr("baco.forward.compiling.BACKEND", "eager")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.cuda import CudaGraphs
+from baco.forward.cuda import CudaGraphs
 from tests.oracle import Oracle
 from tests.pairs import ARCHITECTURES
 from tests.test_speculation import run_crowds

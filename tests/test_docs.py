@@ -11,7 +11,7 @@ import pytest
 from langchain_core.globals import set_llm_cache
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.routers import registry
+from baco.routing import registry
 from benchmarks.llamaindex_conformance import sentence
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core import Document, VectorStoreIndex
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.presets import EMBEDDED
+from baco.models.presets import EMBEDDED
 from llamaindex_baco import BacoLLM
 from offline_embedding import OfflineEmbedding
 from tinypair.check import distinct, distinct_and_valid, is_valid

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-import baco.pair
+import baco.models.pair
 from baco import (
     BacoError,
     ChatTemplateError,
@@ -50,7 +50,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*args: object) -> None:
         raise AssertionError("weights were read before the error")
 
-    monkeypatch.setattr(baco.pair, "load_model", read)
+    monkeypatch.setattr(baco.models.pair, "load_model", read)
 
 
 def all_ways(engine: Engine) -> list[Callable[..., Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 import llamaindex_agents
 from baco import Engine, ModelPair
-from baco.requests import Request
+from baco.engine.requests import Request
 from tests.scripted import scripted
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

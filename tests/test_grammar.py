@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
-from baco.call_formats import HERMES
-from baco.call_reader import ToolCall
-from baco.constraints import calls_grammar
-from baco.requests import vocabulary_of
+from baco.engine.requests import vocabulary_of
+from baco.grammar.constraints import calls_grammar
+from baco.parsing.formats import HERMES
+from baco.parsing.tool_call import ToolCall
 from tests.gate import ahead_and_in_lockstep
 from tests.grammar_reference import in_value
 from tests.oracle import Oracle

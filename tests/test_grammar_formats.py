@@ -18,11 +18,11 @@ from llguidance import LLMatcher
 from transformers import PreTrainedTokenizerFast
 
 from baco import ConfigError, Engine, Grammar, ModelPair, SamplingParams
-from baco.closing import way_to_end
-from baco.grammar_plan import GrammarPlan, GrammarVocabulary
-from baco.guide import Guide
-from baco.json_scan import JsonPosition
-from baco.requests import vocabulary_of
+from baco.engine.requests import vocabulary_of
+from baco.grammar.compiled import GrammarPlan, GrammarVocabulary
+from baco.grammar.completion import way_to_end
+from baco.grammar.guide import Guide
+from baco.grammar.json_scan import JsonPosition
 from tests.gate import ahead_and_in_lockstep
 from tests.tokenizers import byte_level_bpe, sentencepiece_like
 

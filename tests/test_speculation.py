@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from baco import Candidate, Engine, ModelPair, Router, SamplingParams, StreamEvent
-from baco.cuda import CudaGraphs
-from baco.requests import Request
-from baco.routers.registry import BUILT_IN, KINDS, get_kind
-from baco.scheduler import Scheduler
+from baco.engine.requests import Request
+from baco.engine.scheduler import Scheduler
+from baco.forward.cuda import CudaGraphs
+from baco.routing.registry import BUILT_IN, KINDS, get_kind
 from tests.gate import Rehearsal, settle
 from tests.oracle import Oracle
 from tests.pairs import ARCHITECTURES
@@ -131,7 +131,7 @@ def run_crowds(
     tally = Tally()
     for batch in range(batches):
         monkeypatch.setattr(schedule, "speculates", batch % 3 != 2)
-        monkeypatch.setattr("baco.decode.CHUNK", chance.choice([8, 40, 512]))
+        monkeypatch.setattr("baco.decoding.decode.CHUNK", chance.choice([8, 40, 512]))
         crowd = Crowd(engine, chance, plain(batch))
         crowd.run()
         for request in crowd.requests:

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 from baco import Engine, ModelPair, Router
-from baco.calibration import map_key
-from baco.routers.registry import KINDS
+from baco.routing.calibration import map_key
+from baco.routing.registry import KINDS
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from baco.config import PairConfig, SamplingParams
-    from baco.engine import Engine
+    from baco.engine.engine import Engine
     from baco.errors import (
         BacoError,
         ChatTemplateError,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         UnknownKeywordError,
         VocabularyError,
     )
-    from baco.grammar import Grammar
-    from baco.pair import ModelPair
+    from baco.grammar.grammar import Grammar
+    from baco.models.pair import ModelPair
     from baco.results import Candidate, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
-    from baco.routers import Router, register_router, router_names
+    from baco.routing import Router, register_router, router_names
 
 __version__ = version("baco")
 
@@ -68,11 +68,11 @@ __all__ = [
 # Importing torch takes seconds: a name's module is imported when the name is first used, so that `baco --help` need not wait for it.
 _MODULES = {
     "baco.config": ("PairConfig", "SamplingParams"),
-    "baco.engine": ("Engine",),
-    "baco.grammar": ("Grammar",),
-    "baco.pair": ("ModelPair",),
+    "baco.engine.engine": ("Engine",),
+    "baco.grammar.grammar": ("Grammar",),
+    "baco.models.pair": ("ModelPair",),
     "baco.results": ("Candidate", "GenerationResult", "Passes", "StreamEvent", "Token", "TokenLogprob", "TopLogprob", "Usage"),
-    "baco.routers": ("Router", "register_router", "router_names"),
+    "baco.routing": ("Router", "register_router", "router_names"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

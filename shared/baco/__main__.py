@@ -1,6 +1,6 @@
 """`python -m baco`: the command line."""
 
-from baco.cli import main
+from baco.cli.commands import main
 
 if __name__ == "__main__":
     main()

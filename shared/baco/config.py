@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from baco.checks import check_characters, is_integer, is_number, require, strict_keywords
 from baco.errors import ConfigError
-from baco.grammar import Grammar
+from baco.grammar.grammar import Grammar
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")

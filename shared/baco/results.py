@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from baco.reading import PLAIN, AnswerFormat
+from baco.parsing.answer import PLAIN, AnswerFormat
 
 FinishReason = Literal["stop", "length", "cancelled"]
 Model = Literal["base", "aligned"]
@@ -85,9 +85,9 @@ class Candidate:
     tokens: tuple[Token, ...]
     finish_reason: FinishReason
     score: float | None = None
-    """Mean log-probability of its tokens under the aligned model, in nats; None until `baco.scoring` fills it in."""
+    """Mean log-probability of its tokens under the aligned model, in nats; None until `baco.answers.scoring` fills it in."""
     model_logprobs: Mapping[Model, Sequence[float]] | None = None
-    """Log-probability of each token under each model that ran, whoever wrote it, in nats; None until `baco.scoring` fills it in."""
+    """Log-probability of each token under each model that ran, whoever wrote it, in nats; None until `baco.answers.scoring` fills it in."""
 
     @property
     def text(self) -> str:

@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMe
 from langchain_core.prompts import ChatPromptTemplate, FewShotChatMessagePromptTemplate
 
 from baco import ConfigError, ContextOverflowError, Engine, PromptError, prompts
-from baco.prompts import build_prompt
-from baco.requests import Request
-from baco.token_ids import least_tokens
+from baco.engine.requests import Request
+from baco.text.prompts import build_prompt
+from baco.vocab.token_ids import least_tokens
 from langchain_baco import ChatBaco
 from langchain_baco.messages import to_core
 from tests.adapters.adversarial import HALF, Refused, called, function, record, talk

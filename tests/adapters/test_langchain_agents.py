@@ -20,7 +20,7 @@ from langgraph.types import Send
 from pydantic import BaseModel, Field
 
 from baco import ConfigError
-from baco.requests import Request
+from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from langchain_baco.middleware import BestOfN, most_agreed
 from tests.scripted import Script, scripted

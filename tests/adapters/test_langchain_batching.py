@@ -13,7 +13,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableParallel
 
 from baco import ContextOverflowError, Engine, PromptError
-from baco.requests import Request
+from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, PROMPTS, Passes, Runs, counted_passes, essence
 from tests.gate import Pass, settle

@@ -16,7 +16,7 @@ from langchain_core.runnables import ConfigurableField, Runnable, RunnableLambda
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from baco import ConfigError, ModelPair, __version__
-from baco.requests import Request
+from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, PROMPTS, essence
 from tests.gate import Pass

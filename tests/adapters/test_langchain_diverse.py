@@ -13,9 +13,9 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from baco import ConfigError, ContextOverflowError, ModelPair, PromptError
-from baco.distinct import likeness
-from baco.requests import Request
-from baco.scoring import with_scores
+from baco.answers.comparison import similarity
+from baco.answers.scoring import with_scores
+from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT, PROMPTS, Runs, counted_passes, essence
 from tests.gate import Pass, settle
@@ -133,7 +133,7 @@ def test_what_is_kept_is_apart_and_a_function_may_say_what_apart_is(seed: int) -
     model = ChatBaco(max_tokens=24, seed=seed)
     answers = model.diverse(4, distinct=0.95).invoke("Name a pet rabbit.")
     pairs = [(one, other) for index, one in enumerate(texts(answers)) for other in texts(answers)[:index]]
-    assert answers and all(likeness(*pair) < 0.95 for pair in pairs)
+    assert answers and all(similarity(*pair) < 0.95 for pair in pairs)
     alone = model.diverse(4, distinct=lambda one, other: True).invoke("Name a pet rabbit.")
     assert texts(alone) == texts(answers)[:1]
 

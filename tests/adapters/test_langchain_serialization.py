@@ -14,9 +14,10 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.runnables import RunnableSequence
 from pydantic import SecretStr
 
-from baco import ConfigError, ModelPair, loading
-from baco.capabilities import capabilities
-from baco.sources import resolve
+from baco import ConfigError, ModelPair
+from baco.models import loading
+from baco.models.capabilities import capabilities
+from baco.models.resolve import resolve
 from langchain_baco import ChatBaco
 from tests.adapters.langchain_helpers import PROMPT
 from tests.tokenizers import QWEN_TEMPLATE
@@ -142,7 +143,7 @@ def test_a_pair_that_is_not_on_this_machine_promises_no_window() -> None:
 def test_the_constructor_neither_loads_nor_asks_a_hub() -> None:
     script = (
         "import socket; socket.socket.connect = None\n"
-        "from langchain_baco import ChatBaco; from baco.pair import _registry\n"
+        "from langchain_baco import ChatBaco; from baco.models.pair import _registry\n"
         "ChatBaco(); ChatBaco(model='qwen2.5-0.5b'); ChatBaco(base='a/b', aligned='a/c'); assert not _registry"
     )
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}

@@ -10,7 +10,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 
 from baco import ConfigError, PromptError
-from baco.requests import Request
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM
 from tests.adapters.adversarial import HALF, Refused, Tree
 from tests.adapters.llamaindex_helpers import METHODS, Make, apart, respond

@@ -12,7 +12,7 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
-from baco.requests import Request
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.scripted import Script, scripted
 

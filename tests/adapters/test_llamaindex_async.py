@@ -10,7 +10,7 @@ from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.llms import ChatMessage
 
 from baco import ModelPair
-from baco.decode import Decoder
+from baco.decoding.decode import Decoder
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.gate import Gate, open_after, settle
 

@@ -13,8 +13,8 @@ from llama_index.core.llms.llm import LLM
 from transformers import AutoTokenizer
 
 from baco import Engine
-from baco.decode import Decoder
-from baco.requests import Request
+from baco.decoding.decode import Decoder
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.testing import LLMConformance, MakeLLM
 from tests.adapters.careless import CallerSuite, CarelessSuite

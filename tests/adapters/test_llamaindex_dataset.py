@@ -13,9 +13,9 @@ from llama_index.core.prompts.default_prompt_selectors import DEFAULT_TEXT_QA_PR
 from llama_index.core.schema import MetadataMode, TextNode
 
 from baco import ConfigError, ContextOverflowError, ModelPair
-from baco.distinct import likeness
+from baco.answers.comparison import similarity
+from baco.engine.requests import Request
 from baco.errors import UnknownKeywordError
-from baco.requests import Request
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.dataset import CreatedBy, Dropped, QuestionDataset
 from llamaindex_baco.questions import QuestionDatasetGenerator
@@ -62,7 +62,7 @@ def test_what_is_kept_is_asked_once_and_what_is_dropped_is_counted(llm: BacoLLM,
     dataset = generator_of(llm, distinct=0.8).generate(NODES)
     questions = dataset.questions
     pairs = [(one, other) for place, one in enumerate(questions) for other in questions[:place]]
-    assert all(likeness(*pair) < 0.8 for pair in pairs)
+    assert all(similarity(*pair) < 0.8 for pair in pairs)
     drawn = sum(request.params.n for request in submitted)
     assert drawn > 2 * len(NODES) and len(questions) == drawn - dataset.dropped.total
     assert dataset.node_ids == [node.node_id for node in NODES]
@@ -71,7 +71,7 @@ def test_what_is_kept_is_asked_once_and_what_is_dropped_is_counted(llm: BacoLLM,
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("distinct", [0.9, lambda one, other: likeness(one, other) >= 0.9], ids=["number", "function"])
+@pytest.mark.parametrize("distinct", [0.9, lambda one, other: similarity(one, other) >= 0.9], ids=["number", "function"])
 def test_each_reason_is_counted_apart(llm: BacoLLM, monkeypatch: pytest.MonkeyPatch, distinct: Any) -> None:
     write = scripted(monkeypatch)
     write("Who sails to Tanby?", "who sails to TANBY", "Where does Anna sail?")

@@ -14,9 +14,9 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import BaseModel, Field
 
 from baco import Engine
-from baco.distinct import distinct, likeness
-from baco.requests import Request
-from baco.scoring import with_scores
+from baco.answers.comparison import drop_similar, similarity
+from baco.answers.scoring import with_scores
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
 from tests.adapters.shelf import HOT, QUESTION, Shelf, engine_of, seeds, texts
@@ -149,7 +149,7 @@ def test_around_it_every_call_is_captured_and_counted_and_one_query_is_traced(ll
 def test_near_duplicates_are_dropped_and_others_drawn_in_their_place(llm: BacoLLM) -> None:
     drawn = DiverseQueryEngine(engine_of(llm), llm, 12, **HOT).answers(QUESTION)
     found = DiverseQueryEngine(engine_of(llm), llm, 4, distinct=0.9, token_budget=4096, **HOT).answers(QUESTION)
-    expected = distinct(texts(drawn), lambda one, other: likeness(one, other) >= 0.9)
+    expected = drop_similar(texts(drawn), lambda one, other: similarity(one, other) >= 0.9)
     assert len(expected) >= 4 and texts(found) == expected[:4]
     assert seeds(found)[-1] not in seeds(drawn)[:4], "a round has drawn others"
     alone = DiverseQueryEngine(engine_of(llm), llm, 4, distinct=lambda one, other: True, **HOT).answers(QUESTION)

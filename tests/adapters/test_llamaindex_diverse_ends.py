@@ -13,8 +13,8 @@ from llama_index.core.query_engine import BaseQueryEngine, CustomQueryEngine, Re
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from baco import ConfigError, ModelPair
+from baco.engine.requests import Request
 from baco.errors import UnknownKeywordError
-from baco.requests import Request
 from llamaindex_baco import BacoLLM, tasks
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
 from llamaindex_baco.tasks import finished

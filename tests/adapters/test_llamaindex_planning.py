@@ -10,7 +10,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 
 from baco import ContextOverflowError
-from baco.requests import Request
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from offline_embedding import OfflineEmbedding
 from tests.adapters.llamaindex_helpers import apart

@@ -11,9 +11,9 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 
 from baco import ConfigError, Engine, Router, SamplingParams
-from baco.distinct import likeness
-from baco.requests import Request
-from baco.scoring import with_scores
+from baco.answers.comparison import similarity
+from baco.answers.scoring import with_scores
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.adapters.llamaindex_helpers import TEXT, Make
 from tests.gate import Gate, Pass, open_after
@@ -76,7 +76,7 @@ def test_near_duplicates_are_dropped_and_others_drawn_until_there_are_enough(mak
     def alike(one: ChatResponse, other: ChatResponse) -> bool:
         if len(rounds) == 1:  # the first round has been drawn
             rounds.append(write("A dog."))
-        return likeness(str(one.message.content), str(other.message.content)) == 1
+        return similarity(str(one.message.content), str(other.message.content)) == 1
 
     assert texts(make(seed=1).sample(TEXT, 3, distinct=alike)) == ["A rabbit.", "A cat.", "A dog."]
     assert [request.params.n for requests in rounds for request in requests] == [3, 1]

@@ -9,7 +9,7 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from baco import ConfigError, PromptError
-from baco.requests import Request
+from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.messages import core_messages
 from llamaindex_baco.tools import openai_tools

@@ -34,7 +34,7 @@ def small(
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
     """Settings of a small pair. What is compiled here is traced, but not turned into machine code, which would take minutes."""
-    monkeypatch.setattr("baco.compiling.BACKEND", "eager")
+    monkeypatch.setattr("baco.forward.compiling.BACKEND", "eager")
     base, aligned = pair_folders("llama")
     whole = {"base": str(base), "aligned": str(aligned)}
     sources = adapted if "adapter" in request.param else whole

@@ -15,9 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from baco import Engine, Router, SamplingParams
 from baco.errors import ChatTemplateError
-from baco.linear import WeightOnlyLinear
-from baco.lora import LoraLinear
-from baco.prompts import build_prompt
+from baco.models.adapter import LoraLinear
+from baco.models.layers.linear import WeightOnlyLinear
+from baco.text.prompts import build_prompt
 from tests.lora_adapters import ATTENTION, error, load_adapted_pair, logits, merged, save_adapter, wide_base
 from tests.oracle import Oracle
 from tests.test_equivalence import NEAR_TIE

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from baco.attention import attend, reading
-from baco.cuda import shapes_vary
-from baco.model_pass import ModelPass
-from baco.model_runner import ModelRunner
-from baco.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
+from baco.forward.attention import attend, reading
+from baco.forward.cuda import shapes_vary
+from baco.forward.model_pass import ModelPass
+from baco.forward.model_runner import ModelRunner
+from baco.forward.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
 
 SLOTS, CAPACITY, WIDTH = 9, 90, 8
 WINDOW = 5

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-import baco.calibration as calibration
-from baco.calibration import CalibrationMap, map_key, measure_map
+import baco.routing.calibration as calibration
 from baco.config import SamplingParams
 from baco.engine import Engine
 from baco.errors import ConfigError
-from baco.pair import ModelPair
-from baco.routers import Router
+from baco.models.pair import ModelPair
+from baco.routing import Router
+from baco.routing.calibration import CalibrationMap, map_key, measure_map
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_map_is_measured_once_and_then_read(random_pair: ModelPair, cache: Pat
     def measured_again(*args: object) -> None:
         raise AssertionError("the map was measured again")
 
-    monkeypatch.setattr("baco.engine.measure_map", measured_again)
+    monkeypatch.setattr("baco.engine.engine.measure_map", measured_again)
     assert engine.resolve(Router("rand", diversity=0.5)) == first
     with pytest.raises(AssertionError, match="measured again"):
         engine.resolve(Router("rand", diversity=0.5, word_boundary=False))

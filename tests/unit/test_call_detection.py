@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from baco import Engine, Router, SamplingParams
-from baco.call_detection import call_format_of, reading_format
-from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
-from baco.call_reader import ToolCall
-from baco.constraints import calls_grammar
 from baco.errors import ChatTemplateError, ConfigError
-from baco.prompts import build_prompt, encode_chat, normalise
+from baco.grammar.constraints import calls_grammar
+from baco.parsing.detection import call_format_of, reading_format
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.tool_call import ToolCall
+from baco.text.prompts import build_prompt, encode_chat, normalise
 from tests.pairs import make_pair
 from tests.tokenizers import (
     CHAT_TEMPLATE,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
-from baco.call_reader import ToolCall
-from baco.detokenize import AnswerText
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.tool_call import ToolCall
+from baco.text.detokenize import AnswerText
 from tests.tokenizers import LLAMA_CONTROL, MISTRAL_CONTROL, byte_level_bpe, sentencepiece_like, with_control_tokens
 
 FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]

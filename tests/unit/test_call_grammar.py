@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
-from baco.call_reader import ToolCall
-from baco.constraints import calls_grammar
-from baco.json_scan import JsonPosition
-from baco.requests import vocabulary_of
+from baco.engine.requests import vocabulary_of
+from baco.grammar.constraints import calls_grammar
+from baco.grammar.json_scan import JsonPosition
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
+from baco.parsing.tool_call import ToolCall
 from baco.results import Candidate
 from tests.grammar_reference import in_value
 from tests.pairs import make_pair

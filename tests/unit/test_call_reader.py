@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
-from baco.call_reader import Calls, ToolCall
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.tool_call import Calls, ToolCall
 
 FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
 PARTS = {

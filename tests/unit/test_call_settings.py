@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, Grammar, Router
-from baco.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, merge
+from baco.engine.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, merge
 from llamaindex_baco.settings import BacoSettings
 
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}

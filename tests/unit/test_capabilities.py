@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from baco import ModelNotFoundError, ModelPair
-from baco.capabilities import capabilities, fetched
 from baco.config import PairConfig
-from baco.pair import held
-from baco.sources import resolve
+from baco.models.capabilities import capabilities, fetched
+from baco.models.pair import held
+from baco.models.resolve import resolve
 from tests.conftest import PairFolders
 from tests.pairs import make_pair_folders
 
 
 def test_a_local_pair_is_known_without_fetching_or_loading(pair_folders: PairFolders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baco.capabilities.load_config", lambda source: pytest.fail("fetched"))
+    monkeypatch.setattr("baco.models.capabilities.load_config", lambda source: pytest.fail("fetched"))
     base, aligned = pair_folders("qwen2")
     config = PairConfig(base=str(base), aligned=str(aligned))
     assert fetched(config) == capabilities(config)
@@ -34,7 +34,7 @@ def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_pa
         for file in aligned.iterdir():
             (bare / file.name).write_bytes(file.read_bytes())
 
-    monkeypatch.setattr("baco.capabilities.load_tokenizer", fetch)
+    monkeypatch.setattr("baco.models.capabilities.load_tokenizer", fetch)
     config = PairConfig(base=str(base), aligned=str(bare))
     assert capabilities(config).has_tools is None
     assert [fetched(config).has_tools, fetched(config).has_tools] == [False, False]

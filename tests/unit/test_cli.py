@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from baco import ConfigError, Engine, GenerationResult, ModelPair, Router, SamplingParams
-from baco.cli import main
-from baco.cli_options import Settings
-from baco.presets import EMBEDDED, PRESETS
-from baco.terminal import CONTROL
+from baco.cli.commands import main
+from baco.cli.options import Settings
+from baco.cli.terminal import CONTROL
+from baco.models.presets import EMBEDDED, PRESETS
 
 PROMPT = "Name a pet rabbit."
 SEED = 5
@@ -62,7 +62,7 @@ def one_line(text: str) -> str:
 
 def test_help_needs_neither_torch_nor_transformers() -> None:
     code = (
-        "import sys\nfrom baco.cli import main\ntry:\n    main(['generate', '--help'])\n"
+        "import sys\nfrom baco.cli.commands import main\ntry:\n    main(['generate', '--help'])\n"
         "except SystemExit:\n    print('heavy:', [name for name in ('torch', 'transformers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.decode import Decoder
-from baco.model_pass import ModelPass
-from baco.model_runner import ModelRunner
-from baco.packing import Feed
-from baco.prefix_cache import PrefixCache
+from baco.decoding.decode import Decoder
+from baco.decoding.row import Row
+from baco.decoding.turns import Schedule
+from baco.forward.model_pass import ModelPass
+from baco.forward.model_runner import ModelRunner
+from baco.forward.packing import Feed
+from baco.forward.prefix_cache import PrefixCache
 from baco.results import Model
-from baco.row import Row
-from baco.schedule import Schedule
 from tests.gate import fresh
 
 MODELS: tuple[Model, Model] = ("base", "aligned")

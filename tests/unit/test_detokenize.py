@@ -10,8 +10,8 @@ from tokenizers import decoders
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
-from baco.detokenize import AnswerText, held_length
 from baco.results import Token, TokenLogprob
+from baco.text.detokenize import AnswerText, held_length
 from tests.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 

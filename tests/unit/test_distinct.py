@@ -1,10 +1,10 @@
-"""Likeness of texts and the answers that are kept, against hand-worked cases and the measure's own properties."""
+"""Similarity of texts and the answers that are kept, against hand-worked cases and the measure's own properties."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.distinct import distinct, is_alike, likeness
+from baco.answers.comparison import drop_similar, similarity, similarity_rule
 
 TEXTS = st.text(alphabet="ab .,Ä字か", max_size=20)
 
@@ -23,32 +23,47 @@ TEXTS = st.text(alphabet="ab .,Ä字か", max_size=20)
         ("…", " … ", 1.0),
     ],
 )
-def test_likeness_is_the_share_of_words_in_common(first: str, second: str, expected: float) -> None:
-    assert likeness(first, second) == pytest.approx(expected)
+def test_similarity_is_the_share_of_words_in_common(first: str, second: str, expected: float) -> None:
+    assert similarity(first, second) == pytest.approx(expected)
 
 
 @given(TEXTS, TEXTS)
-def test_likeness_is_a_share_that_knows_no_order_of_its_texts(first: str, second: str) -> None:
-    assert 0 <= likeness(first, second) <= 1
-    assert likeness(first, second) == likeness(second, first)
-    assert likeness(first, first) == 1
+def test_similarity_is_a_share_that_knows_no_order_of_its_texts(first: str, second: str) -> None:
+    assert 0 <= similarity(first, second) <= 1
+    assert similarity(first, second) == similarity(second, first)
+    assert similarity(first, first) == 1
+
+
+def longest_common_subsequence(first: list[str], second: list[str]) -> int:
+    """By the textbook's table."""
+    table = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
+    for i, one in enumerate(first):
+        for j, other in enumerate(second):
+            table[i + 1][j + 1] = table[i][j] + 1 if one == other else max(table[i][j + 1], table[i + 1][j])
+    return table[-1][-1]
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), st.lists(st.sampled_from("abcd"), min_size=1, max_size=12))
+def test_similarity_is_the_f_measure_of_the_longest_common_subsequence(first: list[str], second: list[str]) -> None:
+    expected = 2 * longest_common_subsequence(first, second) / (len(first) + len(second))
+    assert similarity(" ".join(first), " ".join(second)) == pytest.approx(expected)
 
 
 @given(TEXTS, TEXTS, st.floats(0, 1) | st.sampled_from([0.5, 2 / 3, 0.8, 1.0]))
-def test_being_alike_is_a_likeness_of_the_threshold_or_more(first: str, second: str, threshold: float) -> None:
-    assert is_alike(first, second, threshold) == (likeness(first, second) >= threshold)
-    assert is_alike(first, second, likeness(first, second))
+def test_a_number_or_a_function_says_what_is_too_similar(first: str, second: str, threshold: float) -> None:
+    assert similarity_rule(threshold, str)(first, second) == (similarity(first, second) >= threshold)
+    assert similarity_rule(lambda one, other: one == other, str)(first, second) == (first == second)
 
 
 @given(st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(0, 9), max_size=3), st.integers(1, 4))
 def test_what_is_kept_is_like_nothing_before_it_and_what_is_dropped_is(answers: list[int], kept: list[int], near: int) -> None:
-    def are_alike(one: int, other: int) -> bool:
+    def are_similar(one: int, other: int) -> bool:
         return abs(one - other) < near
 
-    found = distinct(answers, are_alike, kept)
+    found = drop_similar(answers, are_similar, kept)
     expected: list[int] = []
     for answer in answers:
         if all(abs(answer - other) >= near for other in kept + expected):
             expected.append(answer)
     assert found == expected
-    assert all(any(are_alike(answer, other) for other in kept + found) for answer in answers)
+    assert all(any(are_similar(answer, other) for other in kept + found) for answer in answers)

@@ -5,8 +5,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baco.drafting import FIRST_DRAFT, LONGEST_DRAFT, NGRAM, PAUSE, PromptLookup
-from baco.sequence import Sequence
+from baco.decoding.drafting import FIRST_DRAFT, LONGEST_DRAFT, NGRAM, PAUSE, PromptLookup
+from baco.decoding.sequence import Sequence
 from tests.unit.test_sequence import Driver, Toy, lockstep, new_sequence, toys
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from baco import Engine, Router, SamplingParams
-from baco.decode import Decoder
+from baco.decoding.decode import Decoder
 from baco.errors import ConfigError
-from baco.pair import ModelPair
+from baco.models.pair import ModelPair
 from tests.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPT = "What do you want to see there?"
@@ -143,7 +143,7 @@ def test_a_turn_marker_of_the_base_ends_the_answer_and_one_of_the_aligned_does_n
     texts = {name: engine.generate(PROMPT, params, Router(name)).candidates[0].text for name in ("base", "aligned")}
     for name, text in texts.items():
         marker = text[4:7]
-        monkeypatch.setattr("baco.prompts.TURN_MARKERS", (marker,))
+        monkeypatch.setattr("baco.text.prompts.TURN_MARKERS", (marker,))
         candidate = engine.generate(PROMPT, params, Router(name)).candidates[0]
         assert candidate.text == (text[: text.index(marker)] if name == "base" else text)
 
@@ -217,7 +217,7 @@ def test_a_deadline_ends_the_answer_as_it_stands(engine: Engine, monkeypatch: py
 
     monkeypatch.setattr(Decoder, "step", counted)
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + (10_000 if len(steps) >= 6 else 0))
-    monkeypatch.setattr("baco.requests.time", clock)
+    monkeypatch.setattr("baco.engine.requests.time", clock)
     late = engine.generate(PROMPT, SamplingParams(max_tokens=20, seed=seed, deadline=5_000)).candidates[0]
     assert late.finish_reason == "cancelled" and len(steps) == 6
     assert 0 < len(late.token_ids) < 20

@@ -2,8 +2,8 @@
 
 import pytest
 
-from baco.call_formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
-from baco.call_reader import BrokenCall, Calls, ToolCall
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
+from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
 
 A, B = ToolCall(name="a", arguments={"x": 1}), ToolCall(name="b", arguments={})
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from baco.kv_cache import FIRST_CAPACITY, SlotCache
-from baco.loading import embedding_rows
-from baco.model_pass import ModelPass
-from baco.model_runner import ModelRunner
-from baco.packing import Feed
-from baco.pair import ModelPair
+from baco.forward.kv_cache import FIRST_CAPACITY, SlotCache
+from baco.forward.model_pass import ModelPass
+from baco.forward.model_runner import ModelRunner
+from baco.forward.packing import Feed
+from baco.models.loading import embedding_rows
+from baco.models.pair import ModelPair
 
 
 def runner_of(pair: ModelPair) -> ModelRunner:

@@ -6,8 +6,8 @@ from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
 from baco.errors import PairError
-from baco.function_words import FUNCTION_WORDS
-from baco.lexicon import Lexicon
+from baco.vocab.function_words import FUNCTION_WORDS
+from baco.vocab.lexicon import Lexicon
 from tests.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 TOKENIZERS = {"byte-level": byte_level_bpe, "sentencepiece": sentencepiece_like, "wordpiece": wordpiece}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baco.linear import MIN_FLOAT32_WEIGHTS, PackedLinear, WeightOnlyLinear, can_pack, packing_pays
-from baco.quantized import BLOCK, Int4Linear, Int8Linear, dequantize_int4, quantize_int4, quantize_int8
+from baco.models.layers.linear import MIN_FLOAT32_WEIGHTS, PackedLinear, WeightOnlyLinear, can_pack, packing_pays
+from baco.models.layers.quantized import BLOCK, Int4Linear, Int8Linear, dequantize_int4, quantize_int4, quantize_int8
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 2e-3}
@@ -171,12 +171,12 @@ def test_a_size_that_a_kernel_does_not_take_is_refused(form: type[WeightOnlyLine
 
 @on_packing_processors
 def test_only_what_gains_by_it_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: True)
+    monkeypatch.setattr("baco.models.layers.linear.packing_pays", lambda dtype: True)
     assert PackedLinear.takes(linear(MIN_FLOAT32_WEIGHTS // 128, 128))
     assert not PackedLinear.takes(linear(32, 32))
     assert not PackedLinear.takes(linear(32, 32, torch.float16))
     assert not PackedLinear.takes(nn.Linear(MIN_FLOAT32_WEIGHTS, 2, device="meta"))
-    monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: False)
+    monkeypatch.setattr("baco.models.layers.linear.packing_pays", lambda dtype: False)
     assert not PackedLinear.takes(linear(MIN_FLOAT32_WEIGHTS // 128, 128))
 
 
@@ -193,7 +193,7 @@ def test_only_what_gains_by_it_is_packed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_packing_depends_on_the_processor(
     intel: bool, bfloat16: bool, tiles: bool, pays: dict[torch.dtype, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baco.linear._is_intel", lambda: intel)
+    monkeypatch.setattr("baco.models.layers.linear._is_intel", lambda: intel)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
     packing_pays.cache_clear()

@@ -10,10 +10,10 @@ from transformers import AutoModelForCausalLM
 
 from baco import ModelPair
 from baco.errors import MissingExtraError
-from baco.linear import PackedLinear, WeightOnlyLinear, can_pack
-from baco.loading import load_model, logit_columns
-from baco.memory import share_equal_tensors
-from baco.quantized import Int4Linear, Int8Linear
+from baco.models.layers.convert import share_equal_tensors
+from baco.models.layers.linear import PackedLinear, WeightOnlyLinear, can_pack
+from baco.models.layers.quantized import Int4Linear, Int8Linear
+from baco.models.loading import load_model, logit_columns
 from tests.lora_adapters import error, logits
 
 Folders = Callable[[str], tuple[Path, Path]]
@@ -30,7 +30,7 @@ def packs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModelPair]]
 
     def load(**arguments: str) -> ModelPair:
         ModelPair.from_pretrained(**arguments).unload()
-        monkeypatch.setattr("baco.linear.packing_pays", lambda dtype: True)
+        monkeypatch.setattr("baco.models.layers.linear.packing_pays", lambda dtype: True)
         pairs.append(ModelPair.from_pretrained(**arguments))
         return pairs[-1]
 
@@ -152,7 +152,7 @@ def test_zeros_of_either_sign_are_told_apart() -> None:
 
 @pytest.mark.parametrize("quantization", ["int8", "int4"])
 def test_on_cuda_a_missing_bitsandbytes_is_named(quantization: str, pair_folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baco.loading.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("baco.models.loading.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"`bitsandbytes`.*pip install 'baco\[quant\]'"):
         load_model(str(pair_folders("llama")[0]), torch.device("cuda"), torch.float16, quantization)
 

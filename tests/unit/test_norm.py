@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from baco.memory import fuse_norms
-from baco.norm import FusedRMSNorm
+from baco.models.layers.convert import fuse_norms
+from baco.models.layers.norm import FusedRMSNorm
 
 Folders = Callable[[str], tuple[Path, Path]]
 

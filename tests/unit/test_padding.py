@@ -2,8 +2,8 @@
 
 import pytest
 
-from baco.packing import Feed
-from baco.padding import MOST_TOKENS, PaddedShape
+from baco.forward.packing import Feed
+from baco.forward.padding import MOST_TOKENS, PaddedShape
 
 
 def feed(slot: int, start: int, *token_ids: int) -> Feed:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from baco.errors import ConfigError, ModelNotFoundError, PairError
-from baco.loading import resolve_dtype
-from baco.pair import ModelPair
-from baco.presets import PRESETS
-from baco.sources import resolve
+from baco.models.loading import resolve_dtype
+from baco.models.pair import ModelPair
+from baco.models.presets import PRESETS
+from baco.models.resolve import resolve
 
 Folders = Callable[[str], tuple[Path, Path]]
 
@@ -120,7 +120,7 @@ def test_a_tokenizer_without_its_file_is_named(monkeypatch: pytest.MonkeyPatch, 
     class Slow:
         pass
 
-    monkeypatch.setattr("baco.loading.AutoTokenizer.from_pretrained", lambda *args, **kwargs: Slow())
+    monkeypatch.setattr("baco.models.loading.AutoTokenizer.from_pretrained", lambda *args, **kwargs: Slow())
     base, aligned = map(str, pair_folders("qwen3"))
     with pytest.raises(PairError, match=r"no tokenizer\.json"):
         ModelPair.from_pretrained(base=base, aligned=aligned)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.kv_cache import KeptTokens
-from baco.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
-from baco.scheduler import Scheduler
-from baco.token_ids import common_length
+from baco.engine.scheduler import Scheduler
+from baco.forward.kv_cache import KeptTokens
+from baco.forward.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
+from baco.vocab.token_ids import common_length
 from tests.gate import Pass, fresh
 
 BYTES_PER_TOKEN = 16

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from baco.errors import ModelNotFoundError
-from baco.presets import PRESETS, get_preset
+from baco.models.presets import PRESETS, get_preset
 
 HUB_IDS = {
     "llama-3-8b": ("meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct"),

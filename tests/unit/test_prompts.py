@@ -3,10 +3,10 @@
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from baco.chat_template import fold_messages
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
-from baco.pair import ModelPair
-from baco.prompts import TURN_MARKERS, build_prompt, encode_chat, encode_text, transcript
+from baco.models.pair import ModelPair
+from baco.text.chat_template import fold_messages
+from baco.text.prompts import TURN_MARKERS, build_prompt, encode_chat, encode_text, transcript
 from tests.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 CHAT = [

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.call_formats import HERMES, CallFormat
-from baco.call_reader import BrokenCall, Calls, ToolCall
-from baco.reading import AnswerFormat, Reading
-from baco.thoughts import ThoughtFormat
+from baco.parsing.answer import AnswerFormat, Reading
+from baco.parsing.formats import HERMES, CallFormat
+from baco.parsing.reasoning import ThoughtFormat
+from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
 
 CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 2}}\n</tool_call>'
 TEXT = f"<think>Shall I call <tool_call>?</think>\n\nI do.\n{CALL}\nDone.<tool_call>\n{{"

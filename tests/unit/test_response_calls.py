@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baco import Engine, SamplingParams
-from baco.call_detection import reading_format
-from baco.call_reader import BrokenCall, Calls, ToolCall
 from baco.errors import PairError
-from baco.response_calls import ResponseFormat
+from baco.parsing.detection import reading_format
+from baco.parsing.response_template import ResponseFormat
+from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
 from tests.pairs import make_pair
 from tests.tokenizers import QWEN_TEMPLATE, byte_level_bpe, with_control_tokens
 

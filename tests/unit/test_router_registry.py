@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from baco import ConfigError, Engine, Router, SamplingParams, UnknownKeywordError, register_router, router_names
-from baco.routers import Signals, registry
+from baco.routing import Signals, registry
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from baco import ConfigError, Engine, Router, SamplingParams
-from baco.lexicon import Lexicon
-from baco.routers import Prefix, Signals, registry
-from baco.routers.plan import RoutingPlan
+from baco.routing import Prefix, Signals, registry
+from baco.routing.batch import RoutingPlan
+from baco.vocab.lexicon import Lexicon
 
 # A vocabulary of six tokens: " cat", " the", "s", ".", "<end>" and "ing ".
 CAT, THE, S, DOT, END, ING = range(6)

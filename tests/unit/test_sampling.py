@@ -8,8 +8,9 @@ from scipy import stats
 from torch import Tensor
 from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
-from baco import SamplingParams, sampling
-from baco.sampling import SamplingBatch, draw_noise, penalise, truncate
+from baco import SamplingParams
+from baco.sampling import sampler
+from baco.sampling.sampler import SamplingBatch, draw_noise, penalise, truncate
 from tests.oracle import warpers
 
 LOGITS = torch.tensor([2.0, 1.9, 1.1, 0.4, 0.3, -0.2, -0.6, -1.0, -1.5, -2.2, -3.0, -9.0])
@@ -45,7 +46,7 @@ def batch(params: list[SamplingParams], seeds: list[int] | None = None, samples:
 def sample(logits: Tensor, rows: SamplingBatch, positions: Tensor) -> Tensor:
     """Draw one token per row, with each row's own noise at its position."""
     noise = draw_noise(rows.row_keys, positions, logits.shape[-1]) if rows.draws else None
-    return sampling.sample(logits, rows, noise)
+    return sampler.sample(logits, rows, noise)
 
 
 def draw(settings: dict[str, Any], over: str) -> Tensor:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams
+from baco.engine.requests import Request
+from baco.engine.scheduler import Scheduler
+from baco.engine.worker import LINGER
 from baco.errors import QueueFullError
-from baco.kv_cache import SlotCache
-from baco.requests import Request
-from baco.scheduler import Scheduler
-from baco.worker import LINGER
+from baco.forward.kv_cache import SlotCache
 from tests.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPTS = ["What do you want to see there?", "Nobody", "Tell me a long story of the old captain and the sea", "Why?"]
@@ -118,9 +118,9 @@ def test_unloading_ends_an_idle_worker_at_once_and_the_pair_goes_on_if_asked(
 LEAVES_LATE = """
 import time
 from baco import Engine, ModelPair, SamplingParams
-from baco.decode import Decoder
-from baco.scheduler import Scheduler
-from baco.worker import LINGER
+from baco.decoding.decode import Decoder
+from baco.engine.scheduler import Scheduler
+from baco.engine.worker import LINGER
 
 LINGER["cpu"] = 0.0
 release = Decoder.release
@@ -200,7 +200,7 @@ def test_a_full_queue_refuses_with_counts_and_the_refused_request_costs_nothing(
 
 def test_a_deadline_counts_in_the_queue_as_well(random_pair: ModelPair, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     small, offset = Engine(fresh(random_pair), max_batch_size=1), [0.0]
-    monkeypatch.setattr("baco.requests.time", SimpleNamespace(monotonic=lambda: time.monotonic() + offset[0]))
+    monkeypatch.setattr("baco.engine.requests.time", SimpleNamespace(monotonic=lambda: time.monotonic() + offset[0]))
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     long, late = request(small, 0, max_tokens=30), request(small, 1, deadline=5_000)
     small._submit([long, late])
@@ -254,7 +254,7 @@ async def test_model_code_never_runs_in_the_event_loops_thread(engine: Engine, p
 def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
     random_pair: ModelPair, gate: Gate, passes: list[Pass], monkeypatch: pytest.MonkeyPatch, speculates: bool
 ) -> None:
-    monkeypatch.setattr("baco.decode.CHUNK", 16)
+    monkeypatch.setattr("baco.decoding.decode.CHUNK", 16)
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     pair = fresh(random_pair)
     engine, schedule = Engine(pair), Scheduler.of(pair).schedule

@@ -9,11 +9,11 @@ import pytest
 from torch import Tensor
 
 from baco import Engine, Router, SamplingParams, register_router
-from baco.decode import Decoder
-from baco.requests import Request
-from baco.routers import Signals
-from baco.routers.registry import KINDS
-from baco.scheduler import Scheduler
+from baco.decoding.decode import Decoder
+from baco.engine.requests import Request
+from baco.engine.scheduler import Scheduler
+from baco.routing import Signals
+from baco.routing.registry import KINDS
 from tests.gate import Gate, settle
 from tests.unit.test_scheduler import asked, request, told
 
@@ -148,7 +148,7 @@ def test_a_pass_that_fails_only_with_several_rows_is_told(engine: Engine, busy: 
             raise Broken("too many")
         return step(decoder, alone)
 
-    monkeypatch.setattr("baco.worker.warnings.warn", lambda text, **_: told_of.append(text))
+    monkeypatch.setattr("baco.engine.worker.warnings.warn", lambda text, **_: told_of.append(text))
     monkeypatch.setattr(Decoder, "step", fragile)
     requests = [request(busy, number, max_tokens=6) for number in range(3)]
     busy._submit(requests)

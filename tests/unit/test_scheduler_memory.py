@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from baco import Engine, GenerationResult, Router, SamplingParams
+from baco.engine.scheduler import Scheduler
 from baco.errors import BacoError, OutOfMemoryError
-from baco.kv_cache import SlotCache
-from baco.model_runner import ModelRunner
-from baco.packing import Feed
-from baco.scheduler import Scheduler
+from baco.forward.kv_cache import SlotCache
+from baco.forward.model_runner import ModelRunner
+from baco.forward.packing import Feed
 from tests.gate import Gate, settle
 from tests.unit.test_scheduler import PROMPTS, asked, told
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from baco import Candidate, ConfigError, Engine, GenerationResult, ModelPair, Router, SamplingParams
+from baco.answers.scoring import with_model_logprobs, with_scores
 from baco.results import Model
-from baco.scoring import with_model_logprobs, with_scores
 from tests.pairs import ARCHITECTURES
 
 PROMPT = "Tell me of a rabbit."

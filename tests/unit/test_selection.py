@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, SamplingParams
-from baco.selection import Selection
+from baco.answers.selection import Selection
 
 
 def make(n: int = 3, *, seed: int | None = 7, **wishes: Any) -> Selection[str]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baco.drafting import PromptLookup
+from baco.decoding.drafting import PromptLookup
+from baco.decoding.sequence import FinalToken, IdLogprobs, Mode, Sequence, View
 from baco.results import Model
-from baco.sequence import FinalToken, IdLogprobs, Mode, Sequence, View
 
 END: dict[Model, int] = {"base": 0, "aligned": 1}
 MODES: tuple[Mode, ...] = ("base", "aligned", "routed", "joint")

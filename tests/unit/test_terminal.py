@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from baco.terminal import ALIGNED_STYLE, BASE_STYLE, Column, OwnedStream, Span, count_distinct, needs_marks, owned_text, side_by_side
+from baco.cli.terminal import ALIGNED_STYLE, BASE_STYLE, Column, OwnedStream, Span, count_distinct, needs_marks, owned_text, side_by_side
 
 SPANS = st.lists(st.tuples(st.text("ab .\n", min_size=1, max_size=6), st.booleans()), max_size=8)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.thoughts import ThoughtFormat
+from baco.parsing.reasoning import ThoughtFormat
 
 PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "think>", "\n", " ", "Hm.", "So: 7", "<"]), max_size=9)
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from transformers import AddedToken
 
 from baco import Engine, Router, SamplingParams
-from baco.chat_template import check_keys, fold_messages
 from baco.errors import ChatTemplateError, ConfigError, PromptError
-from baco.pair import ModelPair
-from baco.prompts import build_prompt, encode_chat, normalise, transcript
+from baco.models.pair import ModelPair
+from baco.text.chat_template import check_keys, fold_messages
+from baco.text.prompts import build_prompt, encode_chat, normalise, transcript
 from tests.tokenizers import CHAT_TEMPLATE, HERMES_TEMPLATE, QWEN_TEMPLATE, byte_level_bpe, sentencepiece_like
 
 TOOLS: list[Any] = [

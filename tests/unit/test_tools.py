@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from baco.errors import ConfigError, PromptError
-from baco.tools import check_calls, check_tools
+from baco.parsing.tools import check_calls, check_tools
 
 
 def tool(name: Any = "weather", **changes: Any) -> dict[str, Any]:

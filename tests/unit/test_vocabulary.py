@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from baco.errors import VocabularyError
-from baco.vocabulary import check_vocabularies
+from baco.vocab.compatibility import check_vocabularies
 from tests.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor, full_like, tensor
 
 from baco import Router, register_router
-from baco.routers import rules
-from baco.routers.signals import Signals
+from baco.routing import rules
+from baco.routing.signals import Signals
 
 NAME = "p-punc-after"
 WORDS = (1.0, 3.0, 6.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from baco import Router
-from baco.routers.registry import KINDS
+from baco.routing.registry import KINDS
 from tinypair import first_words
 
 BASE_TEMPERATURES = (0.3, 0.4, 0.5, 0.7, 1.0)

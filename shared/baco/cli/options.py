@@ -1,0 +1,112 @@
+"""The options that commands share, and what the core makes of them.
+
+Knows typer and the core's settings; knows nothing of output. Imports neither torch nor transformers before a command asks for an engine
+or a router.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from baco.config import SamplingParams
+
+if TYPE_CHECKING:
+    from baco.engine.engine import Engine
+    from baco.routing import Router
+
+DEFAULT: dict[str, Any] = {field.name: field.default for field in fields(SamplingParams)}
+
+
+def _option(help: str, panel: str | None = None) -> Any:
+    return typer.Option(help=help, rich_help_panel=panel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of every command that decodes."""
+
+    system: Annotated[str | None, _option("A system message before the prompt.")] = None
+    pair: Annotated[str | None, _option("A preset, see `baco pairs`; by default the embedded pair.", "Models")] = None
+    base: Annotated[str | None, _option("Folder or hub id of the base model; needs --aligned or --aligned-adapter.", "Models")] = None
+    aligned: Annotated[str | None, _option("Folder or hub id of the aligned model; needs --base.", "Models")] = None
+    aligned_adapter: Annotated[str | None, _option("Folder or hub id of a LoRA adapter of the base; needs --base.", "Models")] = None
+    device: Annotated[str, _option("auto, cpu, cuda, cuda:1 or mps.", "Models")] = "auto"
+    dtype: Annotated[str, _option("auto, float32, bfloat16 or float16.", "Models")] = "auto"
+    quantization: Annotated[str | None, _option("int8 or int4; by default weights stay as --dtype says.", "Models")] = None
+    compile: Annotated[bool, _option("Compile passes first: a minute or more, then faster for small models.", "Models")] = False
+    router: Annotated[str, _option("Who speaks: p-punc, p, h, fc and others; base and aligned are one model alone.", "Routing")] = "p-punc"
+    threshold: Annotated[float | None, _option("Where the router switches; by default the router's own.", "Routing")] = None
+    diversity: Annotated[float | None, _option("Target share of base tokens, 0 to 1, in place of a threshold.", "Routing")] = None
+    max_tokens: Annotated[int, _option("Longest answer, in tokens.", "Sampling")] = DEFAULT["max_tokens"]
+    temperature: Annotated[float, _option("0 is greedy.", "Sampling")] = DEFAULT["temperature"]
+    top_p: Annotated[float, _option("The fewest tokens that reach this probability; 1 is off.", "Sampling")] = DEFAULT["top_p"]
+    top_k: Annotated[int, _option("The k most likely tokens; 0 is off.", "Sampling")] = DEFAULT["top_k"]
+    min_p: Annotated[float, _option("Tokens this likely beside the likeliest; 0 is off.", "Sampling")] = DEFAULT["min_p"]
+    seed: Annotated[int | None, _option("Same seed, same answers; by default one is drawn, and shown.", "Sampling")] = None
+    stop: Annotated[list[str] | None, _option("A text that ends the answer; may be given several times.", "Sampling")] = None
+
+    def messages(self, prompt: str) -> list[dict[str, str]]:
+        """The prompt, after the system message if there is one."""
+        system = [] if self.system is None else [{"role": "system", "content": self.system}]
+        return [*system, {"role": "user", "content": prompt}]
+
+    def params(self, n: int, seed: int | None) -> SamplingParams:
+        """How to sample n answers.
+
+        Raises:
+            ConfigError: a value is out of its range.
+        """
+        return SamplingParams(
+            n=n,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            stop=self.stop or (),
+            seed=seed,
+        )
+
+    def make_router(self) -> "Router":
+        """Who speaks.
+
+        Raises:
+            ConfigError: no such router, or a threshold or diversity that it does not take.
+        """
+        from baco.routing import Router
+
+        return Router(self.router, threshold=self.threshold, diversity=self.diversity)
+
+    def make_engine(self) -> "Engine":
+        """Load the pair.
+
+        Raises:
+            PairError: the pair is not there or does not fit together.
+        """
+        from baco.engine.call_settings import load_pair
+        from baco.engine.engine import Engine
+
+        return Engine(load_pair(vars(self) | {"model": self.pair}))
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Settings`, which reach it as its argument `settings`.
+
+    Typer reads options off a function's signature, so the two signatures are joined.
+    """
+    own = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != "settings"]
+    shared = inspect.signature(Settings).parameters
+    joined = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *shared.values()]
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        settings = Settings(**{name: arguments.pop(name) for name in shared})
+        command(**arguments, settings=settings)
+
+    run.__signature__ = inspect.Signature(joined)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in joined}
+    return run

@@ -1,0 +1,250 @@
+"""`Engine`: what a user holds. Checks and resolves requests, and hands them to the pair's scheduler."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import SimpleQueue
+
+from baco.checks import is_integer, require
+from baco.config import SamplingParams
+from baco.engine.requests import Request, build_requests
+from baco.engine.scheduler import Scheduler
+from baco.errors import ConfigError
+from baco.models.pair import ModelPair
+from baco.parsing.tools import Tool
+from baco.results import GenerationResult, StreamEvent
+from baco.routing import Router
+from baco.routing.calibration import (
+    MAX_TOKENS,
+    PROMPTS,
+    SAMPLES_PER_PROMPT,
+    CalibrationMap,
+    cache_file,
+    load_map,
+    map_key,
+    measure_map,
+    save_map,
+)
+from baco.text.chat_template import Message
+from baco.text.prompts import build_prompt
+
+Messages = str | Sequence[Message]
+MAX_WAITING = 4096
+
+
+class Engine:
+    """Decodes prompts with a pair of models.
+
+    Engines are cheap. All engines of a pair, and all threads and tasks that use them, share one worker, whose passes serve everybody's
+    requests together.
+
+    Args:
+        pair: the models.
+        max_batch_size: rows (prompts times n) that are decoded together.
+        max_model_len: longest prompt and answer together, in tokens; None takes the smaller of the models' windows.
+        max_waiting: answers that may wait; with as many waiting, a further request, of any size, is refused with `QueueFullError`.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+
+    def __init__(
+        self, pair: ModelPair, *, max_batch_size: int = 32, max_model_len: int | None = None, max_waiting: int = MAX_WAITING
+    ) -> None:
+        require(is_integer(max_batch_size) and max_batch_size >= 1, "max_batch_size", "an integer of at least 1", max_batch_size)
+        require(is_integer(max_waiting) and max_waiting >= 1, "max_waiting", "an integer of at least 1", max_waiting)
+        window = pair.context_window
+        fits = max_model_len is None or (is_integer(max_model_len) and 2 <= max_model_len <= window)
+        require(fits, "max_model_len", f"None or an integer in [2, {window}], the smaller of the models' windows", max_model_len)
+        self.pair = pair
+        self.max_batch_size = max_batch_size
+        self.max_model_len = max_model_len or window
+        self.max_waiting = max_waiting
+
+    def generate(
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> GenerationResult:
+        """Decode one prompt to its end.
+
+        Args:
+            messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
+            params: how to sample; None takes the defaults.
+            router: who speaks; None takes the default router.
+            base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
+            tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
+                `result.format.read(text)` reads them.
+
+        Raises:
+            PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
+            ConfigError: a setting is out of range, or a tool is malformed.
+        """
+        return self.generate_batch([messages], params, router, base_prompt=base_prompt, tools=tools)[0]
+
+    def generate_batch(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> list[GenerationResult]:
+        """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
+        return self._run(self._requests(batch, params, router, base_prompt, tools))
+
+    def stream(
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> Iterator[StreamEvent]:
+        """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
+        return self._events(self._requests([messages], params, router, base_prompt, tools)[0])
+
+    async def agenerate(
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> GenerationResult:
+        """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
+        return (await self.agenerate_batch([messages], params, router, base_prompt=base_prompt, tools=tools))[0]
+
+    async def agenerate_batch(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> list[GenerationResult]:
+        """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
+        requests = await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools)
+        try:
+            self._submit(requests)
+            return [await asyncio.wrap_future(request.done) for request in requests]
+        finally:
+            _cancel(requests)
+
+    async def astream(
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        router: Router | None = None,
+        *,
+        base_prompt: str = "transcript",
+        tools: Sequence[Tool] | None = None,
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
+        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools)
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
+
+        def hand_over(item: StreamEvent | Future[GenerationResult]) -> None:
+            with suppress(RuntimeError):  # a loop that was closed meanwhile has no reader
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+
+        request.on_event = hand_over
+        request.done.add_done_callback(hand_over)
+        try:
+            self._submit([request])
+            while not isinstance(item := await queue.get(), Future):
+                yield item
+            item.result()
+        finally:
+            request.cancel()
+
+    def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
+        """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
+
+        Raises:
+            ConfigError: the router cannot reach this share of base tokens.
+        """
+        if router.diversity is None:
+            return router
+        key = map_key(router, base_prompt)
+        shipped, measured = self.pair.calibration_file, cache_file(self.pair.fingerprint())
+        calibration = load_map(key, [measured] if shipped is None else [shipped, measured])
+        if calibration is None:
+            save_map(key, calibration := self.calibrate(router, base_prompt), measured)
+        return router.with_threshold(calibration.threshold(router.diversity, router.name))
+
+    def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:
+        """Measure which threshold gives the base which share of the tokens; shows progress on standard error."""
+        title = f"calibrating router {router.name} on {self.pair.name}"
+        return measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+
+    def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
+        """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
+        params = SamplingParams(n=SAMPLES_PER_PROMPT, max_tokens=MAX_TOKENS, seed=0)
+        requests = [one for value in thresholds for one in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)]
+        usages = [result.usage for result in self._run(requests)]
+        groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
+        return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
+
+    def _requests(
+        self,
+        batch: Sequence[Messages],
+        params: SamplingParams | None,
+        router: Router | None,
+        base_prompt: str,
+        tools: Sequence[Tool] | None = None,
+    ) -> list[Request]:
+        """Check and encode everything, so that nothing is decoded if anything is wrong."""
+        params = SamplingParams() if params is None else params
+        router = Router() if router is None else router
+        require(isinstance(params, SamplingParams), "params", "None or a SamplingParams", params)
+        require(isinstance(router, Router), "router", 'None or a Router, such as Router("p-punc")', router)
+        if isinstance(batch, str) or not batch:
+            raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
+        prompts = [
+            build_prompt(self.pair, messages, models=router.models, base_prompt=base_prompt, tools=tools, max_model_len=self.max_model_len)
+            for messages in batch
+        ]
+        router = self.resolve(router, base_prompt)
+        sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
+        return build_requests(self.pair, prompts, params, router, tools, **sizes)
+
+    def _submit(self, requests: Sequence[Request]) -> None:
+        Scheduler.of(self.pair).submit(self.pair, requests, self.max_waiting)
+
+    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
+        """Decode requests to their end; if one fails, or the caller is interrupted, the others are ended as well."""
+        try:
+            self._submit(requests)
+            return [request.done.result() for request in requests]
+        finally:
+            _cancel(requests)
+
+    def _events(self, request: Request) -> Iterator[StreamEvent]:
+        """Submit a request once its first event is asked for."""
+        queue: SimpleQueue[StreamEvent | Future[GenerationResult]] = SimpleQueue()
+        request.on_event = queue.put
+        request.done.add_done_callback(queue.put)
+        try:
+            self._submit([request])
+            while not isinstance(item := queue.get(), Future):
+                yield item
+            item.result()
+        finally:
+            request.cancel()
+
+
+def _cancel(requests: Sequence[Request]) -> None:
+    """End what has not ended."""
+    for request in requests:
+        request.cancel()

@@ -1,0 +1,249 @@
+"""Requests: rows become answers with text, answers become stream events and a result.
+
+Knows requests, rows and texts; knows nothing of models, passes or queues.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Collection
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+from baco.config import SamplingParams
+from baco.decoding.row import PassCount, Row
+from baco.decoding.sequence import FinalToken, IdLogprobs, Mode, Sequence
+from baco.errors import ConfigError
+from baco.grammar.compiled import GrammarPlan, GrammarVocabulary
+from baco.grammar.guide import Guide
+from baco.models.pair import ModelPair
+from baco.parsing.answer import PLAIN, AnswerFormat
+from baco.parsing.detection import call_format_of, reading_format, thought_format
+from baco.parsing.tools import Tool, check_tools
+from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
+from baco.routing import Router
+from baco.text.detokenize import AnswerText
+from baco.text.prompts import Prompt
+from baco.vocab.token_text import Surface
+
+
+@dataclass(kw_only=True, eq=False)
+class Request:
+    """One prompt with its settings, checked and resolved; collects its answers."""
+
+    prompt: Prompt
+    params: SamplingParams
+    router: Router
+    seed: int
+    max_model_len: int
+    max_batch_size: int
+    """Rows of any requests that may run beside each of this request's."""
+    plan: GrammarPlan | None = None
+    """Its answers' grammar, if they have one."""
+    format: AnswerFormat = PLAIN
+    """How its answers write reasoning and tool calls."""
+    on_event: Callable[[StreamEvent], None] | None = None
+    """Called by the worker with every event, the last of which carries the result."""
+    done: "Future[GenerationResult]" = field(default_factory=Future)
+    submitted: float = field(default_factory=time.monotonic)
+    candidates: dict[int, Candidate] = field(default_factory=dict)
+    passes: PassCount = field(default_factory=PassCount)
+    proposed: int = 0
+    accepted: int = 0
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.plan is not None and self.plan.shortest > self.max_tokens:
+            raise ConfigError(
+                f"an answer can have {self.max_tokens} tokens here, but the shortest that was found for `grammar` takes "
+                f"{self.plan.shortest}; raise `max_tokens`, or shorten the prompt"
+            )
+        # From now on a caller who gives up cannot cancel the future itself, only the request.
+        self.done.set_running_or_notify_cancel()
+
+    def cancel(self) -> None:
+        """End every answer as it stands, within one step. Safe from any thread, and after the end."""
+        self.cancelled = True
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest answer: as asked for, or as the context window allows."""
+        return min(self.params.max_tokens, self.max_model_len - max(len(ids) for ids in self.prompt.token_ids.values()))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the request was cancelled or its deadline has passed."""
+        late = self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
+        return self.cancelled or late
+
+    @property
+    def mode(self) -> Mode:
+        """Who writes."""
+        if len(self.router.models) == 1:
+            return self.router.models[0]
+        return "joint" if self.router.reads_aligned else "routed"
+
+    def answers(self, pair: ModelPair) -> "list[Answer]":
+        """Make the n answers, with nothing in them yet."""
+        return [Answer(pair, self, index) for index in range(self.params.n)]
+
+    def result(self) -> GenerationResult:
+        """Everything about the finished request."""
+        candidates = tuple(self.candidates[index] for index in range(self.params.n))
+        owners = [from_base for candidate in candidates for from_base in candidate.from_base]
+        ids = self.prompt.token_ids
+        counted: Model = "aligned" if "aligned" in ids else "base"
+        return GenerationResult(
+            candidates=candidates,
+            prompt_token_ids=ids,
+            usage=Usage(
+                prompt_tokens=len(ids[counted]),
+                completion_tokens=len(owners),
+                base_tokens=sum(owners),
+                aligned_tokens=len(owners) - sum(owners),
+                cached_tokens=self.passes.reused.get(counted, 0),
+            ),
+            passes=Passes(base=self.passes.base, aligned=self.passes.aligned, proposed=self.proposed, accepted=self.accepted),
+            seed=self.seed,
+            router=self.router.name,
+            threshold=self.router.threshold,
+            format=self.format,
+        )
+
+
+def build_requests(
+    pair: ModelPair,
+    prompts: Collection[Prompt],
+    params: SamplingParams,
+    router: Router,
+    tools: Collection[Tool] | None,
+    *,
+    max_model_len: int,
+    max_batch_size: int,
+) -> list[Request]:
+    """Make the requests of prompts, with their grammar and their calls in the pair's form.
+
+    Raises:
+        ConfigError: the grammar cannot be enforced, or asks for calls in a form that is not known.
+        ChatTemplateError: the pair writes calls in a form that cannot be read.
+    """
+    grammar, calls = params.grammar, bool(tools)
+    if grammar is not None and grammar.kind == "calls":
+        known = call_format_of(pair.tokenizer)
+        if known is None:
+            raise ConfigError(
+                "a call cannot be forced with this pair: its chat template writes calls in a form that is neither Hermes', Llama 3's nor "
+                "Mistral's; leave the choice to the models, or choose another pair"
+            )
+        grammar, calls = grammar.in_format(known), True
+    plan = None if grammar is None else vocabulary_of(pair, router.models[-1]).plan(grammar)
+
+    shown = check_tools(tools)
+    return [
+        Request(
+            prompt=prompt,
+            params=params,
+            router=router,
+            seed=secrets.randbits(63) if params.seed is None else params.seed,
+            max_model_len=max_model_len,
+            max_batch_size=max_batch_size,
+            plan=plan,
+            format=AnswerFormat(
+                # What is held to a grammar begins with what it describes.
+                reasoning=None if plan is not None else thought_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
+                tool_calls=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+            ),
+        )
+        for prompt in prompts
+    ]
+
+
+class Answer:
+    """One answer of a request: its row for the decoder, and its text so far."""
+
+    def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
+        self.request = request
+        self.sample_index = sample_index
+        shown = () if request.format.tool_calls is None else request.format.tool_calls.control
+        self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
+        self.tokens: list[Token] = []
+        self._surface = Surface.of(pair.tokenizer)
+        prompts = request.prompt.token_ids
+        sequence = Sequence(
+            prompts=prompts,
+            mode=request.mode,
+            end_ids={which: pair.end_ids(which) for which in prompts},
+            max_tokens=request.max_tokens,
+        )
+        self.row = Row(
+            prompt=request.prompt,
+            params=request.params,
+            router=request.router,
+            seed=request.seed,
+            sample_index=sample_index,
+            sequence=sequence,
+            passes=request.passes,
+            guide=None if request.plan is None else Guide(request.plan, sequence.max_tokens),
+        )
+
+    def push(self, finals: Iterable[FinalToken]) -> bool:
+        """Take new tokens, up to a stop text; say whether the answer has ended."""
+        tokens: list[Token] = []
+        for final in finals:
+            tokens += self.text.push(final.token_id, final.from_base, self._logprob(final))
+            reason: FinishReason | None = "stop" if self.text.stopped else final.finish_reason
+            if reason is not None:
+                self._end(tokens, reason)
+                return True
+        if tokens:
+            self.tokens += tokens
+            self._tell(tokens, None)
+        return False
+
+    def cut(self) -> None:
+        """End the answer as it stands."""
+        self._end([], "cancelled")
+
+    def _end(self, tokens: list[Token], reason: FinishReason) -> None:
+        tokens += self.text.finish()
+        self.tokens += tokens
+        request, sequence = self.request, self.row.sequence
+        request.candidates[self.sample_index] = Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason)
+        request.proposed += sequence.proposed
+        request.accepted += sequence.accepted
+        self._tell(tokens, reason)
+
+    def _tell(self, tokens: list[Token], reason: FinishReason | None) -> None:
+        request = self.request
+        if request.on_event is None and reason is None:
+            return
+        event = StreamEvent(
+            index=self.sample_index,
+            tokens=tuple(tokens),
+            finish_reason=reason,
+            format=request.format,
+        )
+        complete = reason is not None and len(request.candidates) == request.params.n
+        result = request.result() if complete else None
+        if request.on_event is not None:
+            request.on_event(event if result is None else replace(event, result=result))
+        if result is not None:
+            request.done.set_result(result)
+
+    def _logprob(self, final: FinalToken) -> TokenLogprob | None:
+        logprobs: IdLogprobs | None = final.logprobs
+        if logprobs is None:
+            return None
+        name = self._surface.text
+        top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
+        return TokenLogprob(token_id=final.token_id, text=name(final.token_id), logprob=logprobs.chosen, from_base=final.from_base, top=top)
+
+
+def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:
+    """A pair's tokens as grammars read them, for answers that this model ends.
+
+    Raises:
+        ConfigError: it has no end token.
+        PairError: the tokenizer is not one that grammars can be used with.
+    """
+    return GrammarVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))

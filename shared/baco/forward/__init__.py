@@ -1,0 +1,1 @@
+"""One model's forward pass over a KV cache with a slot for each row."""

@@ -1,0 +1,132 @@
+"""Packed passes: N tokens of any rows in one sequence, and how they are laid out by row for attention.
+
+Knows slots, positions and tensors of one pass; knows no model and no request.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baco.forward.cuda import upload
+
+FULL_MARK, SLIDING_MARK = 1, 2
+"""Width of the stand-in mask that tells the attention which mask a layer wants."""
+LONG_FEED = 16
+"""Rows that are fed more tokens than this are laid out on their own, so that no short row is padded to their length (our own choice)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feed:
+    """Tokens that one row is fed in a pass."""
+
+    slot: int
+    start: int
+    """Position of the first token in the row."""
+    token_ids: Sequence[int]
+
+    @property
+    def end(self) -> int:
+        """Length of the row behind the pass."""
+        return self.start + len(self.token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that are laid out together: slots [first, first + R), Q tokens each, padded."""
+
+    first: int
+    rows: int
+    queries: int
+    window: int
+    gather: Tensor | None
+    """int64 [R * Q]: the packed index of each laid-out token, or None where the group is packed that way already."""
+    scatter: Tensor | None
+    """int64 [n]: the laid-out index of each of the group's packed tokens."""
+    span: tuple[int, int]
+    """The group's packed tokens."""
+    positions: Tensor
+    """int64 [R, Q]"""
+
+    def mask(self, sliding_window: int | None, dtype: torch.dtype) -> Tensor | None:
+        """Additive mask [R, 1, Q, W]; None where every token of the window is visible."""
+        if self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
+            return None
+        return causal_mask(self.positions, torch.arange(self.window, device=self.positions.device), sliding_window, dtype)
+
+
+def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dtype: torch.dtype) -> Tensor:
+    """Additive mask [R, 1, Q, W] of tokens at int64 [R, Q] over keys at int64 [W]: each sees its row up to itself, or so much of that."""
+    visible = keys <= positions[:, :, None]
+    if sliding_window is not None:
+        visible &= keys > positions[:, :, None] - sliding_window
+    hidden = torch.full(visible.shape, torch.finfo(dtype).min, dtype=dtype, device=visible.device)
+    return hidden.masked_fill_(visible, 0.0)[:, None]
+
+
+class PackedPass:
+    """Every token that is fed and no other one, where they are written, and how attention lays them out."""
+
+    def __init__(self, feeds: Sequence[Feed], device: torch.device, sliding_window: int | None, stride: int) -> None:
+        """Lay out feeds, which are in the order of their slots; `stride` is that of the cache's slots."""
+        groups: list[Group] = []
+        starts = [0]
+        for feed in feeds:
+            starts.append(starts[-1] + len(feed.token_ids))
+        short: list[tuple[Feed, int]] = []
+        for feed, start in zip(feeds, starts, strict=False):
+            if len(feed.token_ids) > LONG_FEED:
+                if short:
+                    groups.append(_lay_out(short, device))
+                    short = []
+                groups.append(_lay_out([(feed, start)], device))
+            else:
+                short.append((feed, start))
+        if short:
+            groups.append(_lay_out(short, device))
+        positions = [position for feed in feeds for position in range(feed.start, feed.end)]
+        places = [feed.slot * stride + position for feed in feeds for position in range(feed.start, feed.end)]
+        numbers = [[token for feed in feeds for token in feed.token_ids], positions, places]
+        uploaded = upload(numbers, device)
+        self.token_ids, self.positions, self.places = uploaded[:1], uploaded[1], uploaded[2]
+        self.groups = groups
+        self.sliding_window = sliding_window
+        self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
+
+    def masks_for(self, slides: bool, heads_per_key: int, dtype: torch.dtype) -> Iterator[tuple[Group, Tensor | None]]:
+        """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], made once per pass."""
+        for index, group in enumerate(self.groups):
+            key = (index, slides, heads_per_key, dtype)
+            if key not in self._masks:
+                mask = group.mask(self.sliding_window if slides else None, dtype)
+                self._masks[key] = mask if mask is None or heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
+            yield group, self._masks[key]
+
+
+def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group:
+    """Lay out rows; slots between them that are not fed are laid out as well, with tokens that nobody reads."""
+    first, last = members[0][0].slot, members[-1][0].slot
+    rows = last - first + 1
+    queries = max(len(feed.token_ids) for feed, _ in members)
+    window = max(feed.end for feed, _ in members)
+    span = (members[0][1], members[-1][1] + len(members[-1][0].token_ids))
+    uniform = len(members) == rows and all(len(feed.token_ids) == queries for feed, _ in members)
+    offsets, gather = [0] * rows, [span[0]] * (rows * queries)
+    scatter: list[int] = []
+    for feed, start in members:
+        row = feed.slot - first
+        offsets[row] = feed.start
+        count = len(feed.token_ids)
+        gather[row * queries : row * queries + count] = range(start, start + count)
+        scatter.extend(range(row * queries, row * queries + count))
+    return Group(
+        first=first,
+        rows=rows,
+        queries=queries,
+        window=window,
+        gather=None if uniform else upload(gather, device),
+        scatter=None if uniform else upload(scatter, device),
+        span=span,
+        positions=upload(offsets, device)[:, None] + torch.arange(queries, device=device),
+    )

@@ -1,0 +1,109 @@
+"""Padded passes: the same few shapes again and again, over tensors that stay where they are, so that CUDA can record them once.
+
+A pass of R rows and Q tokens each, over the first W positions of the cache, serves every pass that is no larger. Knows slots, positions
+and tensors; knows no model and no request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from baco.forward.cuda import bucket
+from baco.forward.packing import Feed, causal_mask
+
+QUERIES = (1, 2, 3, 4, 6, 8, 16)
+"""Tokens of each row. Rows that run ahead are mostly fed one to three (our own choice)."""
+MOST_TOKENS = 256
+"""A pass with more tokens, padding included, computes long enough to hide what recording saves (our own choice)."""
+MOST_PADDING = 2
+"""A tight shape holds at most so many times the tokens that are fed (our own choice)."""
+SMALLEST_WINDOW, LARGEST_STEP = 256, 4096
+"""Windows are powers of two, and above the second of these its multiples (our own choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedShape:
+    """Rows R, tokens of each row Q, and window W."""
+
+    rows: int
+    queries: int
+    window: int
+
+    @classmethod
+    def of(cls, feeds: Sequence[Feed], least_queries: int = 1) -> Self | None:
+        """The smallest of a few shapes that holds feeds, or None where that is too large."""
+        longest = max(least_queries, *(len(feed.token_ids) for feed in feeds))
+        rows, queries = bucket(feeds[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
+        if queries is None or rows * queries > MOST_TOKENS:
+            return None
+        return cls(rows, queries, _window(max(feed.end for feed in feeds)))
+
+    @classmethod
+    def tight(cls, feeds: Sequence[Feed], least_queries: int = 1) -> Self | None:
+        """The smallest shape of all that holds feeds, or None where that is too large or mostly padding."""
+        longest = max(least_queries, *(len(feed.token_ids) for feed in feeds))
+        shape = cls(feeds[-1].slot + 1, longest, max(longest, *(feed.end for feed in feeds)))
+        fed = sum(len(feed.token_ids) for feed in feeds)
+        fits = longest <= QUERIES[-1] and shape.rows * longest <= min(MOST_TOKENS, MOST_PADDING * (fed + 1))
+        return shape if fits else None
+
+    def numbers(self, feeds: Sequence[Feed], stride: int) -> list[list[int]]:
+        """Each token, its position and its place, [3, R * Q]; what fills up goes where nothing reads."""
+        tokens = [0] * (self.rows * self.queries)
+        positions = list(tokens)
+        places = [row * stride + stride - 1 for row in range(self.rows) for _ in range(self.queries)]
+        for feed in feeds:
+            first, count = feed.slot * self.queries, len(feed.token_ids)
+            tokens[first : first + count] = feed.token_ids
+            positions[first : first + count] = range(feed.start, feed.end)
+            places[first : first + count] = range(feed.slot * stride + feed.start, feed.slot * stride + feed.end)
+        return [tokens, positions, places]
+
+    def indices(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> list[int]:
+        """Where tokens stand that are named by their indices among all that is fed."""
+        standing = [feed.slot * self.queries + index for feed in feeds for index in range(len(feed.token_ids))]
+        return [standing[index] for index in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedPass:
+    """The tokens of a pass in tensors."""
+
+    numbers: Tensor
+    """int64 [3, R, Q]: each token, its position, and its place in the cache (see `SlotCache`)"""
+    keys: Tensor
+    """int64 [W]: the positions of the window"""
+
+    @classmethod
+    def of(cls, shape: PaddedShape, numbers: Tensor) -> Self:
+        """Lay out int64 [3, R * Q], which the caller may go on filling."""
+        return cls(numbers.view(3, shape.rows, shape.queries), torch.arange(shape.window, device=numbers.device))
+
+    @property
+    def token_ids(self) -> Tensor:
+        """Each token, int64 [1, R * Q]."""
+        return self.numbers[0].view(1, -1)
+
+    @property
+    def positions(self) -> Tensor:
+        """Of each token, int64 [R * Q]."""
+        return self.numbers[1].view(-1)
+
+    @property
+    def places(self) -> Tensor:
+        """Of each token, int64 [R * Q]."""
+        return self.numbers[2].view(-1)
+
+    def mask(self, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor:
+        """Additive mask [R, 1, heads_per_key * Q, W]: every head that shares a key head has its own rows, as the attention reads it."""
+        mask = causal_mask(self.numbers[1], self.keys, sliding_window, dtype)
+        return mask if heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
+
+
+def _window(length: int) -> int:
+    if length > LARGEST_STEP:
+        return -(-length // LARGEST_STEP) * LARGEST_STEP
+    return max(SMALLEST_WINDOW, bucket(length))

@@ -1,0 +1,145 @@
+"""`Preferences`: which tokens of a vocabulary lead to the end of an answer, and which to nowhere in particular.
+
+Knows tokens as bytes; knows no grammars.
+"""
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from baco.grammar.json_scan import QUOTE, JsonPosition
+
+CLOSES = 3000
+"""The least that tokens are preferred which close something, or lead on to what does."""
+MOST_PLAIN = 100
+"""The most that tokens are preferred that lead nowhere in particular."""
+CLOSING, LINKING, SIMPLE, OPENING = frozenset(b'"}]'), frozenset(b'",: '), frozenset(b"0123456789"), frozenset(b'",: {}[]')
+CLASSES = tuple(text.encode() for text in (string.ascii_lowercase, string.ascii_uppercase, string.digits))
+"""Characters of which the first and the last of each run stand for all: expressions treat ranges alike."""
+OTHERS = string.punctuation.encode() + b" "
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How early each token is taken on the way to an end, at one kind of place."""
+
+    scores: Tensor
+    """int64 [V]: larger is earlier, and 0 is never."""
+    closing: Sequence[int]
+    """Tokens that close something, the earliest first."""
+    closing_bits: int
+    """The same, one bit a token."""
+
+    @classmethod
+    def of(cls, scores: Sequence[int]) -> "Preference":
+        """Put tokens in order by their scores."""
+        closing = sorted((token for token, score in enumerate(scores) if score >= CLOSES), key=lambda token: -scores[token])
+        return cls(torch.tensor(scores), closing, _packed(closing, len(scores)))
+
+
+class Preferences:
+    """How early each token of a vocabulary is taken on the way to an end, by place."""
+
+    def __init__(self, tokens: Sequence[bytes]) -> None:
+        self.tokens = tokens
+        self._ids = {token: index for index, token in reversed(list(enumerate(tokens))) if token}
+        self._longest = max(map(len, tokens), default=0)
+        self.outside = Preference.of([_outside(token) for token in tokens])
+        self.in_string = Preference.of([_in_string(token) for token in tokens])
+        self.anywhere = Preference.of([_plain(token) for token in tokens])
+        self._runs = [self._single(codes) for codes in CLASSES]
+        self._others = self._single(OTHERS)
+        self._single_bits = _packed([*self._others, *chain.from_iterable(self._runs)], len(tokens))
+        self._standing_for = lru_cache(maxsize=1024)(self._stand_for)
+
+    def _single(self, codes: bytes) -> list[int]:
+        return [self._ids[bytes([code])] for code in codes if bytes([code]) in self._ids]
+
+    def at(self, position: JsonPosition | None) -> Preference:
+        """Those that hold at a place in a JSON text, or in another text."""
+        if position is None or position.escaped:
+            return self.anywhere
+        return self.in_string if position.in_string else self.outside
+
+    def text(self, token_ids: Sequence[int]) -> bytes:
+        """What tokens add to a text."""
+        return b"".join(self.tokens[token] for token in token_ids)
+
+    def characters(self, bits: bytes) -> Sequence[int]:
+        """Tokens of one character that stand for all that may follow."""
+        return self._standing_for(int.from_bytes(bits, "little") & self._single_bits)
+
+    def _stand_for(self, bits: int) -> tuple[int, ...]:
+        found: list[int] = []
+        for run in self._runs:
+            allowed = [False, *(bool(bits >> token & 1) for token in run), False]
+            found += [token for index, token in enumerate(run) if allowed[index + 1] and not (allowed[index] and allowed[index + 2])]
+        return (*found, *(token for token in self._others if bits >> token & 1))
+
+    def spelled(self, path: Sequence[int]) -> list[int]:
+        """The text of some tokens in longer ones, as they come; control tokens, which have no text, stay among the others."""
+        if not all(self.tokens[token] for token in path):
+            return list(path)
+        text, result = self.text(path), list[int]()
+        while text:
+            lengths = range(min(len(text), self._longest), 0, -1)
+            longest = next((self._ids[text[:length]] for length in lengths if text[:length] in self._ids), None)
+            if longest is None:
+                return list(path)
+            result.append(longest)
+            text = text[len(self.tokens[longest]) :]
+        return result
+
+
+def _outside(token: bytes) -> int:
+    """Outside of strings. What begins one closes nothing, and is not syntax where it goes on in it."""
+    if token.count(QUOTE) % 2 == 0:
+        return _syntax(token)
+    return min(_syntax(token), CLOSES + len(token)) if token[-1] == QUOTE else _plain(token)
+
+
+def _in_string(token: bytes) -> int:
+    """In a string, only what begins with a quotation mark goes on to an end."""
+    return max(_syntax(token), CLOSES) if token[:1] == b'"' else _plain(token)
+
+
+def _syntax(token: bytes) -> int:
+    characters, length = frozenset(token), min(len(token), 99)
+    if not token:
+        return 0
+    if characters <= CLOSING:
+        return 4000 + length
+    if characters <= LINKING:
+        return CLOSES + length
+    if characters <= SIMPLE or token in (b"null", b"true", b"false"):
+        return 2000 - length
+    return 1000 - length if characters <= OPENING else _plain(token)
+
+
+def _plain(token: bytes) -> int:
+    """Long words go far; what is no word may oblige to something, and comes last."""
+    return min(len(token), MOST_PLAIN) if token.strip(b" ").isalnum() else min(len(token), 1)
+
+
+def _packed(tokens: Sequence[int], vocab_size: int) -> int:
+    """One bit a token, as a matcher gives them."""
+    octets = bytearray(vocab_size // 8 + 1)
+    for token in tokens:
+        octets[token >> 3] |= 1 << (token & 7)
+    return int.from_bytes(octets, "little")
+
+
+def unpack(bits: bytes, vocab_size: int) -> Tensor:
+    """Bits of tokens, as a matcher gives them, as bool [V]."""
+    octets = torch.frombuffer(bytearray(bits), dtype=torch.uint8)
+    return ((octets[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1).bool().flatten()[:vocab_size]
+
+
+def has_bit(bits: bytes, token: int) -> bool:
+    """Whether a token is among those that a matcher's bits stand for."""
+    return bool(bits[token >> 3] >> (token & 7) & 1)

@@ -1,0 +1,1 @@
+"""Which pair, how it loads, and what it takes in memory."""

@@ -1,0 +1,128 @@
+"""What can be said of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
+
+Reads small files that are on this machine, in a folder or in the hub's cache; only `fetched` asks the hub. Reads no weights.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from transformers import AutoConfig
+from transformers.utils.hub import cached_file
+
+from baco.config import PairConfig
+from baco.errors import ModelNotFoundError
+from baco.models.adapter import ADAPTER_FILE, load_adapted_tokenizer
+from baco.models.loading import MODEL_FILE, context_window, load_config, load_tokenizer, locate
+
+TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What is known of a pair. None where that stands in files that are not on this machine yet."""
+
+    context_window: int | None
+    """Longest prompt and answer together, in tokens."""
+    has_tools: bool | None
+    """Whether the aligned model's chat template names tools."""
+    thinks: bool | None
+    """Whether the aligned model's chat template names a place for thoughts."""
+
+
+_known: dict[PairConfig, Capabilities] = {}
+
+
+def capabilities(config: PairConfig) -> Capabilities:
+    """Look a pair up; what is known does not change, what is not may be there the next time."""
+    found = _known.get(config) or _look_up(config)
+    if None not in (found.context_window, found.has_tools):
+        _known[config] = found
+    return found
+
+
+@cache
+def fetched(config: PairConfig) -> Capabilities:
+    """Look a pair up for good; the small files that say it are downloaded where they are not on this machine.
+
+    Raises:
+        ModelNotFoundError: a model is not there, or the hub cannot be reached.
+    """
+    found = capabilities(config)
+    if None in (found.context_window, found.has_tools):
+        for source in (config.base, config.aligned):
+            if source is not None:
+                load_config(source)
+        if config.aligned is not None:
+            load_tokenizer(config.aligned)
+        elif config.aligned_adapter is not None:
+            load_adapted_tokenizer(config.base, config.aligned_adapter)
+        found = capabilities(config)
+    return found
+
+
+def fingerprint(config: PairConfig) -> str:
+    """What changes when the files of a pair do: their names, sizes and times. In the hub's cache the names bear the revision."""
+    folders = [_folder(source, needed) for source, needed in _sources(config)]
+    files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for folder in folders if folder for file in sorted(folder.iterdir())]
+    return sha256(repr(files).encode()).hexdigest()
+
+
+def _sources(config: PairConfig) -> list[tuple[str, str]]:
+    """Folders or hub ids of a pair, each with the file that it cannot do without."""
+    given = [(config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE)]
+    return [(source, needed) for source, needed in given if source is not None]
+
+
+def _folder(source: str, needed: str) -> Path | None:
+    """Where a source lies on this machine, if it does."""
+    try:
+        found = cached_file(locate(source, needed)[0], needed, local_files_only=True)
+    except (OSError, ValueError, ModelNotFoundError):
+        return None
+    return None if found is None else Path(found).parent
+
+
+def _look_up(config: PairConfig) -> Capabilities:
+    windows = [_window(source) for source in (config.base, config.aligned) if source is not None]
+    template = _template(config)
+    return Capabilities(
+        context_window=None if None in windows else min(window for window in windows if window is not None),
+        has_tools=None if template is None else "tools" in template,
+        thinks=None if template is None else "</think>" in template,
+    )
+
+
+def _window(source: str) -> int | None:
+    try:
+        return context_window(AutoConfig.from_pretrained(locate(source)[0], local_files_only=True))
+    except (OSError, ValueError, AttributeError, ModelNotFoundError):
+        return None
+
+
+def _template(config: PairConfig) -> str | None:
+    """The text of the aligned model's chat template, which an adapter may bring itself."""
+    if config.aligned is not None:
+        return _template_of(config.aligned, MODEL_FILE)
+    assert config.aligned_adapter is not None, "a configuration has one or the other"
+    for source, needed in ((config.aligned_adapter, ADAPTER_FILE), (config.base, MODEL_FILE)):
+        text = _template_of(source, needed)
+        if text is not None:
+            return text
+    return None
+
+
+def _template_of(source: str, needed: str) -> str | None:
+    for name in TEMPLATE_FILES:
+        try:
+            path = cached_file(locate(source, needed)[0], name, local_files_only=True, _raise_exceptions_for_missing_entries=False)
+        except (OSError, ValueError, ModelNotFoundError):
+            return None
+        if path is not None:
+            text = Path(path).read_text(encoding="utf-8")
+            written = text if name.endswith(".jinja") else json.dumps(json.loads(text).get("chat_template"))
+            if written != "null":
+                return written
+    return None

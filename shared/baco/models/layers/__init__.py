@@ -1,0 +1,1 @@
+"""Linear layers and norms in their form for inference."""

@@ -1,0 +1,259 @@
+"""`ModelPair`: a base and an aligned model with one vocabulary, loaded once per process.
+
+Knows models and tokenizers; knows nothing of prompts, routing or decoding.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from baco.checks import require
+from baco.config import PairConfig
+from baco.errors import ConfigError
+from baco.models.adapter import check_adapter, load_adapted, load_adapted_tokenizer
+from baco.models.layers.convert import share_equal_tensors, tensor_bytes, to_inference_form
+from baco.models.layers.linear import WeightOnlyLinear
+from baco.models.loading import (
+    context_window,
+    hub_token,
+    load_config,
+    load_model,
+    load_tokenizer,
+    logit_columns,
+    resolve_device,
+    resolve_dtype,
+)
+from baco.models.presets import EMBEDDED
+from baco.models.resolve import resolve
+from baco.results import Model
+from baco.vocab.compatibility import check_vocabularies
+from baco.vocab.lexicon import Lexicon
+
+_registry: dict[PairConfig, "ModelPair"] = {}
+_registry_lock = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelPair:
+    """Two causal language models of one family and their tokenizers. Use `from_pretrained` or `from_models`."""
+
+    name: str
+    base: PreTrainedModel
+    aligned: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    """The aligned model's tokenizer, with the chat template."""
+    base_tokenizer: PreTrainedTokenizerBase
+    config: PairConfig | None = None
+    """What was loaded, or None for models that came from memory."""
+    compile: bool = False
+    """Whether decoding passes are compiled with `torch.compile`."""
+    at_unload: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Called by `unload`."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pair: str | None = None,
+        *,
+        base: str | None = None,
+        aligned: str | None = None,
+        aligned_adapter: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        quantization: str | None = None,
+        compile: bool = False,
+        token: str | None = None,
+    ) -> "ModelPair":
+        """Load a pair, or return it if this process holds it already.
+
+        Args:
+            pair: a preset (see `baco.models.presets`), "base|aligned" with two folders or hub ids, or None.
+            base: folder or hub id of the base model, with `aligned` or `aligned_adapter`.
+            aligned: folder or hub id of the aligned model. With no argument at all, the embedded pair is loaded.
+            aligned_adapter: instead of `aligned`, folder or hub id of a plain LoRA adapter of the base (needs peft). Both models use
+                one set of weights. The adapter's tokenizer is used where it has one.
+            device: "auto" (CUDA, then MPS, then CPU) or a device.
+            dtype: "auto", "float32", "bfloat16" or "float16".
+            quantization: None, "int8" or "int4": how the weights of linear layers are kept. Embeddings, heads tied to them, norms
+                and layers of odd sizes stay in `dtype`. It saves memory; on a CPU it saves time only in bfloat16 and for a few rows, and
+                costs time otherwise (int4 in float32 most). On CUDA, bitsandbytes does it.
+            compile: compile decoding passes with `torch.compile`, which needs a C++ compiler. The first answers wait for it: half a minute
+                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves the starting
+                of small operations: that is much for small models, little where reading weights takes most of the time.
+            token: what the hub is shown for gated models; None shows what `hf auth login` or HF_TOKEN left.
+
+        Raises:
+            ConfigError: arguments that contradict each other or are out of range.
+            ModelNotFoundError: a folder, hub id or preset that is not there.
+            VocabularyError: the two models do not share a vocabulary.
+            PairError: an adapter that does not fit, or is more than plain LoRA.
+            MissingExtraError: peft or bitsandbytes is needed and not installed.
+        """
+        name, config = resolve(pair, base, aligned, aligned_adapter)
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile}
+        config = replace(config, **how, token=token)
+        config = replace(config, device=str(resolve_device(config.device)))
+        with _registry_lock:
+            if config not in _registry:
+                with hub_token(token):
+                    _registry[config] = cls._load(name, config)
+            return _registry[config]
+
+    @classmethod
+    def from_models(
+        cls,
+        base: PreTrainedModel,
+        aligned: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        base_tokenizer: PreTrainedTokenizerBase | None = None,
+        *,
+        name: str = "in-memory",
+        compile: bool = False,
+    ) -> "ModelPair":
+        """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's.
+
+        The models are used as they are: nothing in them is packed, quantised or shared.
+        """
+        base_tokenizer = base_tokenizer or tokenizer
+        check_vocabularies(base_tokenizer, tokenizer)
+        require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
+        require(isinstance(compile, bool), "compile", "True or False", compile)
+        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, compile=compile)
+
+    @classmethod
+    def _load(cls, name: str, config: PairConfig) -> "ModelPair":
+        # Cheap checks first: both must be there and fit together before any weight is read.
+        configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
+        base_tokenizer, tokenizer = load_tokenizer(config.base), _load_aligned_tokenizer(config)
+        check_vocabularies(base_tokenizer, tokenizer)
+        device = torch.device(config.device)
+        dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
+        base, aligned = _load_models(config, device, dtype, tokenizer)
+        return cls(
+            name=name,
+            base=base,
+            aligned=aligned,
+            tokenizer=tokenizer,
+            base_tokenizer=base_tokenizer,
+            config=config,
+            compile=config.compile,
+        )
+
+    def unload(self) -> None:
+        """Forget the pair, so that its memory is freed once nothing else holds it. What is being decoded goes on to its end."""
+        with _registry_lock:
+            for config in [config for config, pair in _registry.items() if pair is self]:
+                del _registry[config]
+        for call in self.at_unload:
+            call()
+
+    def model(self, which: Model) -> PreTrainedModel:
+        """The base or the aligned model."""
+        return self.base if which == "base" else self.aligned
+
+    @property
+    def device(self) -> torch.device:
+        """Where both models are."""
+        return self.aligned.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The aligned model's number type."""
+        return self.aligned.dtype
+
+    @cached_property
+    def vocab_size(self) -> int:
+        """Number of token ids that either model can score, V."""
+        return max(logit_columns(model) for model in (self.base, self.aligned))
+
+    @cached_property
+    def context_window(self) -> int:
+        """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
+        return min(context_window(model.config) for model in (self.base, self.aligned))
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """Token classes over the vocabulary, on the models' device."""
+        ends = self.end_ids("base") | self.end_ids("aligned")
+        return Lexicon.build(self.tokenizer, self.vocab_size, ends).to(self.device)
+
+    def end_ids(self, which: Model) -> set[int]:
+        """Ids that end an answer of this model: its generation config's, else its tokenizer's."""
+        model, tokenizer = self.model(which), self.base_tokenizer if which == "base" else self.tokenizer
+        generation: Any = model.generation_config
+        ids = generation.eos_token_id if generation is not None else None
+        if ids is None:
+            ids = tokenizer.eos_token_id
+        return set() if ids is None else {ids} if isinstance(ids, int) else set(ids)
+
+    def fingerprint(self) -> str:
+        """Tell pairs apart by what their models are: 16 hexadecimal digits of their shapes and of a few weights of every tensor."""
+        digest = hashlib.sha256()
+        for model in (self.base, self.aligned):
+            digest.update(_fingerprint(model))
+        return digest.hexdigest()[:16]
+
+    @property
+    def calibration_file(self) -> Path | None:
+        """The calibration maps that ship with the pair: the embedded one's, unless it is quantised."""
+        as_shipped = self.name == EMBEDDED and (self.config is None or self.config.quantization is None)
+        return Path(str(files("baco") / "pairs" / EMBEDDED / "calibration.json")) if as_shipped else None
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that the weights take: "base", "aligned", and "total" with shared tensors counted once."""
+        sizes = {which: tensor_bytes(self.model(which)) for which in ("base", "aligned")}
+        merged = sizes["base"] | sizes["aligned"]
+        return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
+
+
+def _fingerprint(model: PreTrainedModel) -> bytes:
+    parts = [type(model).__name__, str(model.dtype)]
+    parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
+    parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
+    return "\n".join(parts).encode()
+
+
+def held(config: PairConfig) -> ModelPair | None:
+    """The pair of a configuration, if this process holds it."""
+    with _registry_lock:
+        return _registry.get(replace(config, device=str(resolve_device(config.device))))
+
+
+def _load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
+    if config.aligned is not None:
+        return load_tokenizer(config.aligned)
+    assert config.aligned_adapter is not None, "a configuration has one or the other"
+    return load_adapted_tokenizer(config.base, config.aligned_adapter)
+
+
+def _load_models(
+    config: PairConfig, device: torch.device, dtype: torch.dtype, tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, PreTrainedModel]:
+    """Load both models, each of their linear layers in its form for inference, and hold once what they have in common."""
+    # On CUDA, bitsandbytes quantises while it loads.
+    form = None if device.type == "cuda" else config.quantization
+    if config.aligned is None:
+        assert config.aligned_adapter is not None, "a configuration has one or the other"
+        if config.quantization is not None and device.type == "cuda":
+            raise ConfigError("`quantization` and `aligned_adapter` do not go together on CUDA; use dtype='bfloat16', or device='cpu'")
+        adapter = check_adapter(config.aligned_adapter)
+        base = load_model(config.base, device, dtype)
+        aligned = load_adapted(base, config.aligned_adapter, adapter, tokenizer)
+        to_inference_form([base, aligned], form)
+    else:
+        base = load_model(config.base, device, dtype, config.quantization)
+        # Before the other one is read: two plain models need never be in memory at once.
+        to_inference_form([base], form)
+        aligned = load_model(config.aligned, device, dtype, config.quantization)
+        to_inference_form([aligned], form)
+        share_equal_tensors(base, aligned)
+    return base, aligned

@@ -1,0 +1,60 @@
+"""Which two models a user means: a preset, two folders or hub ids, a base and its adapter, or nothing, which is the embedded pair.
+
+Looks at folders; reads no model.
+"""
+
+from importlib.resources import files
+
+from baco.config import PairConfig
+from baco.errors import ConfigError, ModelNotFoundError
+from baco.models.adapter import ADAPTER_FILE
+from baco.models.loading import locate
+from baco.models.presets import EMBEDDED, PRESETS, get_preset
+
+
+def pair_name(pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None) -> str:
+    """Name a pair without looking for it: its preset, "base|aligned", "base+adapter", or the embedded pair."""
+    if pair is not None:
+        return pair
+    if aligned_adapter is not None:
+        return f"{base}+{aligned_adapter}"
+    return EMBEDDED if base is None and aligned is None else f"{base}|{aligned}"
+
+
+def resolve(pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None) -> tuple[str, PairConfig]:
+    """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration."""
+    if pair is not None and (base is not None or aligned is not None or aligned_adapter is not None):
+        raise ConfigError("give a pair by name, or `base` and `aligned`, not both")
+    if aligned_adapter is not None:
+        return _resolve_adapted(base, aligned, aligned_adapter)
+    if pair is None and base is None and aligned is None:
+        pair = EMBEDDED
+    if pair is not None and "|" in pair:
+        base, _, aligned = pair.partition("|")
+    elif pair == EMBEDDED:
+        folder = files("baco") / "pairs" / EMBEDDED
+        return EMBEDDED, PairConfig(base=str(folder / "base"), aligned=str(folder / "aligned"))
+    elif pair is not None:
+        preset = get_preset(pair)
+        return preset.name, PairConfig(base=preset.base, aligned=preset.aligned)
+    if base is None or aligned is None:
+        raise ConfigError("a pair needs both `base` and `aligned`: two folders or hub ids of one model family")
+    for source in (base, aligned):
+        _check_not_preset(source)
+        locate(source)
+    return pair_name(None, base, aligned), PairConfig(base=base, aligned=aligned)
+
+
+def _resolve_adapted(base: str | None, aligned: str | None, adapter: str) -> tuple[str, PairConfig]:
+    if base is None:
+        raise ConfigError("`aligned_adapter` needs `base`: the folder or hub id of the model that the adapter was trained on")
+    config = PairConfig(base=base, aligned=aligned, aligned_adapter=adapter)
+    _check_not_preset(base)
+    locate(base)
+    locate(adapter, ADAPTER_FILE)
+    return pair_name(None, base, aligned, adapter), config
+
+
+def _check_not_preset(source: str) -> None:
+    if source in PRESETS:
+        raise ModelNotFoundError(f"{source!r} is a preset, which names two models: use ModelPair.from_pretrained({source!r})")

@@ -1,0 +1,1 @@
+"""What model families write around an answer: reasoning and tool calls."""

@@ -1,0 +1,63 @@
+"""`AnswerFormat`: what an answer is made of, reasoning, content and tool calls, and how they are told apart in its text.
+
+Knows the parsers of the parts; knows no results and no framework.
+"""
+
+from dataclasses import dataclass, field
+
+from baco.parsing.formats import CallFormat
+from baco.parsing.reasoning import ThoughtFormat
+from baco.parsing.tool_call import Calls
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A part of an answer, or all of it."""
+
+    reasoning: str = ""
+    content: str = ""
+    calls: Calls = field(default_factory=Calls)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerFormat:
+    """How an answer writes what is not content; None where it has no such part, so that all of its text is content."""
+
+    reasoning: ThoughtFormat | None = None
+    tool_calls: CallFormat | None = None
+
+    def read(self, text: str) -> Reading:
+        """Parse a whole answer."""
+        return self.reader().push(text, final=True)
+
+    def reader(self) -> "AnswerReader":
+        """Make a parser for one streamed answer."""
+        return AnswerReader(self)
+
+
+PLAIN = AnswerFormat()
+"""All of it is content."""
+
+
+class AnswerReader:
+    """Parses one answer as its text arrives. Put together, the parts are those of the whole answer, however its text is cut.
+
+    Where there may be calls, text that may become one is held back, and a call comes as a whole.
+    """
+
+    def __init__(self, form: AnswerFormat) -> None:
+        self._reasoning = None if form.reasoning is None else form.reasoning.reader()
+        self._calls = None if form.tool_calls is None else form.tool_calls.reader()
+
+    def push(self, text: str, final: bool) -> Reading:
+        """Take more text; return what is now certain, all of it if nothing follows."""
+        reasoning, calls = "", Calls()
+        if self._reasoning is not None:
+            reasoning, text = self._reasoning.push(text)
+            more, rest = self._reasoning.finish() if final else ("", "")
+            reasoning, text = reasoning + more, text + rest
+        if self._calls is not None:
+            text, calls = self._calls.push(text)
+            rest, others = self._calls.finish() if final else ("", Calls())
+            text, calls = text + rest, calls + others
+        return Reading(reasoning, text, calls)

@@ -1,0 +1,135 @@
+"""Calls read by transformers' own parser, where a tokenizer comes with a description of answers (`response_template`).
+
+Knows tokenizers and the texts of answers; knows no models.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from baco.errors import PairError
+from baco.parsing.formats import CallFormat
+from baco.parsing.tool_call import BrokenCall, CallReader, Calls, ToolCall
+from baco.parsing.tools import Tool
+from baco.vocab.token_text import Surface
+
+CONTENT, CALLS = "content", "tool_calls"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseFormat(CallFormat):
+    """Calls as a description says. Of other fields than content and calls, such as thoughts, nothing is read."""
+
+    name: str = "response_template"
+    control: tuple[str, ...]
+    tokenizer: PreTrainedTokenizerBase = field(repr=False, compare=False)
+    prompt: str = field(repr=False)
+    tools: tuple[Tool, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, prompt: str, tools: Sequence[Tool]) -> "ResponseFormat":
+        """Make it from a tokenizer's description.
+
+        Args:
+            tokenizer: it has a `response_template`.
+            prompt: which may write the beginning of the answer. "" where there is none to see.
+            tools: by whose schemas arguments that are written as text become numbers and so on.
+
+        Raises:
+            PairError: transformers refuses the description.
+        """
+        template: Any = tokenizer.response_template
+        try:
+            tokenizer.get_response_parser(prefix="")
+        except (ValueError, TypeError) as error:
+            raise PairError(f"the response_template of {tokenizer.name_or_path!r} is none that transformers reads: {error}") from error
+        # What ends the content ends the answer too, and need not be seen.
+        described = {name: rule for name, rule in template["fields"].items() if name != CONTENT}
+        texts = list(_texts(described))
+        control = [token for token in Surface.of(tokenizer).control if any(token in text or re.escape(token) in text for text in texts)]
+        return cls(control=tuple(control), tokenizer=tokenizer, prompt=prompt, tools=tuple(tools))
+
+    def reader(self) -> CallReader:
+        """Make a reader for one answer."""
+        return ResponseReader(self.tokenizer.get_response_parser(prefix=self.prompt, tools=list(self.tools)))  # type: ignore[arg-type]
+
+
+class ResponseReader(CallReader):
+    """Feeds a parser of transformers, character by character, so that pieces make no difference, and nothing is lost where it fails."""
+
+    def __init__(self, parser: Any) -> None:
+        super().__init__()
+        self._parser = parser
+        self._text = ""
+        self._read_to = 0
+        """Length of the text of which content or calls have been returned."""
+        self._white = ""
+        """White space that is content only if more follows."""
+        self._failure: str | None = None
+
+    def push(self, text: str) -> tuple[str, Calls]:
+        """Take more text; return the content and the calls that are now certain."""
+        content, calls = "", Calls()
+        for character in text:
+            self._text += character
+            more, found = self._take(self._parser.feed, character)
+            content, calls = content + more, calls + found
+        return content, calls
+
+    def finish(self) -> tuple[str, Calls]:
+        """End the answer; return what was held. What the parser could not read is a broken call."""
+        content, calls = self._take(lambda: self._parser.finalize()[1])
+        rest = self._text[self._read_to :].strip()
+        if self._failure is not None and rest:
+            calls.append(BrokenCall(text=rest, error=self._failure))
+        return content, calls
+
+    def _take(self, step: Callable[..., list[dict[str, Any]]], *given: str) -> tuple[str, Calls]:
+        content, calls = "", Calls()
+        if self._failure is not None:
+            return content, calls
+        try:
+            events = step(*given)
+        except (ValueError, TypeError, LookupError) as error:
+            self._failure = str(error)
+            return content, calls
+        for event in events:
+            if event["type"] == "region_chunk" and event["field"] == CONTENT:
+                content += self._with_white(event["text"])
+            elif event["type"] == "region_close" and event["field"] == CALLS:
+                values = event["value"] if isinstance(event["value"], list) else [event["value"]]
+                calls += [self._call(value) for value in values]
+                self._white, self._follows_call = "", True
+            if event["type"] == ("region_close" if event["field"] == CALLS else "region_chunk"):
+                self._read_to = len(self._text)
+        return content, calls
+
+    def _with_white(self, text: str) -> str:
+        text = self._white + text
+        text = text if self._has_content else text.lstrip()
+        body = text.rstrip()
+        self._white = text[len(body) :]
+        return self._content(body)
+
+    def _call(self, value: Any) -> ToolCall | BrokenCall:
+        function = value.get("function", value) if isinstance(value, dict) else None
+        name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
+        try:
+            arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        except ValueError:
+            arguments = None
+        if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+            return BrokenCall(text=self._text[self._read_to :].strip(), error="a call must have a name, and arguments that are an object")
+        return ToolCall(name=name, arguments=arguments)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts inside a description."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)

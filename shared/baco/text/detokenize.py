@@ -1,0 +1,235 @@
+"""`AnswerText`: the one place where the token ids of an answer become text, and where stop texts end it.
+
+Knows one row's tokens as they arrive, and neither models nor requests. Tokens come out when nothing that follows can change their text, so
+streamed and collected answers are the same. Joined, the texts are `tokenizer.decode(ids, skip_special_tokens=True)` without clean-up of
+spaces, and no half character is ever shown. Where the decoder does not work token by token, this file does as it does:
+
+- the first token of an answer loses its leading space in SentencePiece and WordPiece (`Piece.opening`);
+- byte-level BPE: bytes of a character are held until it is whole or cannot become one (`_ByteLevelReader`);
+- SentencePiece: one wrong byte spoils all the bytes beside it, so a run of byte tokens is held until it ends (`_TextReader`).
+"""
+
+import codecs
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from transformers import PreTrainedTokenizerBase
+
+from baco.results import Token, TokenLogprob
+from baco.vocab.token_text import Piece, Surface
+
+REPLACEMENT = "\ufffd"
+
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def held_length(text: str, stops: Sequence[str]) -> int:
+    """Length of the longest suffix of `text` that more text could turn into a stop text (a whole stop text is no such suffix)."""
+    longest = max(map(len, stops), default=0) - 1
+    beginnings = {stop[0] for stop in stops}
+    for start in range(max(0, len(text) - longest), len(text)):
+        if text[start] not in beginnings:
+            continue
+        tail = text[start:]
+        if any(len(stop) > len(tail) and stop.startswith(tail) for stop in stops):
+            return len(tail)
+    return 0
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A token that was pushed and not yet returned. A character of several tokens belongs to the one that completes it."""
+
+    token_id: int
+    from_base: bool
+    logprob: TokenLogprob | None
+    text: str = ""
+
+    def token(self) -> Token:
+        return Token(token_id=self.token_id, text=self.text, from_base=self.from_base, logprob=self.logprob)
+
+
+class _Reader(Protocol):
+    """Gives entries their texts, in order."""
+
+    undecided: _Entry | None
+    """The first entry whose text more tokens could still change."""
+
+    def read(self, entry: _Entry, piece: Piece) -> bool:
+        """Set the entry's text; say whether the text of earlier ones changed too."""
+
+    def close(self) -> bool:
+        """Decide what is undecided, at the end of the answer; say whether a text changed."""
+
+
+class _ByteLevelReader:
+    """UTF-8 with replacement of invalid bytes, as Rust's `from_utf8_lossy` and Python's incremental decoder do alike."""
+
+    def __init__(self) -> None:
+        self.undecided: _Entry | None = None
+        self._decoder = _Utf8Decoder("replace")
+
+    def read(self, entry: _Entry, piece: Piece) -> bool:
+        assert piece.raw is not None
+        entry.text = self._decoder.decode(piece.raw)
+        # Bytes that were waiting show with this entry, so that only the last one has to wait.
+        self.undecided = entry if self._decoder.getstate()[0] else None
+        return False
+
+    def close(self) -> bool:
+        if self.undecided is None:
+            return False
+        self.undecided.text += self._decoder.decode(b"", final=True)
+        self.undecided = None
+        return True
+
+
+class _TextReader:
+    """SentencePiece and WordPiece: a text per token, but byte tokens side by side are one string, or U+FFFD each if they are none.
+
+    That is the rule of the tokenizers library's ByteFallback decoder. Until a run of byte tokens ends, its texts are those of a valid one.
+    """
+
+    def __init__(self) -> None:
+        self.undecided: _Entry | None = None
+        self._opened = False
+        self._run: list[_Entry] = []
+        self._spoiled = False
+        self._decoder = _Utf8Decoder("strict")
+
+    def read(self, entry: _Entry, piece: Piece) -> bool:
+        first, self._opened = not self._opened, True
+        if piece.raw is None:
+            entry.text = piece.opening if first else piece.inside
+            return self.close()
+        self._run.append(entry)
+        self.undecided = self._run[0]
+        if self._spoiled:
+            entry.text = REPLACEMENT
+            return False
+        try:
+            entry.text = self._decoder.decode(piece.raw)
+        except UnicodeDecodeError:
+            return self._spoil()
+        if entry.text and first:
+            entry.text = piece.opening
+        return False
+
+    def close(self) -> bool:
+        changed = bool(self._decoder.getstate()[0]) and not self._spoiled and self._spoil()
+        self.undecided, self._run, self._spoiled = None, [], False
+        self._decoder.reset()
+        return changed
+
+    def _spoil(self) -> bool:
+        for entry in self._run:
+            entry.text = REPLACEMENT
+        self._spoiled = True
+        return True
+
+
+class AnswerText:
+    """The text of one answer, from its tokens as they arrive.
+
+    A stop text may span tokens. The first one to be complete ends the answer (the longest, where several end at one character): it and
+    everything behind it are cut off, and tokens behind the cut have the text "". Where the cut falls does not depend on where tokens end.
+
+    Args:
+        tokenizer: a fast tokenizer, used by both models.
+        stop: texts that end the answer, whoever wrote them.
+        base_stop: texts that end the answer if a token of the base model wrote at least one of their characters.
+        shown: special tokens whose text is part of the answer's.
+
+    Raises:
+        PairError: the tokenizer marks words in a way that is not supported.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        stop: Sequence[str] = (),
+        base_stop: Sequence[str] = (),
+        shown: Sequence[str] = (),
+    ) -> None:
+        self._surface = Surface.of(tokenizer)
+        self._shown = self._surface.control_pieces(shown)
+        self._reader: _Reader = _ByteLevelReader() if self._surface.scheme == "byte-level" else _TextReader()
+        self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]
+        self._stop_texts = tuple(text for text, _ in self._stops)
+        self._queue: deque[_Entry] = deque()
+        self._text = ""
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop text has ended the answer."""
+        return self._stopped
+
+    def push(self, token_id: int, from_base: bool, logprob: TokenLogprob | None = None) -> list[Token]:
+        """Take the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
+        entry = _Entry(token_id, from_base, logprob)
+        self._queue.append(entry)
+        piece = None if self._stopped else self._shown.get(token_id) or self._surface.piece(token_id)
+        if piece is not None:
+            self._update(self._reader.read(entry, piece), entry.text)
+        return self._release()
+
+    def finish(self) -> list[Token]:
+        """End the answer; return the tokens that were still held."""
+        if not self._stopped:
+            self._update(self._reader.close(), "")
+            self._stops, self._stop_texts = [], ()
+        return self._release()
+
+    def _update(self, changed: bool, fresh: str) -> None:
+        """Take over new text, or all of it again where earlier tokens' texts changed, and look for stop texts that end in it."""
+        if changed:
+            self._text = fresh = "".join(entry.text for entry in self._queue)
+        else:
+            self._text += fresh
+        if fresh and self._stops:
+            matches = [match for text, base_only in self._stops for match in self._matches(text, base_only, len(fresh))]
+            if matches:
+                _, start = min(matches)
+                self._cut(start)
+
+    def _matches(self, stop: str, base_only: bool, fresh: int) -> Iterator[tuple[int, int]]:
+        """Yield (end, start) of each place where a stop text that counts ends in the last `fresh` characters."""
+        start = self._text.find(stop, max(0, len(self._text) - fresh - len(stop) + 1))
+        while start >= 0:
+            end = start + len(stop)
+            if not base_only or self._base_wrote(start, end):
+                yield end, start
+            start = self._text.find(stop, start + 1)
+
+    def _base_wrote(self, start: int, end: int) -> bool:
+        """Whether a base token wrote one of the characters from `start` to `end`."""
+        offset = 0
+        for entry in self._queue:
+            before, offset = offset, offset + len(entry.text)
+            if entry.from_base and max(before, start) < min(offset, end):
+                return True
+        return False
+
+    def _cut(self, length: int) -> None:
+        """End the answer after `length` characters of the text that is held."""
+        self._stopped = True
+        self._text, left = self._text[:length], length
+        for entry in self._queue:
+            entry.text = entry.text[:left]
+            left -= len(entry.text)
+
+    def _release(self) -> list[Token]:
+        """Return the tokens whose text is final: all before the first undecided one and before what may become a stop text."""
+        undecided = None if self._stopped else self._reader.undecided
+        left = len(self._text) - (0 if self._stopped else held_length(self._text, self._stop_texts))
+        released = []
+        while self._queue and self._queue[0] is not undecided and len(self._queue[0].text) <= left:
+            entry = self._queue.popleft()
+            left -= len(entry.text)
+            released.append(entry.token())
+        if released:
+            self._text = self._text[sum(len(token.text) for token in released) :]
+        return released
