@@ -132,8 +132,7 @@ class ChatBaco(BacoBinding):
             n: how many answers.
             distinct: drop an answer that is too much like one before it, and draw others in its place. A number in (0, 1] is the
                 similarity (`baco.answers.similarity`: the share of words in common, in order) from which on it is dropped, so that 1 drops
-                answers of
-                the same words only; or a function that says whether two answers are too much alike.
+                answers of the same words only; or a function that says whether two answers are too much alike.
             token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer
                 fits, fewer than n come back. None: twice n times `max_tokens` (our own choice).
             rank: put the best first: "likelihood" is the mean log-probability of an answer's tokens under the aligned model, which is
