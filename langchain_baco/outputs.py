@@ -14,8 +14,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
-from baco.parsing.answer import AnswerReader
-from baco.parsing.tool_call import BrokenCall, ToolCall
+from baco.parsing.answer import AnswerParser
+from baco.parsing.tool_call import InvalidToolCall, ToolCall
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -34,7 +34,7 @@ def _generation(candidate: Candidate, result: GenerationResult, settings: Settin
         additional_kwargs=_reasoning(whole.reasoning),
         tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in whole.calls if isinstance(call, ToolCall)],
         invalid_tool_calls=[
-            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in whole.calls if isinstance(call, BrokenCall)
+            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in whole.calls if isinstance(call, InvalidToolCall)
         ],
         usage_metadata=usage_metadata(result),
         response_metadata=metadata,
@@ -47,7 +47,7 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader: AnswerReader | None = None
+        self._reader: AnswerParser | None = None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
@@ -70,7 +70,7 @@ class Chunks:
         )
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
 
-    def _call_chunk(self, call: ToolCall | BrokenCall) -> ToolCallChunk:
+    def _call_chunk(self, call: ToolCall | InvalidToolCall) -> ToolCallChunk:
         self._calls += 1
         # A chunk's arguments are read leniently when chunks are merged; the markers in a broken call's text keep it broken.
         name = call.name if isinstance(call, ToolCall) else None

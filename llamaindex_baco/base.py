@@ -9,8 +9,8 @@ from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr
 
 from baco.answers.selection import Selection
 from baco.checks import require
-from baco.models.capabilities import fetched
-from baco.models.pair import held
+from baco.models.capabilities import fetch_capabilities
+from baco.models.pair import loaded_pair
 from llamaindex_baco.facts import score_of
 from llamaindex_baco.planning import plan_globally
 from llamaindex_baco.responses import drawn
@@ -59,7 +59,7 @@ class BacoLLM(BacoStructured):
         half of the window, so that a prompt fits (our own choice). `is_function_calling_model` is whether the aligned model's chat template
         has a place for tools.
         """
-        known = fetched(self.pair_config)
+        known = fetch_capabilities(self.pair_config)
         assert known.context_window is not None, "the files that say it were read"
         window = known.context_window
         return LLMMetadata(
@@ -141,7 +141,7 @@ class BacoLLM(BacoStructured):
 
         What is being decoded goes on to its end.
         """
-        pair = held(self.pair_config)
+        pair = loaded_pair(self.pair_config)
         if pair is not None:
             pair.unload()
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from llama_index.core.base.llms.types import LogProb
 
-from baco.parsing.answer import Reading
-from baco.parsing.tool_call import BrokenCall
+from baco.parsing.answer import ParsedAnswer
+from baco.parsing.tool_call import InvalidToolCall
 from baco.results import Candidate, GenerationResult, Token, TokenLogprob
 
 Spans = list[list[str]]
 """Runs of text with their owner: [["Call him ", "aligned"], ["Biscuit", "base"]]."""
 
 
-def raw_result(result: GenerationResult, candidate: Candidate, read: Reading, model: str) -> dict[str, Any]:
+def raw_result(result: GenerationResult, candidate: Candidate, read: ParsedAnswer, model: str) -> dict[str, Any]:
     """Write the facts about an answer as JSON; token counts, of the whole request, have the names that LlamaIndex's counters look for."""
     usage = result.usage
     return {
@@ -43,10 +43,10 @@ def raw_result(result: GenerationResult, candidate: Candidate, read: Reading, mo
     }
 
 
-def _told_if_known(candidate: Candidate, read: Reading) -> dict[str, Any]:
+def _told_if_known(candidate: Candidate, read: ParsedAnswer) -> dict[str, Any]:
     """The thought and broken calls, where there are any; scores and log-probabilities, where they were asked for."""
     told: dict[str, Any] = {"thought": read.reasoning} if read.reasoning else {}
-    if broken := [{"text": call.text, "error": call.error} for call in read.calls if isinstance(call, BrokenCall)]:
+    if broken := [{"text": call.text, "error": call.error} for call in read.calls if isinstance(call, InvalidToolCall)]:
         told["broken_calls"] = broken
     if candidate.score is not None:
         told["score"] = _number(candidate.score)

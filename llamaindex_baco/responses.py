@@ -24,8 +24,8 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic import PrivateAttr
 
-from baco.parsing.answer import AnswerReader, Reading
-from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
+from baco.parsing.answer import AnswerParser, ParsedAnswer
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 from baco.results import GenerationResult, StreamEvent
 from llamaindex_baco.facts import logprobs_of, raw_result, spans
 
@@ -58,12 +58,12 @@ class Answer:
     left_out: int = 0
     """Calls that are not told, since only the first one counts."""
 
-    def add(self, part: Reading, single_call: bool) -> None:
+    def add(self, part: ParsedAnswer, single_call: bool) -> None:
         """Take what is new. A call too many is left out."""
         self.text += part.content
         self.thought += part.reasoning
         for call in part.calls:
-            if isinstance(call, BrokenCall):
+            if isinstance(call, InvalidToolCall):
                 self.broken.append(call.text)
             elif single_call and self.calls:
                 self.left_out += 1
@@ -147,7 +147,7 @@ class StreamedAnswer:
 
     def __init__(self, model: str, single_call: bool) -> None:
         self._model, self._single_call = model, single_call
-        self._reader: AnswerReader | None = None
+        self._reader: AnswerParser | None = None
         self._all = Answer()
         self._calls = Calls()
 
@@ -166,7 +166,7 @@ class StreamedAnswer:
             self._all.raw = {"model": self._model, "baco": written}
         else:
             candidate = event.result.candidates[event.index]
-            read_so_far = Reading(self._all.thought, self._all.text, self._calls)
+            read_so_far = ParsedAnswer(self._all.thought, self._all.text, self._calls)
             self._all.close(raw_result(event.result, candidate, read_so_far, self._model))
             self._all.raw["baco"] |= written
             logprobs = logprobs_of(candidate.tokens)

@@ -19,7 +19,7 @@ from baco.engine.scheduler import Scheduler
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import CudaGraphs, Work
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from baco.forward.padding import PaddedPass
 
 PATIENCE = 60
@@ -31,16 +31,16 @@ class Pass:
     """One forward pass."""
 
     model: Any
-    feeds: Sequence[Feed]
+    segments: Sequence[Segment]
     thread: int
 
     @property
     def rows(self) -> int:
-        return len(self.feeds)
+        return len(self.segments)
 
     @property
     def tokens(self) -> int:
-        return sum(len(feed.token_ids) for feed in self.feeds)
+        return sum(len(segment.token_ids) for segment in self.segments)
 
 
 def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
@@ -48,9 +48,9 @@ def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
     passes: list[Pass] = []
     forward = ModelRunner.forward
 
-    def recorded(self: ModelRunner, feeds: Sequence[Feed], *args: Any, **settings: Any) -> Any:
-        passes.append(Pass(self.plain.model, tuple(feeds), threading.get_ident()))
-        return forward(self, feeds, *args, **settings)
+    def recorded(self: ModelRunner, segments: Sequence[Segment], *args: Any, **settings: Any) -> Any:
+        passes.append(Pass(self.plain.model, tuple(segments), threading.get_ident()))
+        return forward(self, segments, *args, **settings)
 
     monkeypatch.setattr(ModelRunner, "forward", recorded)
     return passes
@@ -148,7 +148,7 @@ def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 def ahead_and_in_lockstep(engine: Engine, monkeypatch: pytest.MonkeyPatch, decode: Callable[[], Any]) -> list[Any]:
     """What is decoded where rows run ahead, and where no token is proposed."""
-    schedule, found = Scheduler.of(engine.pair).schedule, []
+    schedule, found = Scheduler.of(engine.pair).turns, []
     monkeypatch.setattr(schedule, "adapts", False)
     for speculates in (True, False):
         monkeypatch.setattr(schedule, "speculates", speculates)

@@ -29,7 +29,7 @@ class GrammarReference:
         assert matcher.consume_tokens(list(token_ids)), matcher.get_error()
         return torch.tensor(list(matcher.compute_logit_bias()))[: self.vocab_size] > 0
 
-    def is_free(self, token_ids: Sequence[int]) -> bool:
+    def base_may_write(self, token_ids: Sequence[int]) -> bool:
         """Whether the base may write: anywhere, but in JSON only in strings that are values."""
         return self.grammar.kind != "json" or in_value(str(self.tokenizer.decode(token_ids)))
 

@@ -71,7 +71,7 @@ class Oracle:
                 barred = self.lexicon.special | limits.closing
                 best = logits["base"].masked_fill(forbidden, -torch.inf)
                 margins.append(_gap(best.numpy()))
-                if not limits.is_free(token_ids) or barred[best.argmax()]:
+                if not limits.base_may_write(token_ids) or barred[best.argmax()]:
                     owner = "aligned"
                 elif owner == "base":
                     forbidden = forbidden | barred

@@ -62,7 +62,7 @@ PROMPTS = ("A bird", "the old man said that", "Name a pet rabbit.")
 
 
 COMPARED = 14
-"""Tokens of each answer that are compared with the reference's. Where an answer is brought to its end, `way_to_end` has its own tests."""
+"""Tokens of each answer that are compared with the reference; `shortest_completion`, which ends an answer, has tests of its own."""
 
 
 @pytest.mark.parametrize("arch", ["llama", "mistral", "gpt2"])
@@ -83,8 +83,8 @@ def test_an_answer_held_to_a_grammar_is_the_one_that_the_reference_writes(
             "repetition_penalty": chance.choice([1.0, 1.0, 1.3]),
             "grammar": grammar,
         }
-        plan = None if grammar is None else vocabulary_of(engine.pair, router.models[-1]).plan(grammar)
-        room = COMPARED if plan is None else COMPARED + plan.shortest + 4 * plan.step
+        compiled = None if grammar is None else vocabulary_of(engine.pair, router.models[-1]).compile(grammar)
+        room = COMPARED if compiled is None else COMPARED + compiled.min_tokens + 4 * compiled.max_obligation
         requests += engine._requests([chance.choice(PROMPTS)], SamplingParams(**asked, max_tokens=room), router, "transcript")
         settings.append(asked)
     compared = 0
@@ -111,8 +111,14 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
     requests = []
     for schema in SCHEMAS.values():
         grammar = Grammar.json_schema(schema)
-        plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-        for room in (plan.shortest, plan.shortest + 1, plan.shortest + chance.randint(2, 20), plan.shortest + plan.step + 1, 120):
+        compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+        for room in (
+            compiled.min_tokens,
+            compiled.min_tokens + 1,
+            compiled.min_tokens + chance.randint(2, 20),
+            compiled.min_tokens + compiled.max_obligation + 1,
+            120,
+        ):
             params = SamplingParams(n=4, max_tokens=room, seed=chance.getrandbits(60), grammar=grammar)
             requests.append(
                 (schema, embedded._requests([chance.choice(PROMPTS)], params, Router("p-punc", threshold=0.9), "transcript")[0])
@@ -135,8 +141,8 @@ def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end
         answers = []
         for number, schema in enumerate(SCHEMAS.values()):
             grammar = Grammar.json_schema(schema)
-            plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-            params = SamplingParams(n=3, max_tokens=plan.shortest + plan.step + 12, seed=number, grammar=grammar)
+            compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+            params = SamplingParams(n=3, max_tokens=compiled.min_tokens + compiled.max_obligation + 12, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
         return answers
 
@@ -157,8 +163,8 @@ def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
     ]
     for several, answer in ((False, None), (True, None), (True, NAMED)):
         grammar = calls_grammar(tools, several=several, answer=answer)
-        plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-        for room in range(plan.shortest, plan.shortest + 3 * plan.step, 47):
+        compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+        for room in range(compiled.min_tokens, compiled.min_tokens + 3 * compiled.max_obligation, 47):
             params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:
                 text, calls = HERMES.read(candidate.text)

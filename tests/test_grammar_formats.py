@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerFast
 
 from baco import ConfigError, Engine, Grammar, ModelPair, SamplingParams
 from baco.engine.requests import vocabulary_of
-from baco.grammar.compiled import GrammarPlan, GrammarVocabulary
-from baco.grammar.completion import way_to_end
+from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
+from baco.grammar.completion import shortest_completion
 from baco.grammar.guide import Guide
 from baco.grammar.json_scan import JsonPosition
 from tests.gate import ahead_and_in_lockstep
@@ -86,37 +86,37 @@ def vocabulary(request: pytest.FixtureRequest, embedded: Engine) -> GrammarVocab
     return GrammarVocabulary(tokenizer, len(tokenizer), [cast(int, tokenizer.eos_token_id)])
 
 
-def drawn(plan: GrammarPlan, room: int, chance: random.Random) -> list[int]:
+def drawn(compiled: CompiledGrammar, room: int, chance: random.Random) -> list[int]:
     """An answer of at most so many tokens, any allowed one as likely; a third of the time a sign, a third a character."""
-    guide, token_ids = Guide(plan, room), list[int]()
+    guide, token_ids = Guide(compiled, room), list[int]()
     while len(token_ids) < room:
         allowed = guide.allowed(token_ids)
         assert allowed is not None
         options = allowed.tokens.nonzero()[:, 0].tolist()
         wanted = chance.choice([r"[^\w\"]", ".", ".*"])
-        some = [token_id for token_id in options if re.fullmatch(wanted, plan.vocabulary.bytes[token_id].decode(errors="replace"))]
+        some = [token_id for token_id in options if re.fullmatch(wanted, compiled.vocabulary.bytes[token_id].decode(errors="replace"))]
         token_ids.append(chance.choice(some or options))
-        if token_ids[-1] in plan.vocabulary.end_ids:
+        if token_ids[-1] in compiled.vocabulary.end_ids:
             return token_ids[:-1]
     return token_ids
 
 
-def text_of(plan: GrammarPlan, token_ids: list[int]) -> str:
-    return b"".join(plan.vocabulary.bytes[token_id] for token_id in token_ids).decode()
+def text_of(compiled: CompiledGrammar, token_ids: list[int]) -> str:
+    return b"".join(compiled.vocabulary.bytes[token_id] for token_id in token_ids).decode()
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_is_whole_and_valid_whatever_room_it_has(name: str, vocabulary: GrammarVocabulary) -> None:
-    plan, chance = vocabulary.plan(Grammar.json_schema(STRINGS[name])), random.Random(name)
+    compiled, chance = vocabulary.compile(Grammar.json_schema(STRINGS[name])), random.Random(name)
     for more in (0, 2, 4, 5, 6, 7, 9, 30):
         for _ in range(4):
-            FORMATS[name](json.loads(text_of(plan, drawn(plan, plan.shortest + more, chance))))
+            FORMATS[name](json.loads(text_of(compiled, drawn(compiled, compiled.min_tokens + more, chance))))
 
 
 def test_models_write_objects_with_formats_whole_whatever_room_they_have(embedded: Engine) -> None:
     grammar = Grammar.json_schema(USER)
-    plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-    for room in (plan.shortest, plan.shortest + 9, plan.shortest + plan.step + 5):
+    compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+    for room in (compiled.min_tokens, compiled.min_tokens + 9, compiled.min_tokens + compiled.max_obligation + 5):
         for candidate in embedded.generate("A bird", SamplingParams(n=3, max_tokens=room, seed=room, grammar=grammar)).candidates:
             value = json.loads(candidate.text)
             assert {"email", "date-time"} <= value.keys()
@@ -129,8 +129,8 @@ def test_running_ahead_changes_nothing_about_formats(embedded: Engine, monkeypat
         answers = []
         for number, schema in enumerate([STRINGS["email"], STRINGS["ipv6"], USER]):
             grammar = Grammar.json_schema(schema)
-            plan = vocabulary_of(embedded.pair, "aligned").plan(grammar)
-            params = SamplingParams(n=3, max_tokens=plan.shortest + plan.step + 5, seed=number, grammar=grammar)
+            compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+            params = SamplingParams(n=3, max_tokens=compiled.min_tokens + compiled.max_obligation + 5, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
         return answers
 
@@ -140,18 +140,18 @@ def test_running_ahead_changes_nothing_about_formats(embedded: Engine, monkeypat
 
 @pytest.mark.parametrize("name", ["email", "time", "ipv4"])
 def test_what_is_allowed_depends_on_the_tokens_before_and_not_on_what_was_asked(name: str, vocabulary: GrammarVocabulary) -> None:
-    plan, chance, detours = vocabulary.plan(Grammar.json_schema(STRINGS[name])), random.Random(f"asked {name}"), 0
-    room = plan.shortest + plan.step + 4
+    compiled, chance, detours = vocabulary.compile(Grammar.json_schema(STRINGS[name])), random.Random(f"asked {name}"), 0
+    room = compiled.min_tokens + compiled.max_obligation + 4
     for _ in range(2):
-        answer, other = drawn(plan, room, chance), drawn(plan, room, chance)
-        steady, wandering = Guide(plan, room), Guide(plan, room)
+        answer, other = drawn(compiled, room, chance), drawn(compiled, room, chance)
+        steady, wandering = Guide(compiled, room), Guide(compiled, room)
         expected = [steady.allowed(answer[:length]) for length in range(len(answer) + 1)]
         for length in chance.sample(range(len(answer) + 1), 5):
             detours += wandering.allowed(answer[: length // 2] + other[length // 2 :]) is not None
-            for guide in (wandering, Guide(plan, room)):
+            for guide in (wandering, Guide(compiled, room)):
                 says, said = guide.allowed(answer[:length]), expected[length]
                 assert says is not None and said is not None
-                assert says.tokens.tolist() == said.tokens.tolist() and says.is_free == said.is_free
+                assert says.tokens.tolist() == said.tokens.tolist() and says.base_may_write == said.base_may_write
     assert detours
 
 
@@ -170,7 +170,7 @@ def way_of(grammar: Grammar, vocabulary: GrammarVocabulary) -> tuple[list[int] |
     """The way from its beginning, and how many questions it took to find or to give up."""
     matcher = Counted(LLMatcher(vocabulary._tokenizer, grammar.compile(), log_level=0))
     position = JsonPosition() if grammar.is_json else None
-    return way_to_end(cast(LLMatcher, matcher), vocabulary.preferences, position), matcher.count
+    return shortest_completion(cast(LLMatcher, matcher), vocabulary.preferences, position), matcher.count
 
 
 def test_the_way_of_a_format_takes_few_questions(vocabulary: GrammarVocabulary) -> None:
@@ -200,19 +200,19 @@ def test_a_short_way_out_of_repetitions_is_found_in_strings_and_in_plain_text(
     pattern: str, least: int, vocabulary: GrammarVocabulary
 ) -> None:
     for grammar in (Grammar.regex(pattern), Grammar.json_schema({"type": "string", "pattern": f"^({pattern})$"})):
-        plan = vocabulary.plan(grammar)
-        written = text_of(plan, drawn(plan, plan.shortest, random.Random(1)))
+        compiled = vocabulary.compile(grammar)
+        written = text_of(compiled, drawn(compiled, compiled.min_tokens, random.Random(1)))
         text = json.loads(written) if grammar.is_json else written
         assert re.fullmatch(pattern, text) and len(text) < 2 * least, text
 
 
 def test_numbers_and_choices_that_lead_back_to_themselves_are_brought_to_an_end(vocabulary: GrammarVocabulary) -> None:
-    seventh = vocabulary.plan(Grammar.json_schema({"type": "integer", "minimum": 1, "multipleOf": 7}))
+    seventh = vocabulary.compile(Grammar.json_schema({"type": "integer", "minimum": 1, "multipleOf": 7}))
     assert int(text_of(seventh, drawn(seventh, seventh.shortest, random.Random(1)))) % 7 == 0
     leaf = {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}
     inner = {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/inner"}, "minItems": 1, "maxItems": 2}, leaf]}
-    plan = vocabulary.plan(Grammar.json_schema({"$defs": {"inner": inner}, "$ref": "#/$defs/inner"}))
-    assert json.loads(text_of(plan, drawn(plan, plan.shortest, random.Random(1)))) in ({"a": True}, {"a": False})
+    compiled = vocabulary.compile(Grammar.json_schema({"$defs": {"inner": inner}, "$ref": "#/$defs/inner"}))
+    assert json.loads(text_of(compiled, drawn(compiled, compiled.min_tokens, random.Random(1)))) in ({"a": True}, {"a": False})
 
 
 def test_what_would_take_too_long_is_refused_after_bounded_work_and_named(vocabulary: GrammarVocabulary) -> None:
@@ -221,13 +221,13 @@ def test_what_would_take_too_long_is_refused_after_bounded_work_and_named(vocabu
     assert way is None and count < 30_000
     grammar = Grammar.json_schema({"type": "object", "properties": {"fine": {"type": "string"}, "long": endless}})
     with pytest.raises(ConfigError, match=r'cannot be enforced: no text, or none short enough, .* for \{.*"properties": \{"long": '):
-        vocabulary.plan(grammar)
+        vocabulary.compile(grammar)
 
 
 def test_text_that_only_a_control_token_could_write_is_named(embedded: Engine) -> None:
     schema = {"type": "object", "properties": {"good": {"const": "yes"}, "bad": {"enum": ["<|im_end|>"]}}}
     with pytest.raises(ConfigError, match=r'"bad": \{"enum": \["<\|im_end\|>"\]\}'):
-        vocabulary_of(embedded.pair, "aligned").plan(Grammar.json_schema(schema))
+        vocabulary_of(embedded.pair, "aligned").compile(Grammar.json_schema(schema))
 
 
 @pytest.mark.parametrize("word", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"])

@@ -126,7 +126,7 @@ def run_crowds(
     plain: Callable[[int], bool] = lambda batch: False,
 ) -> Tally:
     """Run crowds one after another, each under a schedule of its own, and compare every answer with the reference's."""
-    schedule = Scheduler.of(engine.pair).schedule
+    schedule = Scheduler.of(engine.pair).turns
     monkeypatch.setattr(schedule, "adapts", False)
     tally = Tally()
     for batch in range(batches):
@@ -170,7 +170,7 @@ def test_padded_passes_of_a_few_shapes_write_the_same(
 
 def test_a_lockstep_schedule_writes_the_same_with_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(ModelPair.from_pretrained(device="cpu", dtype="float32"))
-    schedule = Scheduler.of(engine.pair).schedule
+    schedule = Scheduler.of(engine.pair).turns
     monkeypatch.setattr(schedule, "adapts", False)
     found = []
     for speculates in (True, False):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from baco.grammar.grammar import Grammar
     from baco.models.pair import ModelPair
     from baco.results import Candidate, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
-    from baco.routing import Router, register_router, router_names
+    from baco.routing import Prefix, Router, Signals, register_router, router_names
 
 __version__ = version("baco")
 
@@ -50,9 +50,11 @@ __all__ = [
     "PairConfig",
     "PairError",
     "Passes",
+    "Prefix",
     "PromptError",
     "Router",
     "SamplingParams",
+    "Signals",
     "StreamEvent",
     "Token",
     "TokenLogprob",
@@ -72,7 +74,7 @@ _MODULES = {
     "baco.grammar.grammar": ("Grammar",),
     "baco.models.pair": ("ModelPair",),
     "baco.results": ("Candidate", "GenerationResult", "Passes", "StreamEvent", "Token", "TokenLogprob", "TopLogprob", "Usage"),
-    "baco.routing": ("Router", "register_router", "router_names"),
+    "baco.routing": ("Prefix", "Router", "Signals", "register_router", "router_names"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from baco.forward.attention import attend, reading
-from baco.forward.cuda import shapes_vary
+from baco.forward.attention import attend, packed_attention
+from baco.forward.cuda import without_cudnn_sdpa
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import FULL_MARK, LONG_FEED, SLIDING_MARK, Feed, PackedPass
+from baco.forward.packing import FULL_MARK, LONG_SEGMENT, SLIDING_MARK, PackedPass, Segment
 
 SLOTS, CAPACITY, WIDTH = 9, 90, 8
 WINDOW = 5
@@ -30,20 +30,20 @@ def model(request: pytest.FixtureRequest, pair_folders: Callable[[str], tuple[Pa
     yield AutoModelForCausalLM.from_pretrained(pair_folders("llama")[1], attn_implementation=request.param).eval()
 
 
-def random_feeds(chance: random.Random) -> list[Feed]:
+def random_feeds(chance: random.Random) -> list[Segment]:
     """Some slots, each fed some tokens from somewhere on: short feeds and long ones."""
-    feeds = []
+    segments = []
     for slot in sorted(chance.sample(range(SLOTS), chance.randint(1, SLOTS))):
-        count = chance.choice([1, 1, 1, 2, 3, LONG_FEED, LONG_FEED + 1, 40])
-        feeds.append(Feed(slot=slot, start=chance.randint(0, CAPACITY - count), token_ids=[0] * count))
-    return feeds
+        count = chance.choice([1, 1, 1, 2, 3, LONG_SEGMENT, LONG_SEGMENT + 1, 40])
+        segments.append(Segment(slot=slot, start=chance.randint(0, CAPACITY - count), token_ids=[0] * count))
+    return segments
 
 
-def alone(feed: Feed, query: Tensor, key: Tensor, value: Tensor, window: int | None, scaling: float | None) -> Tensor:
+def alone(segment: Segment, query: Tensor, key: Tensor, value: Tensor, window: int | None, scaling: float | None) -> Tensor:
     """Attention of one row's tokens [Hq, n, D] over its own keys, token by token."""
     groups = query.shape[0] // key.shape[0]
     outputs = []
-    for index, position in enumerate(range(feed.start, feed.end)):
+    for index, position in enumerate(range(segment.start, segment.end)):
         first = 0 if window is None else max(0, position - window + 1)
         keys, values = (t[:, first : position + 1].repeat_interleave(groups, 0) for t in (key, value))
         outputs.append(scaled_dot_product_attention(query[:, index : index + 1], keys, values, scale=scaling))
@@ -55,31 +55,31 @@ def alone(feed: Feed, query: Tensor, key: Tensor, value: Tensor, window: int | N
 @pytest.mark.parametrize("seed", range(4))
 def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads: tuple[int, int], slides: bool, seed: int) -> None:
     chance, (queries, keys) = random.Random(seed), heads
-    feeds = random_feeds(chance)
-    count = sum(len(feed.token_ids) for feed in feeds)
+    segments = random_feeds(chance)
+    count = sum(len(segment.token_ids) for segment in segments)
     make = torch.Generator().manual_seed(seed)
     query = torch.randn(1, queries, count, WIDTH, generator=make)
     key, value = torch.randn(2, SLOTS, keys, CAPACITY, WIDTH, generator=make)
     module: Any = SimpleNamespace(num_key_value_groups=queries // keys, training=False)
     scaling = chance.choice([WIDTH**-0.5, 0.2])
     mark = torch.zeros(1, 1, 1, SLIDING_MARK if slides else FULL_MARK)
-    with reading(model, PackedPass(feeds, CPU, WINDOW, CAPACITY)):
+    with packed_attention(model, PackedPass(segments, CPU, WINDOW, CAPACITY)):
         output, _ = attend(module, query, key, value, mark, scaling=scaling)
-    pieces = query[0].split([len(feed.token_ids) for feed in feeds], dim=1)
+    pieces = query[0].split([len(segment.token_ids) for segment in segments], dim=1)
     expected = [
-        alone(feed, piece, key[feed.slot], value[feed.slot], WINDOW if slides else None, scaling)
-        for feed, piece in zip(feeds, pieces, strict=True)
+        alone(segment, piece, key[segment.slot], value[segment.slot], WINDOW if slides else None, scaling)
+        for segment, piece in zip(segments, pieces, strict=True)
     ]
     torch.testing.assert_close(output[0].transpose(0, 1), torch.cat(expected, 1), atol=1e-5, rtol=1e-4)
 
 
 def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreTrainedModel) -> None:
-    feeds = [Feed(slot=1, start=4, token_ids=[0] * 3), Feed(slot=3, start=0, token_ids=[0])]
+    segments = [Segment(slot=1, start=4, token_ids=[0] * 3), Segment(slot=3, start=0, token_ids=[0])]
     query, key = torch.randn(1, 4, 4, WIDTH), torch.randn(SLOTS, 2, CAPACITY, WIDTH)
     spoiled = torch.full_like(key, 1e4)
     spoiled[1, :, :7], spoiled[3, :, :1] = key[1, :, :7], key[3, :, :1]
     module: Any = SimpleNamespace(num_key_value_groups=2, training=False)
-    with reading(model, PackedPass(feeds, CPU, None, CAPACITY)):
+    with packed_attention(model, PackedPass(segments, CPU, None, CAPACITY)):
         clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, FULL_MARK), scaling=0.3)[0] for keys in (key, spoiled))
     torch.testing.assert_close(clean, other)
 
@@ -87,7 +87,7 @@ def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreT
 def test_a_model_set_to_either_way_reads_a_packed_pass_as_it_reads_each_row(model: PreTrainedModel) -> None:
     runner, rows = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), [[5, 6, 7], list(range(20, 60))]
     runner.cache.reserve(2, 40)
-    logits = runner.forward([Feed(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
+    logits = runner.forward([Segment(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
     with torch.inference_mode():
         expected = torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows])
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
@@ -102,9 +102,12 @@ def written(model: PreTrainedModel) -> list[int]:
 def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: PreTrainedModel) -> None:
     before, generated = model.config._attn_implementation, written(model)
     runner = ModelRunner(ModelPass(model, model.config.vocab_size, 0))
-    runner.forward([Feed(slot=0, start=0, token_ids=[5, 6])], [1])
+    runner.forward([Segment(slot=0, start=0, token_ids=[5, 6])], [1])
     assert (model.config._attn_implementation, written(model)) == (before, generated)
-    with pytest.raises(ZeroDivisionError), reading(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
+    with (
+        pytest.raises(ZeroDivisionError),
+        packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)),
+    ):
         raise ZeroDivisionError
     assert (model.config._attn_implementation, written(model)) == (before, generated)
 
@@ -119,7 +122,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
         except BaseException as error:
             found.append(error)
 
-    with reading(model, PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
+    with packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
@@ -129,15 +132,15 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
 def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
     inside, leave = threading.Event(), threading.Event()
     before = model.config._attn_implementation
-    layout = PackedPass([Feed(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
+    layout = PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
 
     def read() -> None:
-        with reading(model, layout):
+        with packed_attention(model, layout):
             inside.set()
             leave.wait(20)
 
     second = threading.Thread(target=read)
-    with reading(model, layout):
+    with packed_attention(model, layout):
         second.start()
         inside.wait(1)  # as the passes exclude each other, it may well stand outside
     leave.set()
@@ -147,8 +150,8 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
 
 def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel) -> None:
     runner, row = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), list(range(20, 60))
-    assert runner.forward([Feed(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
-    logits = runner.forward([Feed(slot=0, start=25, token_ids=row[25:])], [14])
+    assert runner.forward([Segment(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
+    logits = runner.forward([Segment(slot=0, start=25, token_ids=row[25:])], [14])
     with torch.inference_mode():
         expected = model(torch.tensor([row])).logits[0, -1:]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
@@ -158,7 +161,7 @@ def test_cudnn_is_left_out_only_where_shapes_vary() -> None:
     before = torch.backends.cuda.cudnn_sdp_enabled()
     for setting in (True, False):
         torch.backends.cuda.enable_cudnn_sdp(setting)
-        with pytest.raises(ZeroDivisionError), shapes_vary():
+        with pytest.raises(ZeroDivisionError), without_cudnn_sdpa():
             assert not torch.backends.cuda.cudnn_sdp_enabled()
             raise ZeroDivisionError
         assert torch.backends.cuda.cudnn_sdp_enabled() is setting

@@ -41,7 +41,7 @@ def test_a_measured_map_inverts_the_share_of_a_known_router(name, share) -> None
 
 def test_sampling_noise_cannot_make_the_map_fall() -> None:
     noisy = {0.0: 0.0, 0.25: 0.3, 0.5: 0.25, 0.75: 0.5, 1.0: 0.9}
-    table = calibration._monotone(noisy, rises=True)
+    table = calibration._monotone(noisy, increasing=True)
     assert list(table.shares) == [0.0, 0.3, 0.3, 0.5, 0.9]
 
 

@@ -7,8 +7,8 @@ import pytest
 from baco import Engine, Router, SamplingParams
 from baco.errors import ChatTemplateError, ConfigError
 from baco.grammar.constraints import calls_grammar
-from baco.parsing.detection import call_format_of, reading_format
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.detection import detect_tool_calls, tool_call_format
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
 from baco.parsing.tool_call import ToolCall
 from baco.text.prompts import build_prompt, encode_chat, normalise
 from tests.pairs import make_pair
@@ -59,9 +59,9 @@ def unknown_template() -> str:
 
 @pytest.mark.parametrize("make", [byte_level_bpe, sentencepiece_like])
 @pytest.mark.parametrize(("template", "form"), TEMPLATES.items(), ids=[f"{index}" for index in range(len(TEMPLATES))])
-def test_a_template_shows_its_form_and_what_it_writes_is_read_back(make: Any, template: str, form: WrittenFormat) -> None:
+def test_a_template_shows_its_form_and_what_it_writes_is_read_back(make: Any, template: str, form: ToolCallTemplate) -> None:
     tokenizer = with_control_tokens(make(), template, CONTROL)
-    assert call_format_of(tokenizer) == form
+    assert detect_tool_calls(tokenizer) == form
     call = {"id": "abcdefghi", "function": {"name": "weather", "arguments": CALLS[0][1]}}
     chat = [CHAT[1], {"role": "assistant", "content": "", "tool_calls": [call]}]
     text = str(tokenizer.apply_chat_template(chat, tools=TOOLS, tokenize=False))
@@ -79,7 +79,7 @@ def test_white_space_and_fields_are_those_of_the_template() -> None:
         (tagged, '<|python_tag|>{"name": "a", "parameters": {}}'),
         (LLAMA_TEMPLATE.replace("'\"parameters\": '", "'\"arguments\": '"), '{"name": "a", "arguments": {}}'),
     ):
-        form = call_format_of(with_control_tokens(byte_level_bpe(), template, CONTROL))
+        form = detect_tool_calls(with_control_tokens(byte_level_bpe(), template, CONTROL))
         assert form is not None and form.write([("a", {})]) == expected
 
 
@@ -87,31 +87,31 @@ def test_a_template_that_shows_no_calls_or_is_none_has_the_form_in_which_they_be
     tokenizer = byte_level_bpe()
     for template in (CHAT_TEMPLATE, None, CHAT_TEMPLATE + "{{ raise_exception('no') }}", "{% for m in messages %}"):
         tokenizer.chat_template = template
-        assert call_format_of(tokenizer) == HERMES
+        assert detect_tool_calls(tokenizer) == HERMES
 
 
 def test_another_template_of_the_same_tokenizer_is_looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = with_control_tokens(byte_level_bpe(), QWEN_TEMPLATE, CONTROL)
     for template, form in TEMPLATES.items():
         monkeypatch.setattr(tokenizer, "chat_template", template)
-        assert call_format_of(tokenizer) == form
+        assert detect_tool_calls(tokenizer) == form
     tokenizer.chat_template = {"default": CHAT_TEMPLATE, "tool_use": LLAMA_TEMPLATE}
-    assert call_format_of(tokenizer) == LLAMA3
+    assert detect_tool_calls(tokenizer) == LLAMA3
 
 
 @pytest.mark.parametrize("before", ["<|tool|>", "["])
 def test_bare_calls_are_llamas_only_where_the_answer_would_begin(before: str) -> None:
     template = LLAMA_TEMPLATE.replace('{"name": "\' + call', before + '{"name": "\' + call')
     assert template != LLAMA_TEMPLATE
-    assert call_format_of(with_control_tokens(byte_level_bpe(), template, CONTROL)) is None
+    assert detect_tool_calls(with_control_tokens(byte_level_bpe(), template, CONTROL)) is None
 
 
 def test_a_form_that_is_not_known_is_refused_where_calls_would_be_read_or_forced(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", unknown_template())
     tokenizer = engine.pair.tokenizer
-    assert call_format_of(tokenizer) is None
+    assert detect_tool_calls(tokenizer) is None
     with pytest.raises(ChatTemplateError, match=r"neither Hermes', Llama 3's nor Mistral's.*response_template"):
-        reading_format(tokenizer, [], TOOLS)
+        tool_call_format(tokenizer, [], TOOLS)
     tools = [{"type": "function", "function": {"name": "a"}}]
     with pytest.raises(ChatTemplateError, match="leave out the tools"):
         engine.generate("x", SamplingParams(max_tokens=4), tools=tools)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
 from baco.parsing.tool_call import ToolCall
 from baco.text.detokenize import AnswerText
 from tests.tokenizers import LLAMA_CONTROL, MISTRAL_CONTROL, byte_level_bpe, sentencepiece_like, with_control_tokens
@@ -33,12 +33,12 @@ CALLS = [("weather", {"city": "Köln", "days": 2}), ("clock", {})]
         (MISTRAL_NAMED, '[TOOL_CALLS]weather[ARGS]{"city": "Köln", "days": 2}[TOOL_CALLS]clock[ARGS]{}'),
     ],
 )
-def test_calls_are_written_as_the_family_writes_them(form: WrittenFormat, written: str) -> None:
+def test_calls_are_written_as_the_family_writes_them(form: ToolCallTemplate, written: str) -> None:
     assert form.write(CALLS) == written
 
 
 @given(st.sampled_from(FORMATS), st.lists(st.tuples(NAMES, st.dictionaries(st.text(), JSON)), min_size=1, max_size=3))
-def test_what_is_written_is_read_back(form: WrittenFormat, calls: list[tuple[str, dict[str, Any]]]) -> None:
+def test_what_is_written_is_read_back(form: ToolCallTemplate, calls: list[tuple[str, dict[str, Any]]]) -> None:
     expected = [ToolCall(name=name, arguments=arguments) for name, arguments in calls]
     assert form.read(form.write(calls)) == ("", expected)
     if form is not LLAMA3:
@@ -49,7 +49,7 @@ def test_what_is_written_is_read_back(form: WrittenFormat, calls: list[tuple[str
 @pytest.mark.parametrize(
     "argument", ["</tool_call>", 'say "</tool_call>"', "<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "你好\n🎉", "\\", "}]"]
 )
-def test_an_argument_may_hold_anything(form: WrittenFormat, argument: str) -> None:
+def test_an_argument_may_hold_anything(form: ToolCallTemplate, argument: str) -> None:
     assert form.read(form.write([("say", {"text": argument})])) == ("", [ToolCall(name="say", arguments={"text": argument})])
 
 
@@ -64,7 +64,7 @@ def test_a_message_has_its_calls_behind_its_content() -> None:
 @pytest.mark.parametrize("make", [byte_level_bpe, sentencepiece_like])
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 @pytest.mark.parametrize("special", [True, False])
-def test_the_markers_of_calls_are_text_in_an_answer_that_shows_them(make: Any, form: WrittenFormat, special: bool) -> None:
+def test_the_markers_of_calls_are_text_in_an_answer_that_shows_them(make: Any, form: ToolCallTemplate, special: bool) -> None:
     tokenizer = make()
     if special:
         with_control_tokens(tokenizer, "", [*LLAMA_CONTROL, *MISTRAL_CONTROL, *HERMES.control])

@@ -86,8 +86,8 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
     engine, form, asked = Engine(pair_of(template, special)), TEMPLATES[template][0], []
     for tools, several in ((TOOLS[:1], False), (TOOLS, False), (TOOLS, True)):
         grammar = calls_grammar(tools, several=several)
-        plan = vocabulary_of(engine.pair, "aligned").plan(grammar.in_format(form))
-        for room in (plan.shortest, plan.shortest + 1, plan.shortest + plan.step + 9):
+        compiled = vocabulary_of(engine.pair, "aligned").compile(grammar.in_format(form))
+        for room in (compiled.min_tokens, compiled.min_tokens + 1, compiled.min_tokens + compiled.max_obligation + 9):
             params = SamplingParams(n=2, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             requests = engine._requests(["Greet Anna."], params, Router("p", threshold=0.99, word_boundary=False), "transcript", TOOLS)
             asked.append((several, requests[0]))

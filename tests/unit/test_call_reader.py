@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, WrittenFormat
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
 from baco.parsing.tool_call import Calls, ToolCall
 
 FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
@@ -31,7 +31,7 @@ PIECES = st.sampled_from(FORMATS).flatmap(
 )
 
 
-def read(form: WrittenFormat, pieces: list[str]) -> tuple[str, Calls]:
+def read(form: ToolCallTemplate, pieces: list[str]) -> tuple[str, Calls]:
     reader, content, calls = form.reader(), "", Calls()
     for piece in pieces:
         more, found = reader.push(piece)
@@ -41,7 +41,7 @@ def read(form: WrittenFormat, pieces: list[str]) -> tuple[str, Calls]:
 
 
 @given(PIECES, st.data())
-def test_how_an_answer_is_cut_into_pieces_makes_no_difference(given_text: tuple[WrittenFormat, list[str]], data: st.DataObject) -> None:
+def test_how_an_answer_is_cut_into_pieces_makes_no_difference(given_text: tuple[ToolCallTemplate, list[str]], data: st.DataObject) -> None:
     form, parts = given_text
     text = "".join(parts)
     pieces, rest = [], text
@@ -53,7 +53,7 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(given_text: tuple[
 
 
 @given(PIECES)
-def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[WrittenFormat, list[str]]) -> None:
+def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[ToolCallTemplate, list[str]]) -> None:
     form, parts = given_text
     text = "".join(parts)
     content, calls = form.read(text)
@@ -63,7 +63,7 @@ def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[Wr
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: WrittenFormat) -> None:
+def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: ToolCallTemplate) -> None:
     whole = form.write([("a", {"x": "}]"}), ("b", {})])
     seen: list[Any] = []
     reader = form.reader()
@@ -76,7 +76,7 @@ def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: Written
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_white_space_beside_calls_is_dropped_and_content_behind_one_begins_a_line(form: WrittenFormat) -> None:
+def test_white_space_beside_calls_is_dropped_and_content_behind_one_begins_a_line(form: ToolCallTemplate) -> None:
     written = form.write([("a", {})])
     call = ToolCall(name="a", arguments={})
     assert form.read(f" \n{written} \n") == ("", [call])
@@ -86,7 +86,7 @@ def test_white_space_beside_calls_is_dropped_and_content_behind_one_begins_a_lin
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_text_without_a_call_is_left_as_it_is(form: WrittenFormat) -> None:
+def test_text_without_a_call_is_left_as_it_is(form: ToolCallTemplate) -> None:
     for text in (
         "",
         " \n",

@@ -6,8 +6,8 @@ import pytest
 
 from baco import ModelNotFoundError, ModelPair
 from baco.config import PairConfig
-from baco.models.capabilities import capabilities, fetched
-from baco.models.pair import held
+from baco.models.capabilities import capabilities, fetch_capabilities
+from baco.models.pair import loaded_pair
 from baco.models.resolve import resolve
 from tests.conftest import PairFolders
 from tests.pairs import make_pair_folders
@@ -17,9 +17,9 @@ def test_a_local_pair_is_known_without_fetching_or_loading(pair_folders: PairFol
     monkeypatch.setattr("baco.models.capabilities.load_config", lambda source: pytest.fail("fetched"))
     base, aligned = pair_folders("qwen2")
     config = PairConfig(base=str(base), aligned=str(aligned))
-    assert fetched(config) == capabilities(config)
+    assert fetch_capabilities(config) == capabilities(config)
     assert capabilities(config).context_window is not None and capabilities(config).has_tools is False
-    assert fetched(resolve(None, None, None)[1]).has_tools is True, "the embedded pair calls tools"
+    assert fetch_capabilities(resolve(None, None, None)[1]).has_tools is True, "the embedded pair calls tools"
 
 
 def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,20 +37,20 @@ def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_pa
     monkeypatch.setattr("baco.models.capabilities.load_tokenizer", fetch)
     config = PairConfig(base=str(base), aligned=str(bare))
     assert capabilities(config).has_tools is None
-    assert [fetched(config).has_tools, fetched(config).has_tools] == [False, False]
+    assert [fetch_capabilities(config).has_tools, fetch_capabilities(config).has_tools] == [False, False]
     assert asked == [str(bare)]
 
 
 def test_a_pair_that_cannot_be_fetched_is_an_error_that_names_it() -> None:
     with pytest.raises(ModelNotFoundError, match=r"Qwen2\.5-0\.5B"):
-        fetched(resolve("qwen2.5-0.5b", None, None)[1])
+        fetch_capabilities(resolve("qwen2.5-0.5b", None, None)[1])
 
 
 def test_a_pair_is_held_from_its_loading_to_its_unloading(tmp_path: Path) -> None:
     base, aligned = make_pair_folders(tmp_path, "llama")
     config = PairConfig(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
-    assert held(config) is None
+    assert loaded_pair(config) is None
     pair = ModelPair.from_pretrained(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
-    assert held(config) is pair
+    assert loaded_pair(config) is pair
     pair.unload()
-    assert held(config) is None
+    assert loaded_pair(config) is None

@@ -8,10 +8,10 @@ import torch
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.decoding.decode import Decoder
 from baco.decoding.row import Row
-from baco.decoding.turns import Schedule
+from baco.decoding.turns import TurnPolicy
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from baco.forward.prefix_cache import PrefixCache
 from baco.results import Model
 from tests.gate import fresh
@@ -21,7 +21,7 @@ BEGINNING = "You are the old captain of a small island. "
 
 
 def decoder_of(pair: ModelPair) -> Decoder:
-    return Decoder(pair, {which: PrefixCache(2**24) for which in MODELS}, Schedule(), {})
+    return Decoder(pair, {which: PrefixCache(2**24) for which in MODELS}, TurnPolicy(), {})
 
 
 def rows_of(pair: ModelPair, texts: Sequence[str]) -> list[Row]:
@@ -34,14 +34,14 @@ def assert_stands(pair: ModelPair, decoder: Decoder, rows: Sequence[Row]) -> Non
     assert {slot.row for slot in decoder.slots} == set(rows)
     assert [slot.index for slot in decoder.slots] == list(range(len(rows)))
     for slot in decoder.slots:
-        for which, seen in slot.row.sequence.seen.items():
-            if seen:
+        for which, num_computed_tokens in slot.row.sequence.num_computed_tokens.items():
+            if num_computed_tokens:
                 alone = ModelRunner(ModelPass(pair.model(which), pair.vocab_size, replacement_id=0))
-                whole = [Feed(slot=0, start=0, token_ids=slot.row.sequence.slice(which, 0, seen))]
+                whole = [Segment(slot=0, start=0, token_ids=slot.row.sequence.slice(which, 0, num_computed_tokens))]
                 alone.prepare(whole)
                 alone.forward(whole, [])
-                held = decoder._runners[which].cache.take(slot.index, 0, seen)
-                torch.testing.assert_close(held.values, alone.cache.take(0, 0, seen).values, atol=1e-4, rtol=1e-4)
+                held = decoder._runners[which].cache.take(slot.index, 0, num_computed_tokens)
+                torch.testing.assert_close(held.values, alone.cache.take(0, 0, num_computed_tokens).values, atol=1e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -66,17 +66,17 @@ def test_a_row_takes_the_longest_beginning_there_is_held_or_running(get_pair: Ca
     decoder = decoder_of(pair)
     first, second, third = rows_of(pair, [BEGINNING + end for end in ("Who?", "Where is it now?", "Where is it then?")])
     decoder.add(first)
-    while not all(first.sequence.seen.values()):
+    while not all(first.sequence.num_computed_tokens.values()):
         decoder.step()
     decoder.remove([first])
     decoder.add(second)  # what is held of the first
-    held = dict(second.sequence.seen)
+    held = dict(second.sequence.num_computed_tokens)
     assert all(held.values())
     assert_stands(pair, decoder, [second])
     decoder.add(third)  # more of it is what the second is reading
-    assert all(slot.sources for slot in decoder.slots if slot.row is third)
+    assert all(slot.prefix_donors for slot in decoder.slots if slot.row is third)
     assert all(third.passes.reused[which] > held[which] for which in held)
-    while not all(third.sequence.seen.values()):
+    while not all(third.sequence.num_computed_tokens.values()):
         decoder.step()
     assert_stands(pair, decoder, [second, third])
 
@@ -89,6 +89,6 @@ def test_a_row_goes_on_alone_where_the_one_leaves_that_it_waited_for(get_pair: C
     for row in (first, second, third):
         decoder.add(row)
     decoder.remove([first])
-    while not all([*second.sequence.seen.values(), *third.sequence.seen.values()]):
+    while not all([*second.sequence.num_computed_tokens.values(), *third.sequence.num_computed_tokens.values()]):
         decoder.step()
     assert_stands(pair, decoder, [second, third])

@@ -6,28 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco.decoding.drafting import FIRST_DRAFT, LONGEST_DRAFT, NGRAM, PAUSE, PromptLookup
-from baco.decoding.sequence import Sequence
+from baco.decoding.sequence import SequenceState
 from tests.unit.test_sequence import Driver, Toy, lockstep, new_sequence, toys
 
 
-def answer(final: list[int], proposals: list[int] | None = None) -> Sequence:
+def answer(num_committed: list[int], proposals: list[int] | None = None) -> SequenceState:
     """A routed row with some tokens final."""
-    sequence = new_sequence("routed", max_tokens=500)
-    sequence.token_ids = [*final, *(proposals or [])]
-    sequence.final = len(final)
+    sequence = new_sequence("speculative", max_tokens=500)
+    sequence.token_ids = [*num_committed, *(proposals or [])]
+    sequence.num_committed = len(num_committed)
     return sequence
 
 
-def settle(lookup: PromptLookup, sequence: Sequence, kept: int, instead: int = 99) -> None:
+def settle(lookup: PromptLookup, sequence: SequenceState, kept: int, instead: int = 99) -> None:
     """Let the first `kept` tokens of the open draft become final, and another token behind them; draft again."""
-    del sequence.token_ids[sequence.final + kept :]
+    del sequence.token_ids[sequence.num_committed + kept :]
     sequence.token_ids.append(instead)
-    sequence.final = len(sequence.token_ids)
+    sequence.num_committed = len(sequence.token_ids)
     lookup.extend(sequence)
 
 
-def drafted(sequence: Sequence) -> list[int]:
-    return sequence.token_ids[sequence.final :]
+def drafted(sequence: SequenceState) -> list[int]:
+    return sequence.token_ids[sequence.num_committed :]
 
 
 def test_a_text_that_repeats_its_prompt_is_drafted_from_there() -> None:
@@ -72,7 +72,7 @@ def test_drafts_that_are_kept_grow_to_the_longest() -> None:
     lengths: list[int] = []
     while len(lengths) < 6:
         lengths.append(lookup.open_tokens)
-        settle(lookup, sequence, kept=lengths[-1], instead=prompt[sequence.final + lengths[-1]])
+        settle(lookup, sequence, kept=lengths[-1], instead=prompt[sequence.num_committed + lengths[-1]])
     assert lengths[0] == FIRST_DRAFT < lengths[1] and lengths == sorted(lengths) and lengths[-1] == LONGEST_DRAFT
 
 
@@ -81,7 +81,7 @@ def test_a_draft_of_which_little_was_kept_makes_the_next_one_shorter() -> None:
     lookup.extend(sequence)
     settle(lookup, sequence, kept=1)
     sequence.token_ids += [1, 2, 3]
-    sequence.final += 3
+    sequence.num_committed += 3
     lookup.extend(sequence)
     assert 0 < lookup.open_tokens < FIRST_DRAFT
 
@@ -90,24 +90,24 @@ def test_a_draft_of_which_nothing_was_kept_makes_a_pause() -> None:
     lookup, sequence = PromptLookup([1, 2, 3, 4, 5, 6, 7, 8, 9]), answer([1, 2, 3])
     lookup.extend(sequence)
     settle(lookup, sequence, kept=0)
-    wrong_at = sequence.final
+    wrong_at = sequence.num_committed
     while True:
         sequence.token_ids += [1, 2, 3]
-        sequence.final += 3
+        sequence.num_committed += 3
         lookup.extend(sequence)
         if lookup.open_tokens:
             break
-        assert sequence.final < wrong_at + 2 * PAUSE
-    assert sequence.final >= wrong_at + PAUSE
+        assert sequence.num_committed < wrong_at + 2 * PAUSE
+    assert sequence.num_committed >= wrong_at + PAUSE
 
 
 @given(toy=toys(), order=st.integers(), echo=st.integers(0, 40))
 @settings(max_examples=150, deadline=None)
 def test_drafts_never_change_an_answer(toy: Toy, order: int, echo: int) -> None:
-    expected = lockstep(toy, "routed", 60)
+    expected = lockstep(toy, "speculative", 60)
     # A prompt that holds the beginning of the answer is where drafts are likely to be right.
-    lookup = PromptLookup([final.token_id for final in expected[:echo]])
-    driver = Driver(toy, new_sequence("routed", 60), random.Random(order), lookup=lookup, drafts=0.05)
+    lookup = PromptLookup([num_committed.token_id for num_committed in expected[:echo]])
+    driver = Driver(toy, new_sequence("speculative", 60), random.Random(order), lookup=lookup, drafts=0.05)
     assert driver.run() == expected
 
 
@@ -116,13 +116,13 @@ def test_a_text_that_repeats_takes_fewer_passes_with_drafts() -> None:
     for seed in range(30):
         toy = Toy(seed, vocabulary=60, agreement=0.5, memory=1)  # each token follows from the last one, so answers run in circles
         for drafts in passes:
-            sequence = new_sequence("routed", 120)
+            sequence = new_sequence("speculative", 120)
             lookup = PromptLookup([]) if drafts else None
             driver = Driver(toy, sequence, random.Random(seed), lookup=lookup, forgets=0, drafts=0)
             while not sequence.ended:
                 driver.disturb()
-                driver.feed(sequence.needs(), proposals=lookup.open_tokens + 1 if lookup else 1)
+                driver.segment(sequence.needs(), proposals=lookup.open_tokens + 1 if lookup else 1)
                 driver.resolve()
             passes[drafts] += driver.passes
-            assert driver.answer == lockstep(toy, "routed", 120)
+            assert driver.answer == lockstep(toy, "speculative", 120)
     assert passes[True] < 0.7 * passes[False]

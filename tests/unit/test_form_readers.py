@@ -3,7 +3,7 @@
 import pytest
 
 from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
-from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 
 A, B = ToolCall(name="a", arguments={"x": 1}), ToolCall(name="b", arguments={})
 
@@ -27,7 +27,7 @@ def test_an_argument_may_hold_anything(argument: str) -> None:
 )
 def test_a_malformed_call_is_told_and_not_dropped(text: str, content: str, broken: str) -> None:
     found, (call,) = HERMES.read(text)
-    assert isinstance(call, BrokenCall) and call.error
+    assert isinstance(call, InvalidToolCall) and call.error
     assert (found, call.text) == (content, broken)
 
 
@@ -103,7 +103,7 @@ def test_what_is_no_call_of_mistrals_is_told_with_its_marker(text: str, content:
     found, read = MISTRAL.read(text)
     assert found == content
     assert [call for call in read if isinstance(call, ToolCall)] == calls
-    assert [call.text for call in read if isinstance(call, BrokenCall)] == [broken]
+    assert [call.text for call in read if isinstance(call, InvalidToolCall)] == [broken]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_is_no_call_of_mistrals_is_told_with_its_marker(text: str, content:
 )
 def test_what_is_no_call_of_llamas_is_told_with_the_token_that_announces_one(text: str, broken: str) -> None:
     content, (call,) = LLAMA3.read(text)
-    assert isinstance(call, BrokenCall) and call.error
+    assert isinstance(call, InvalidToolCall) and call.error
     assert (content, call.text) == ("", broken)
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from baco.forward.kv_cache import FIRST_CAPACITY, SlotCache
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from baco.models.loading import embedding_rows
 from baco.models.pair import ModelPair
 
@@ -34,11 +34,11 @@ def tokens(count: int, seed: int = 0) -> list[int]:
     return random.Random(seed).choices(range(5, 300), k=count)
 
 
-def feed(runner: ModelRunner, *feeds: Feed) -> dict[int, Tensor]:
+def segment(runner: ModelRunner, *segments: Segment) -> dict[int, Tensor]:
     """Feed rows in one pass; return the logits [n, V] behind the tokens of each row, by its slot."""
-    runner.prepare(feeds, feeds[-1].slot + 1)
-    logits = runner.forward(feeds, range(sum(len(one.token_ids) for one in feeds)))
-    return dict(zip((one.slot for one in feeds), logits.split([len(one.token_ids) for one in feeds]), strict=True))
+    runner.prepare(segments, segments[-1].slot + 1)
+    logits = runner.forward(segments, range(sum(len(one.token_ids) for one in segments)))
+    return dict(zip((one.slot for one in segments), logits.split([len(one.token_ids) for one in segments]), strict=True))
 
 
 def assert_read(model: PreTrainedModel, row: list[int], logits: Tensor) -> None:
@@ -56,14 +56,14 @@ def test_rows_read_in_any_pieces_and_any_company_equal_each_row_alone(arch: str,
     rows = [tokens(chance.randint(1, 60), seed=10 * seed + slot) for slot in range(5)]
     read = [0] * len(rows)
     while any(done < len(row) for done, row in zip(read, rows, strict=True)):
-        feeds = []
+        segments = []
         for slot, row in enumerate(rows):
             count = chance.choice([0, 1, 2, 5, 16, 17, 40])
             if piece := row[read[slot] : read[slot] + count]:
-                feeds.append(Feed(slot=slot, start=read[slot], token_ids=piece))
-        if feeds:
-            found = feed(runner, *feeds)
-            for one in feeds:
+                segments.append(Segment(slot=slot, start=read[slot], token_ids=piece))
+        if segments:
+            found = segment(runner, *segments)
+            for one in segments:
                 read[one.slot] = one.end
                 assert_read(pair.aligned, rows[one.slot][: one.end], found[one.slot])
 
@@ -72,20 +72,20 @@ def test_a_row_that_is_fed_from_an_earlier_position_goes_on_as_if_nothing_else_h
     model: PreTrainedModel, runner: ModelRunner
 ) -> None:
     first, second = tokens(6, seed=1), tokens(9, seed=2)
-    feed(runner, Feed(slot=0, start=0, token_ids=first), Feed(slot=1, start=0, token_ids=second))
+    segment(runner, Segment(slot=0, start=0, token_ids=first), Segment(slot=1, start=0, token_ids=second))
     for wrong in range(3):
-        feed(runner, Feed(slot=0, start=6 + wrong, token_ids=[30]), Feed(slot=1, start=9 + wrong, token_ids=[31]))
-    found = feed(runner, Feed(slot=0, start=4, token_ids=[40, 41]), Feed(slot=1, start=10, token_ids=[42]))
+        segment(runner, Segment(slot=0, start=6 + wrong, token_ids=[30]), Segment(slot=1, start=9 + wrong, token_ids=[31]))
+    found = segment(runner, Segment(slot=0, start=4, token_ids=[40, 41]), Segment(slot=1, start=10, token_ids=[42]))
     assert_read(model, [*first[:4], 40, 41], found[0])
     assert_read(model, [*second, 31, 42], found[1])
 
 
 def test_a_copied_slot_goes_its_own_way(model: PreTrainedModel, runner: ModelRunner) -> None:
     row = tokens(9)
-    feed(runner, Feed(slot=0, start=0, token_ids=row))
+    segment(runner, Segment(slot=0, start=0, token_ids=row))
     runner.cache.reserve(4, 0)
     runner.cache.copy_slot(0, 3, 7)
-    found = feed(runner, Feed(slot=0, start=9, token_ids=[50]), Feed(slot=3, start=7, token_ids=[51, 52]))
+    found = segment(runner, Segment(slot=0, start=9, token_ids=[50]), Segment(slot=3, start=7, token_ids=[51, 52]))
     assert_read(model, [*row, 50], found[0])
     assert_read(model, [*row[:7], 51, 52], found[3])
 
@@ -94,16 +94,16 @@ def test_a_copied_slot_goes_its_own_way(model: PreTrainedModel, runner: ModelRun
 def test_pieces_that_are_taken_out_can_be_put_together_in_a_cache_that_is_new(arch: str, get_pair: Callable[[str], ModelPair]) -> None:
     pair, row = get_pair(arch), tokens(30)
     runner = runner_of(pair)
-    feed(runner, Feed(slot=0, start=0, token_ids=[7]), Feed(slot=1, start=0, token_ids=row))
-    feed(runner, Feed(slot=0, start=0, token_ids=[*row[:20], 50, 51]))
+    segment(runner, Segment(slot=0, start=0, token_ids=[7]), Segment(slot=1, start=0, token_ids=row))
+    segment(runner, Segment(slot=0, start=0, token_ids=[*row[:20], 50, 51]))
     pieces = [(runner.cache.take(1, 0, 15), 12), (runner.cache.take(1, 12, 21), 8), (runner.cache.take(0, 20, 22), 1)]
-    feed(runner, Feed(slot=0, start=0, token_ids=tokens(30, seed=5)))  # what was taken is a copy
-    feed(runner, Feed(slot=1, start=0, token_ids=tokens(30, seed=6)))
+    segment(runner, Segment(slot=0, start=0, token_ids=tokens(30, seed=5)))  # what was taken is a copy
+    segment(runner, Segment(slot=1, start=0, token_ids=tokens(30, seed=6)))
     other = runner_of(pair)
     other.cache.reserve(3, 21)
     for count, text in enumerate([row[:12], row[:20], [*row[:20], 50]], 1):
         other.cache.put(2, pieces[:count])
-        assert_read(pair.aligned, [*text, 60, 61], feed(other, Feed(slot=2, start=len(text), token_ids=[60, 61]))[2])
+        assert_read(pair.aligned, [*text, 60, 61], segment(other, Segment(slot=2, start=len(text), token_ids=[60, 61]))[2])
 
 
 def test_layers_may_have_other_shapes_than_their_neighbours() -> None:
@@ -124,24 +124,26 @@ def test_layers_may_have_other_shapes_than_their_neighbours() -> None:
 
 def test_the_cache_grows_and_shrinks_without_a_trace(model: PreTrainedModel, runner: ModelRunner) -> None:
     long, short = tokens(FIRST_CAPACITY - 2), tokens(5, seed=1)
-    feed(runner, Feed(slot=0, start=0, token_ids=long))
-    feed(runner, Feed(slot=1, start=0, token_ids=short))
+    segment(runner, Segment(slot=0, start=0, token_ids=long))
+    segment(runner, Segment(slot=1, start=0, token_ids=short))
     for token in range(60, 66):
         long, short = [*long, token], [*short, token]
-        found = feed(runner, Feed(slot=0, start=len(long) - 1, token_ids=[token]), Feed(slot=1, start=len(short) - 1, token_ids=[token]))
+        found = segment(
+            runner, Segment(slot=0, start=len(long) - 1, token_ids=[token]), Segment(slot=1, start=len(short) - 1, token_ids=[token])
+        )
         assert_read(model, long, found[0])
         assert_read(model, short, found[1])
-    feed(runner, Feed(slot=40, start=0, token_ids=short))
+    segment(runner, Segment(slot=40, start=0, token_ids=short))
     many = runner.cache.bytes
     runner.cache.shrink(2)
     assert runner.cache.bytes < many / 10
-    assert_read(model, [*long, 70], feed(runner, Feed(slot=0, start=len(long), token_ids=[70]))[0])
-    assert_read(model, [*short, 71], feed(runner, Feed(slot=1, start=len(short), token_ids=[71]))[1])
+    assert_read(model, [*long, 70], segment(runner, Segment(slot=0, start=len(long), token_ids=[70]))[0])
+    assert_read(model, [*short, 71], segment(runner, Segment(slot=1, start=len(short), token_ids=[71]))[1])
 
 
 def test_the_cache_knows_its_memory_and_gives_it_back(model: PreTrainedModel, runner: ModelRunner) -> None:
     assert runner.cache.bytes == 0
-    feed(runner, Feed(slot=2, start=0, token_ids=[5, 6]))
+    segment(runner, Segment(slot=2, start=0, token_ids=[5, 6]))
     config = model.config
     width = config.num_key_value_heads * config.hidden_size // config.num_attention_heads
     slots, stride = runner.cache.slots, runner.cache.stride
@@ -149,11 +151,11 @@ def test_the_cache_knows_its_memory_and_gives_it_back(model: PreTrainedModel, ru
     assert runner.cache.bytes == 2 * config.num_hidden_layers * slots * stride * width * 4, "keys and values, float32"
     runner.cache.release()
     assert runner.cache.bytes == 0
-    assert_read(model, [8, 9], feed(runner, Feed(slot=1, start=0, token_ids=[8, 9]))[1])
+    assert_read(model, [8, 9], segment(runner, Segment(slot=1, start=0, token_ids=[8, 9]))[1])
 
 
 def test_nothing_is_lost_when_room_is_made_for_what_fits_already(runner: ModelRunner) -> None:
-    feed(runner, Feed(slot=1, start=0, token_ids=tokens(9)))
+    segment(runner, Segment(slot=1, start=0, token_ids=tokens(9)))
     before, held = runner.cache.bytes, runner.cache.take(1, 0, 9)
     runner.cache.reserve(1, 5)
     assert runner.cache.bytes == before
@@ -161,7 +163,7 @@ def test_nothing_is_lost_when_room_is_made_for_what_fits_already(runner: ModelRu
 
 
 def test_room_that_is_made_holds_nothing_that_could_spoil_a_pass(runner: ModelRunner) -> None:
-    feed(runner, Feed(slot=1, start=0, token_ids=tokens(9)))
+    segment(runner, Segment(slot=1, start=0, token_ids=tokens(9)))
     spoilt = [torch.full_like(tensor, torch.nan).repeat(3, 3, 1, 1) for tensor in runner.cache.tensors for _ in range(2)]
     del spoilt  # whose memory is likely taken next
     runner.cache.reserve(runner.cache.slots + 2, 2 * runner.cache.capacity)
@@ -171,7 +173,7 @@ def test_room_that_is_made_holds_nothing_that_could_spoil_a_pass(runner: ModelRu
 def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runner: ModelRunner) -> None:
     row = tokens(8)
     runner.cache.reserve(1, 8)
-    logits = runner.forward([Feed(slot=0, start=0, token_ids=row)], [2, 7])
+    logits = runner.forward([Segment(slot=0, start=0, token_ids=row)], [2, 7])
     assert_read(model, row[:3], logits[:1])
     assert_read(model, row, logits[1:])
 
@@ -187,6 +189,6 @@ def test_a_token_that_the_model_lacks_is_read_as_its_replacement(random_pair: Mo
     model = random_pair.base
     rows = embedding_rows(model)
     runner = ModelRunner(ModelPass(model, rows + 3, replacement_id=2))
-    logits = feed(runner, Feed(slot=0, start=0, token_ids=[5, rows + 1, 7]))[0]
+    logits = segment(runner, Segment(slot=0, start=0, token_ids=[5, rows + 1, 7]))[0]
     assert_read(model, [5, 2, 7], logits[:, :rows])
     assert torch.isneginf(logits[:, rows:]).all()

@@ -173,7 +173,7 @@ def test_a_request_that_begins_like_an_earlier_one_reads_only_the_rest(random_pa
     assert warm.candidates == cold[1].candidates
     for which, prompt in warm.prompt_token_ids.items():
         common = naive_common(cold[0].prompt_token_ids[which], prompt)
-        starts = [feed.start for one in passes if one.model is random_pair.model(which) for feed in one.feeds]
+        starts = [segment.start for one in passes if one.model is random_pair.model(which) for segment in one.segments]
         assert 0 < SHORTEST_PREFIX < common <= min(starts)
 
 
@@ -191,7 +191,7 @@ def test_conversations_that_branch_read_only_what_is_new_and_answer_as_if_nothin
         warm = engine.generate(chat, params, router)
         assert warm.candidates == cold.candidates
         for which, prompt in warm.prompt_token_ids.items():
-            starts = [feed.start for one in passes if one.model is pair.model(which) for feed in one.feeds]
+            starts = [segment.start for one in passes if one.model is pair.model(which) for segment in one.segments]
             common = max((naive_common(prompt, other) for other in read[which]), default=0)
             assert min(starts) >= min(common, len(prompt) - 1)
             read[which].append(prompt)

@@ -6,41 +6,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.answer import AnswerFormat, Reading
-from baco.parsing.formats import HERMES, CallFormat
-from baco.parsing.reasoning import ThoughtFormat
-from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
+from baco.parsing.answer import AnswerFormat, ParsedAnswer
+from baco.parsing.formats import HERMES, ToolCallFormat
+from baco.parsing.reasoning import ReasoningFormat
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 
 CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 2}}\n</tool_call>'
 TEXT = f"<think>Shall I call <tool_call>?</think>\n\nI do.\n{CALL}\nDone.<tool_call>\n{{"
 
 
-def streamed(text: str, form: AnswerFormat, cuts: list[int]) -> Reading:
+def streamed(text: str, form: AnswerFormat, cuts: list[int]) -> ParsedAnswer:
     reader, reasoning, content, calls = form.reader(), "", "", Calls()
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     for start, end in pairwise(places):
         new = reader.push(text[start:end], final=end == len(text))
         reasoning, content, calls = reasoning + new.reasoning, content + new.content, calls + new.calls
-    return Reading(reasoning, content, calls)
+    return ParsedAnswer(reasoning, content, calls)
 
 
 def test_reasoning_content_and_calls_are_told_apart() -> None:
-    whole = AnswerFormat(reasoning=ThoughtFormat(inside=False), tool_calls=HERMES).read(TEXT)
+    whole = AnswerFormat(reasoning=ReasoningFormat(inside=False), tool_calls=HERMES).read(TEXT)
     assert (whole.reasoning, whole.content) == ("Shall I call <tool_call>?", "I do.\nDone.")
     call, broken = whole.calls
     assert call == ToolCall(name="add", arguments={"a": 2})
-    assert isinstance(broken, BrokenCall) and broken.text == "<tool_call>\n{"
+    assert isinstance(broken, InvalidToolCall) and broken.text == "<tool_call>\n{"
 
 
-@pytest.mark.parametrize("reasoning", [None, ThoughtFormat(inside=False), ThoughtFormat(inside=True)])
+@pytest.mark.parametrize("reasoning", [None, ReasoningFormat(inside=False), ReasoningFormat(inside=True)])
 @pytest.mark.parametrize("calls", [None, HERMES])
 @given(cuts=st.lists(st.integers(1, len(TEXT) - 1)))
 def test_a_stream_gives_the_same_parts_however_it_is_cut(
-    reasoning: ThoughtFormat | None, calls: CallFormat | None, cuts: list[int]
+    reasoning: ReasoningFormat | None, calls: ToolCallFormat | None, cuts: list[int]
 ) -> None:
     form = AnswerFormat(reasoning=reasoning, tool_calls=calls)
     assert streamed(TEXT, form, cuts) == form.read(TEXT)
 
 
 def test_without_calls_and_reasoning_text_comes_as_it_is() -> None:
-    assert AnswerFormat().read(TEXT) == Reading(content=TEXT)
+    assert AnswerFormat().read(TEXT) == ParsedAnswer(content=TEXT)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from baco import Engine, SamplingParams
 from baco.errors import PairError
-from baco.parsing.detection import reading_format
-from baco.parsing.response_template import ResponseFormat
-from baco.parsing.tool_call import BrokenCall, Calls, ToolCall
+from baco.parsing.detection import tool_call_format
+from baco.parsing.response_template import ResponseTemplate
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 from tests.pairs import make_pair
 from tests.tokenizers import QWEN_TEMPLATE, byte_level_bpe, with_control_tokens
 
@@ -72,7 +72,7 @@ def described(template: dict[str, Any], *control: str) -> Any:
 def test_whole_answers_are_read_as_transformers_reads_them(text: str) -> None:
     tokenizer = described(XML)
     expected = tokenizer.parse_response(text, prefix=PROMPT, tools=TOOLS)
-    content, calls = ResponseFormat.of(tokenizer, PROMPT, TOOLS).read(text)
+    content, calls = ResponseTemplate.of(tokenizer, PROMPT, TOOLS).read(text)
     assert content == expected.get("content", "")
     assert [{"name": call.name, "arguments": call.arguments} for call in calls if isinstance(call, ToolCall)] == [
         call["function"] for call in expected.get("tool_calls", [])
@@ -81,7 +81,7 @@ def test_whole_answers_are_read_as_transformers_reads_them(text: str) -> None:
     assert all(isinstance(call, ToolCall) and call.arguments == {"city": "Köln", "days": 2} for call in calls)
 
 
-FORMS = [ResponseFormat.of(described(template), PROMPT, TOOLS) for template in (XML, JSON)]
+FORMS = [ResponseTemplate.of(described(template), PROMPT, TOOLS) for template in (XML, JSON)]
 PARTS = [WEATHER, "<tool_call>", "</tool_call>", "<|tool_call>call:a", "{}", "{", "<tool_call|>", " ", "\n", "x", "<"]
 
 
@@ -99,7 +99,7 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(parts: list[str], 
 
 
 def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> None:
-    reader = ResponseFormat.of(described(JSON), PROMPT, TOOLS).reader()
+    reader = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).reader()
     assert [reader.push(piece) for piece in ("I ", "look.\n", "<|tool", '_call>call:weather{"days": 2}<tool_cal')] == [
         ("I", []),
         (" look.", []),
@@ -120,19 +120,19 @@ def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> Non
     ],
 )
 def test_what_transformers_cannot_read_is_told_and_not_dropped(text: str, content: str, broken: str) -> None:
-    found, (call,) = ResponseFormat.of(described(JSON), PROMPT, TOOLS).read(text)
-    assert isinstance(call, BrokenCall) and call.error
+    found, (call,) = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).read(text)
+    assert isinstance(call, InvalidToolCall) and call.error
     assert (found, call.text) == (content, broken)
 
 
 def test_control_tokens_of_the_description_are_shown_and_those_that_end_the_answer_are_not() -> None:
     tokenizer = described(JSON, "<|tool_call>", "<tool_call|>", "<turn|>", "<|other|>")
-    assert set(ResponseFormat.of(tokenizer, "", []).control) == {"<|tool_call>", "<tool_call|>"}
+    assert set(ResponseTemplate.of(tokenizer, "", []).control) == {"<|tool_call>", "<tool_call|>"}
 
 
 def test_a_description_that_transformers_refuses_is_named() -> None:
     with pytest.raises(PairError, match="response_template"):
-        ResponseFormat.of(described({"fields": {}}), "", [])
+        ResponseTemplate.of(described({"fields": {}}), "", [])
 
 
 def test_an_engine_reads_by_the_description_where_the_form_is_not_known() -> None:
@@ -141,6 +141,6 @@ def test_an_engine_reads_by_the_description_where_the_form_is_not_known() -> Non
         "x", SamplingParams(max_tokens=3, seed=1), tools=[{"type": "function", "function": {"name": "a"}}]
     )
     form = result.format.tool_calls
-    assert isinstance(form, ResponseFormat) and form.read(f"So.{WEATHER}")[0] == "So."
+    assert isinstance(form, ResponseTemplate) and form.read(f"So.{WEATHER}")[0] == "So."
     assert form.prompt == tokenizer.decode(result.prompt_token_ids["aligned"])
-    assert reading_format(described(XML), [], TOOLS).name == "response_template"
+    assert tool_call_format(described(XML), [], TOOLS).name == "response_template"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baco import ConfigError, Engine, Router, SamplingParams
 from baco.routing import Prefix, Signals, registry
-from baco.routing.batch import RoutingPlan
+from baco.routing.batch import RoutingBatch
 from baco.vocab.lexicon import Lexicon
 
 # A vocabulary of six tokens: " cat", " the", "s", ".", "<end>" and "ing ".
@@ -67,7 +67,7 @@ def route(
     routers: list[Router], distributions: list[list[float]], owners: list[bool], last: list[int], aligned: list[int] | None = None
 ) -> list[bool]:
     """Ask the plan of several rows: the rules and the word-boundary rule. Where the owner may not change, it stays."""
-    plan = RoutingPlan.build(routers, torch.device("cpu"))
+    plan = RoutingBatch.build(routers, torch.device("cpu"))
     seen = signals(distributions, aligned)
     seen.reads_aligned = plan.reads_aligned
     wanted, may_switch = plan.ask(seen, torch.tensor(last))
@@ -149,7 +149,7 @@ def test_the_base_share_is_monotone_in_the_threshold(name: str) -> None:
     assert kind.threshold_range is not None
     low, high = kind.threshold_range
     wanted = [Router(name).rule(seen, torch.full((300,), low + (min(high, 2.0) - low) * i / 20)) for i in range(21)]
-    if not kind.rises:
+    if not kind.increasing:
         wanted.reverse()
     assert all(bool((less <= more).all()) for less, more in pairwise(wanted))
     assert wanted[0].sum() < wanted[-1].sum()
@@ -199,7 +199,7 @@ def test_each_row_of_a_batch_follows_its_own_router() -> None:
     routers = [Router("aligned"), Router("p", threshold=0.95), Router("p", threshold=0.5), Router("punc"), Router("nudging", threshold=0.5)]
     plan = [on(CAT), on(CAT), on(CAT), on(DOT), on(CAT)]
     assert route(routers, plan, [False] * 5, [-1] * 5) == [False, True, False, False, True]
-    chosen = RoutingPlan.build(routers, torch.device("cpu")).select(torch.tensor([4, 1]))
+    chosen = RoutingBatch.build(routers, torch.device("cpu")).select(torch.tensor([4, 1]))
     wanted, may_switch = chosen.ask(signals([on(CAT)] * 2), torch.tensor([-1] * 2))
     assert (wanted.tolist(), may_switch.tolist()) == ([True, True], [True, True])
 

@@ -16,7 +16,7 @@ import pytest
 from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams
 from baco.engine.requests import Request
 from baco.engine.scheduler import Scheduler
-from baco.engine.worker import LINGER
+from baco.engine.worker import KEEP_ALIVE
 from baco.errors import QueueFullError
 from baco.forward.kv_cache import SlotCache
 from tests.gate import Gate, Pass, fresh, settle, wait_until
@@ -102,7 +102,7 @@ async def disturbed(engine: Engine, number: int, chance: random.Random) -> Gener
 def test_unloading_ends_an_idle_worker_at_once_and_the_pair_goes_on_if_asked(
     random_pair: ModelPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LINGER, "cpu", 60.0)
+    monkeypatch.setitem(KEEP_ALIVE, "cpu", 60.0)
     pair = fresh(random_pair)
     engine, scheduler = Engine(pair), Scheduler.of(pair)
     expected = told(engine.generate(*asked(1)))
@@ -120,9 +120,9 @@ import time
 from baco import Engine, ModelPair, SamplingParams
 from baco.decoding.decode import Decoder
 from baco.engine.scheduler import Scheduler
-from baco.engine.worker import LINGER
+from baco.engine.worker import KEEP_ALIVE
 
-LINGER["cpu"] = 0.0
+KEEP_ALIVE["cpu"] = 0.0
 release = Decoder.release
 
 def slowly(self):
@@ -155,7 +155,7 @@ def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
         caches.append(weakref.ref(self))
 
     monkeypatch.setattr(SlotCache, "__init__", recorded)
-    monkeypatch.setitem(LINGER, "cpu", 0.01)
+    monkeypatch.setitem(KEEP_ALIVE, "cpu", 0.01)
     expected = {number: told(engine.generate(*asked(number))) for number in range(144)}
     before, pair, chance = set(threading.enumerate()), fresh(random_pair), random.Random(3)
     busy, scheduler = Engine(pair, max_waiting=10_000), Scheduler.of(pair)
@@ -257,7 +257,7 @@ def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
     monkeypatch.setattr("baco.decoding.decode.CHUNK", 16)
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     pair = fresh(random_pair)
-    engine, schedule = Engine(pair), Scheduler.of(pair).schedule
+    engine, schedule = Engine(pair), Scheduler.of(pair).turns
     written: list[tuple[int, Any]] = []
     monkeypatch.setattr(schedule, "adapts", False)
     monkeypatch.setattr(schedule, "speculates", speculates)
@@ -272,11 +272,11 @@ def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
     reading = [
         number
         for number, one in enumerate(passes, 1)
-        for feed in one.feeds
-        if feed.slot == 1 and feed.start < len(long.prompt.token_ids["base" if one.model is pair.base else "aligned"])
+        for segment in one.segments
+        if segment.slot == 1 and segment.start < len(long.prompt.token_ids["base" if one.model is pair.base else "aligned"])
     ]
     assert len(reading) >= 8, "it takes many chunks"
-    assert max(feed.end - feed.start for one in passes for feed in one.feeds if feed.slot == 1) <= 32
+    assert max(segment.end - segment.start for one in passes for segment in one.segments if segment.slot == 1) <= 32
     meanwhile = [number for number, _ in written if reading[0] <= number < reading[-1]]
     assert len(meanwhile) >= len(reading) // 4, "lockstep would write a token in every two passes"
 

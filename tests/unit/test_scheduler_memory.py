@@ -13,7 +13,7 @@ from baco.engine.scheduler import Scheduler
 from baco.errors import BacoError, OutOfMemoryError
 from baco.forward.kv_cache import SlotCache
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from tests.gate import Gate, settle
 from tests.unit.test_scheduler import PROMPTS, asked, told
 
@@ -23,11 +23,11 @@ def limit_rows(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
     rows: list[int] = []
     forward = ModelRunner.forward
 
-    def limited(self: ModelRunner, feeds: Sequence[Feed], *args: Any) -> Tensor:
-        if len(feeds) > most:
+    def limited(self: ModelRunner, segments: Sequence[Segment], *args: Any) -> Tensor:
+        if len(segments) > most:
             raise torch.OutOfMemoryError("out of memory")
-        rows.append(len(feeds))
-        return forward(self, feeds, *args)
+        rows.append(len(segments))
+        return forward(self, segments, *args)
 
     monkeypatch.setattr(ModelRunner, "forward", limited)
     return rows

@@ -1,4 +1,4 @@
-"""`Sequence` against lockstep, on models that are pure functions of the prefix. However rows are fed, the answer is that of lockstep."""
+"""`SequenceState` against lockstep, on models that are pure functions of the prefix: whatever a pass computes, the answer is the same."""
 
 import random
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco.decoding.drafting import PromptLookup
-from baco.decoding.sequence import FinalToken, IdLogprobs, Mode, Sequence, View
+from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, Prediction, SequenceState
 from baco.results import Model
 
 END: dict[Model, int] = {"base": 0, "aligned": 1}
-MODES: tuple[Mode, ...] = ("base", "aligned", "routed", "joint")
+MODES: tuple[Mode, ...] = ("base", "aligned", "speculative", "lockstep")
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,19 @@ class Toy:
     """How many of the last tokens count: a short memory makes answers repeat themselves."""
 
     def chance(self, what: str, prefix: list[int]) -> float:
-        seen = f"{self.seed} {what} {prefix[-self.memory :] if prefix else []}"
-        return int.from_bytes(blake2b(seen.encode(), digest_size=6).digest()) / 2**48
+        num_computed_tokens = f"{self.seed} {what} {prefix[-self.memory :] if prefix else []}"
+        return int.from_bytes(blake2b(num_computed_tokens.encode(), digest_size=6).digest()) / 2**48
 
     def draw(self, which: Model, prefix: list[int]) -> int:
         own = which == "aligned" and self.chance("agree", prefix) >= self.agreement
         token_id = int(self.chance("own" if own else "shared", prefix) * self.vocabulary)
         return token_id + 2 if token_id in END.values() and self.chance("end", prefix) >= self.ending else token_id
 
-    def view(self, which: Model, prefix: list[int], mode: Mode) -> View:
+    def view(self, which: Model, prefix: list[int], mode: Mode) -> Prediction:
         token_id, logprobs = self.draw(which, prefix), IdLogprobs(self.chance(which, prefix), ())
         if which == "aligned":
-            return View(token_id, top1=self.draw("base", prefix), logprobs=logprobs)
-        return View(token_id, self.wants_base(prefix), self.may_switch(prefix), logprobs=logprobs)
+            return Prediction(token_id, top1=self.draw("base", prefix), logprobs=logprobs)
+        return Prediction(token_id, self.wants_base(prefix), self.may_switch(prefix), logprobs=logprobs)
 
     def wants_base(self, prefix: list[int]) -> bool:
         return self.chance("route", prefix) < self.base_share
@@ -55,17 +55,17 @@ class Toy:
         return not prefix or self.chance("word", prefix) < self.switching
 
 
-def lockstep(toy: Toy, mode: Mode, max_tokens: int) -> list[FinalToken]:
+def lockstep(toy: Toy, mode: Mode, max_tokens: int) -> list[CommittedToken]:
     """The answer, token by token: ask for the route, then its owner."""
     tokens: list[int] = []
-    answer: list[FinalToken] = []
+    answer: list[CommittedToken] = []
     owner = False
     for position in range(max_tokens):
         owner = mode == "base" if mode in ("base", "aligned") else toy.wants_base(tokens) if toy.may_switch(tokens) else owner
         which: Model = "base" if owner else "aligned"
         token_id = toy.draw(which, tokens)
         reason: Any = "stop" if token_id == END[which] else "length" if position == max_tokens - 1 else None
-        answer.append(FinalToken(token_id, owner, reason, IdLogprobs(toy.chance(which, tokens), ())))
+        answer.append(CommittedToken(token_id, owner, reason, IdLogprobs(toy.chance(which, tokens), ())))
         tokens.append(token_id)
         if reason is not None:
             break
@@ -77,19 +77,19 @@ class Driver:
     """Feeds one sequence as a decoder would, only at random: which model, how much of it, how far ahead."""
 
     toy: Toy
-    sequence: Sequence
+    sequence: SequenceState
     chance: random.Random
     lookup: PromptLookup | None = None
     forgets: float = 0.05
     drafts: float = 0.3
-    answer: list[FinalToken] = field(default_factory=list)
+    answer: list[CommittedToken] = field(default_factory=list)
     passes: int = 0
 
-    def run(self) -> list[FinalToken]:
+    def run(self) -> list[CommittedToken]:
         while not self.sequence.ended:
             self.disturb()
-            fed = self.feed(self.chance.choice(list(self.sequence.prompts)))
-            if not fed and not self.feed(self.sequence.needs()):
+            fed = self.segment(self.chance.choice(list(self.sequence.prompts)))
+            if not fed and not self.segment(self.sequence.needs()):
                 raise AssertionError("the model that the next token needs has nothing to read")
             self.resolve()
             assert self.passes < 10_000
@@ -97,42 +97,42 @@ class Driver:
 
     def disturb(self) -> None:
         if self.chance.random() < self.forgets:
-            self.sequence.forget()
-        elif self.sequence.mode == "routed" and self.chance.random() < self.drafts:
+            self.sequence.evict()
+        elif self.sequence.mode == "speculative" and self.chance.random() < self.drafts:
             self.sequence.token_ids.extend(self.chance.choices(range(self.toy.vocabulary), k=self.chance.randint(1, 4)))
         if self.lookup is not None:
             self.lookup.extend(self.sequence)
 
-    def feed(self, which: Model, proposals: int | None = None) -> bool:
+    def segment(self, which: Model, proposals: int | None = None) -> bool:
         """Let a model read some of what it may, and say so."""
         sequence = self.sequence
         proposals = self.chance.randint(0, 6) if proposals is None else proposals
-        unread = sequence.unread(which, proposals)
-        if not len(unread):
+        uncomputed = sequence.uncomputed(which, proposals)
+        if not len(uncomputed):
             return False
         length = len(sequence.prompts[which])
-        end = self.chance.randint(unread.start + 1, unread.stop) if self.chance.random() < 0.5 else unread.stop
-        tokens = sequence.slice(which, unread.start, end)
-        assert tokens == [sequence.token_at(which, index) for index in range(unread.start, end)]
+        end = self.chance.randint(uncomputed.start + 1, uncomputed.stop) if self.chance.random() < 0.5 else uncomputed.stop
+        tokens = sequence.slice(which, uncomputed.start, end)
+        assert tokens == [sequence.token_at(which, index) for index in range(uncomputed.start, end)]
         assert end <= length + sequence.max_tokens - 1, "the last token that fits needs no reading"
-        assert end <= length + sequence.final + proposals
-        sequence.seen[which] = end
-        for position in range(max(unread.start + 1 - length, sequence.final), end + 1 - length):
-            sequence.views[which][position] = self.toy.view(which, sequence.token_ids[:position], sequence.mode)
+        assert end <= length + sequence.num_committed + proposals
+        sequence.num_computed_tokens[which] = end
+        for position in range(max(uncomputed.start + 1 - length, sequence.num_committed), end + 1 - length):
+            sequence.predictions[which][position] = self.toy.view(which, sequence.token_ids[:position], sequence.mode)
         self.passes += 1
         return True
 
     def resolve(self) -> None:
-        finals = self.sequence.resolve()
-        self.answer += finals
-        assert self.sequence.final == len(self.answer)
-        assert self.sequence.token_ids[: self.sequence.final] == [final.token_id for final in self.answer]
+        committed = self.sequence.resolve()
+        self.answer += committed
+        assert self.sequence.num_committed == len(self.answer)
+        assert self.sequence.token_ids[: self.sequence.num_committed] == [num_committed.token_id for num_committed in self.answer]
 
 
-def new_sequence(mode: Mode, max_tokens: int, lengths: tuple[int, int] = (3, 5)) -> Sequence:
+def new_sequence(mode: Mode, max_tokens: int, lengths: tuple[int, int] = (3, 5)) -> SequenceState:
     prompts: dict[Model, list[int]] = {"base": [*range(100, 100 + lengths[0])], "aligned": [*range(200, 200 + lengths[1])]}
-    asked = {which: prompt for which, prompt in prompts.items() if mode in ("routed", "joint", which)}
-    return Sequence(prompts=asked, mode=mode, end_ids={which: {END[which]} for which in asked}, max_tokens=max_tokens)
+    asked = {which: prompt for which, prompt in prompts.items() if mode in ("speculative", "lockstep", which)}
+    return SequenceState(prompts=asked, mode=mode, end_ids={which: {END[which]} for which in asked}, max_tokens=max_tokens)
 
 
 @st.composite
@@ -154,43 +154,43 @@ def test_however_a_row_is_fed_its_answer_is_that_of_lockstep(
 
 def test_these_answers_end_in_every_way_and_have_every_owner() -> None:
     """Else their equality would say little."""
-    answers = [lockstep(Toy(seed), "routed", 12) for seed in range(60)]
+    answers = [lockstep(Toy(seed), "speculative", 12) for seed in range(60)]
     ends = {(answer[-1].finish_reason, answer[-1].from_base) for answer in answers}
     assert ends == {("stop", True), ("stop", False), ("length", True), ("length", False)}
-    assert sum(0 < sum(final.from_base for final in answer) < len(answer) for answer in answers) > 20
+    assert sum(0 < sum(num_committed.from_base for num_committed in answer) < len(answer) for answer in answers) > 20
 
 
-def written(sequence: Sequence, which: Model, tokens: list[int], start: int = 0, **route: Any) -> None:
+def written(sequence: SequenceState, which: Model, tokens: list[int], start: int = 0, **route: Any) -> None:
     """Note that a model has read everything and draws these tokens from a position on; the base's routes are given by position."""
     for position, token_id in enumerate(tokens, start):
         wants_base = position in route.get("base_at", ())
-        sequence.views[which][position] = View(token_id, wants_base) if which == "base" else View(token_id)
-    sequence.seen[which] = len(sequence.prompts[which]) + start + len(tokens) - 1
+        sequence.predictions[which][position] = Prediction(token_id, wants_base) if which == "base" else Prediction(token_id)
+    sequence.num_computed_tokens[which] = len(sequence.prompts[which]) + start + len(tokens) - 1
 
 
 def test_what_is_proposed_and_accepted_on_a_case_worked_by_hand() -> None:
-    sequence = new_sequence("routed", max_tokens=9)
+    sequence = new_sequence("speculative", max_tokens=9)
     written(sequence, "base", [5], base_at=())  # the base would write 5, and hands over to the aligned model
     assert sequence.resolve() == [] and sequence.token_ids == [5] and sequence.needs() == "aligned"
     assert (sequence.proposed, sequence.accepted) == (0, 0), "nobody has decided about the 5"
     written(sequence, "base", [6], start=1, base_at=(1,))  # it reads its own 5, and goes on with a 6 of its own
     assert sequence.resolve() == [] and sequence.token_ids == [5, 6]
     written(sequence, "aligned", [5, 8])  # the aligned model agrees about the 5, so the base's 6 stands as well
-    assert [(final.token_id, final.from_base) for final in sequence.resolve()] == [(5, False), (6, True)]
+    assert [(num_committed.token_id, num_committed.from_base) for num_committed in sequence.resolve()] == [(5, False), (6, True)]
     assert (sequence.proposed, sequence.accepted) == (2, 2) and sequence.needs() == "base"
     written(sequence, "aligned", [7], start=2)  # now the aligned model is ahead, with a 7
     assert sequence.resolve() == [] and sequence.token_ids == [5, 6, 7]
     written(sequence, "base", [4, 9], start=2, base_at=(2,))  # but the base owns the place, and writes a 4
-    assert [(final.token_id, final.from_base) for final in sequence.resolve()] == [(4, True)]
+    assert [(num_committed.token_id, num_committed.from_base) for num_committed in sequence.resolve()] == [(4, True)]
     assert (sequence.proposed, sequence.accepted) == (3, 2)
     assert sequence.token_ids == [5, 6, 4], "what the base said behind the 7 is void"
-    assert sequence.seen == {"base": 3 + 2, "aligned": 5 + 2} and sequence.views == {"base": {}, "aligned": {}}
+    assert sequence.num_computed_tokens == {"base": 3 + 2, "aligned": 5 + 2} and sequence.predictions == {"base": {}, "aligned": {}}
 
 
 def test_a_token_that_nobody_had_proposed_counts_as_no_proposal() -> None:
-    sequence = new_sequence("routed", max_tokens=9)
+    sequence = new_sequence("speculative", max_tokens=9)
     written(sequence, "base", [5], base_at=(0,))
-    assert [final.token_id for final in sequence.resolve()] == [5]
+    assert [num_committed.token_id for num_committed in sequence.resolve()] == [5]
     assert (sequence.proposed, sequence.accepted) == (0, 0)
 
 
@@ -200,34 +200,34 @@ def test_nothing_is_read_behind_the_last_token_that_fits(mode: Mode, max_tokens:
     sequence = new_sequence(mode, max_tokens)
     sequence.token_ids.extend([9] * 12)
     for which, prompt in sequence.prompts.items():
-        assert len(prompt) - 1 <= sequence.unread(which, proposals=12).stop <= len(prompt) + max_tokens - 1
+        assert len(prompt) - 1 <= sequence.uncomputed(which, proposals=12).stop <= len(prompt) + max_tokens - 1
 
 
 def test_no_more_proposals_are_read_than_asked_for() -> None:
-    sequence = new_sequence("routed", max_tokens=20)
+    sequence = new_sequence("speculative", max_tokens=20)
     sequence.token_ids.extend([9] * 12)
-    sequence.seen["base"] = 2
-    assert [sequence.unread("base", proposals) for proposals in (0, 3, 50)] == [range(2, 3), range(2, 6), range(2, 15)]
+    sequence.num_computed_tokens["base"] = 2
+    assert [sequence.uncomputed("base", proposals) for proposals in (0, 3, 50)] == [range(2, 3), range(2, 6), range(2, 15)]
 
 
 def test_a_row_that_forgets_keeps_what_is_final_and_reads_all_of_it_again() -> None:
-    sequence = new_sequence("routed", max_tokens=9)
+    sequence = new_sequence("speculative", max_tokens=9)
     written(sequence, "base", [5, 6, 7], base_at=(0, 1))
     assert len(sequence.resolve()) == 2 and sequence.token_ids == [5, 6, 7]
-    sequence.forget()
-    assert sequence.token_ids == [5, 6] and sequence.views == {"base": {}, "aligned": {}}
-    assert [len(sequence.unread(which, proposals=9)) for which in ("base", "aligned")] == [3 + 2, 5 + 2]  # type: ignore[arg-type]
+    sequence.evict()
+    assert sequence.token_ids == [5, 6] and sequence.predictions == {"base": {}, "aligned": {}}
+    assert [len(sequence.uncomputed(which, proposals=9)) for which in ("base", "aligned")] == [3 + 2, 5 + 2]  # type: ignore[arg-type]
 
 
 def alternations(toy: Toy, max_tokens: int) -> Iterator[tuple[Model, int]]:
     """Feed both models in turn, everything that there is; yield who was fed and how many tokens are final."""
-    driver = Driver(toy, new_sequence("routed", max_tokens), random.Random(0), forgets=0, drafts=0)
+    driver = Driver(toy, new_sequence("speculative", max_tokens), random.Random(0), forgets=0, drafts=0)
     driver.chance.random = lambda: 1.0  # type: ignore[method-assign]
     which: Model = "base"
     while not driver.sequence.ended:
-        driver.feed(which, proposals=1)
+        driver.segment(which, proposals=1)
         driver.resolve()
-        yield which, driver.sequence.final
+        yield which, driver.sequence.num_committed
         which = "aligned" if which == "base" else "base"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.reasoning import ThoughtFormat
+from baco.parsing.reasoning import ReasoningFormat
 
 PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "think>", "\n", " ", "Hm.", "So: 7", "<"]), max_size=9)
 
@@ -34,7 +34,7 @@ def by_expression(text: str, inside: bool) -> tuple[str, str]:
     ],
 )
 def test_an_answer_is_parted_into_its_thought_and_the_rest(text: str, inside: bool, thought: str, rest: str) -> None:
-    assert ThoughtFormat(inside).read(text) == (thought, rest)
+    assert ReasoningFormat(inside).read(text) == (thought, rest)
     assert by_expression(text, inside) == (thought, rest)
 
 
@@ -42,14 +42,14 @@ def test_an_answer_is_parted_into_its_thought_and_the_rest(text: str, inside: bo
 def test_however_it_is_cut_it_is_read_the_same(pieces: list[str], inside: bool, data: st.DataObject) -> None:
     text = "".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    reader = ThoughtFormat(inside).reader()
+    reader = ReasoningFormat(inside).reader()
     found = [reader.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [reader.finish()]
     thought, rest = ("".join(part) for part in zip(*found, strict=True))
     assert (thought, rest) == by_expression(text, inside)
 
 
 def test_what_is_certain_comes_at_once() -> None:
-    reader = ThoughtFormat(False).reader()
+    reader = ReasoningFormat(False).reader()
     assert [reader.push(text) for text in ("<think>Let me", " see </", "think>\n", "Fo", "ur.")] == [
         ("Let me", ""),
         (" see", ""),

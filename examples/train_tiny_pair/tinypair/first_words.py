@@ -17,7 +17,7 @@ WORDS = (1.0, 3.0, 6.0)
 """Numbers of words of which the aligned model is sure to write the first."""
 
 
-@register_router(NAME, threshold_range=(0.0, 1000.0), default=WORDS[0], rises=False, reads_aligned=True)
+@register_router(NAME, threshold_range=(0.0, 1000.0), default=WORDS[0], increasing=False, reads_aligned=True)
 def after_first_words(signals: Signals, threshold: Tensor) -> Tensor:
     """Aligned for as many words as the threshold says, then the default router at its own threshold."""
     default = Router().threshold

@@ -13,7 +13,7 @@ from baco.errors import ConfigError, OutOfMemoryError
 from baco.forward.cuda import is_out_of_memory
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from baco.models.pair import ModelPair
 from baco.results import GenerationResult, Model
 
@@ -71,7 +71,7 @@ def answer_logprobs(pair: ModelPair, result: GenerationResult, which: Model) -> 
     *read, last = result.prompt_token_ids[which]
     try:
         if read:
-            _logits(runner, Feed(slot=0, start=0, token_ids=read), [])
+            _logits(runner, Segment(slot=0, start=0, token_ids=read), [])
         return [_logprobs(runner, len(read), last, one.token_ids) for one in result.candidates]
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
@@ -84,11 +84,11 @@ def _logprobs(runner: ModelRunner, length: int, last: int, answer: Sequence[int]
     if not answer:
         return []
     # Every answer is read over the one before: a token sees positions up to its own, and those are its own answer's.
-    logits = _logits(runner, Feed(slot=0, start=length, token_ids=[last, *answer[:-1]]), range(len(answer)))
+    logits = _logits(runner, Segment(slot=0, start=length, token_ids=[last, *answer[:-1]]), range(len(answer)))
     chosen = torch.tensor(answer, device=logits.device)[:, None]
     return [float(value) for value in logits.log_softmax(-1).gather(1, chosen)[:, 0]]
 
 
-def _logits(runner: ModelRunner, feed: Feed, wanted: Sequence[int]) -> Tensor:
+def _logits(runner: ModelRunner, feed: Segment, wanted: Sequence[int]) -> Tensor:
     runner.prepare([feed])
     return runner.forward([feed], wanted)

@@ -1,4 +1,4 @@
-"""`ViewGraphs`: the decisions behind a pass as CUDA recorded them, so that a step starts one operation instead of a hundred.
+"""`DecisionGraphs`: the decisions behind a pass as CUDA recorded them, so that a step starts one operation instead of a hundred.
 
 The settings of all rows, and what differs from pass to pass, lie in tensors that stay where they are. Knows tensors; knows no rows and no
 requests.
@@ -15,17 +15,17 @@ from baco.models.pair import ModelPair
 from baco.noise import step_keys
 from baco.results import Model
 from baco.routing import Prefix, Signals
-from baco.routing.batch import RoutingPlan
+from baco.routing.batch import RoutingBatch
 from baco.routing.registry import BUILT_IN
 from baco.sampling.decide import decide_aligned, decide_base
 from baco.sampling.sampler import SamplingBatch, draw_noise
 from baco.vocab.lexicon import Lexicon
 
-MOST_CELLS = 256
+MAX_QUERIES = 256
 """More cells than this are read operation by operation: their logits are so many that starting operations no longer matters."""
 
 
-class ViewGraphs:
+class DecisionGraphs:
     """Recordings for one pair; those of a batch serve every later batch with as many rows (up to a power of two) and the same rules."""
 
     def __init__(self, graphs: CudaGraphs, lexicon: Lexicon, vocab_size: int) -> None:
@@ -41,14 +41,14 @@ class ViewGraphs:
         graphs = CudaGraphs.on(pair.device, "routing and sampling")
         return None if graphs is None else cls(graphs, pair.lexicon, pair.vocab_size)
 
-    def adopt(self, sampling: SamplingBatch, plan: RoutingPlan) -> "BatchGraphs | None":
+    def adopt(self, sampling: SamplingBatch, routing: RoutingBatch) -> "BatchGraphs | None":
         """Take in the settings of a batch; None where a rule is a user's own, which may do what cannot be recorded."""
-        rules = tuple(rule for rule, _ in plan.rules)
+        rules = tuple(rule for rule, _ in routing.rules)
         if not BUILT_IN.issuperset(rules):
             return None
         key = (len(sampling.row_keys), rules, sampling.truncates, sampling.draws)
-        held = self._batches.setdefault(key, BatchGraphs(self, key, sampling, plan))
-        for kept, new in zip(_tensors(held.sampling, held.plan), _tensors(sampling, plan), strict=True):
+        held = self._batches.setdefault(key, BatchGraphs(self, key, sampling, routing))
+        for kept, new in zip(_tensors(held.sampling, held.routing), _tensors(sampling, routing), strict=True):
             kept.copy_(new)
         return held
 
@@ -62,16 +62,16 @@ class ViewGraphs:
 class BatchGraphs:
     """Recordings for batches of one size whose rows follow the same rules. The settings of a batch lie in tensors that they read."""
 
-    def __init__(self, owner: ViewGraphs, key: Hashable, sampling: SamplingBatch, plan: RoutingPlan) -> None:
+    def __init__(self, owner: DecisionGraphs, key: Hashable, sampling: SamplingBatch, routing: RoutingBatch) -> None:
         self.owner = owner
         self.key = key
         self.sampling = sampling
-        self.plan = plan
+        self.routing = routing
         self._numbers: dict[tuple[Model, int], Tensor] = {}
 
     def prepare(self, which: Model, count: int) -> bool:
         """Record the decisions of one model at up to so many cells, unless that has been done; return whether `decide` can replay them."""
-        if not 0 < count <= MOST_CELLS:
+        if not 0 < count <= MAX_QUERIES:
             return False
         size = bucket(count)
         if (which, size) not in self._numbers:
@@ -98,24 +98,24 @@ class BatchGraphs:
 
     def _decide(self, which: Model, numbers: Tensor, logits: Tensor) -> Tensor:
         rows, positions, last_tokens = numbers[0], numbers[1], numbers[2]
-        sampling, plan = self.sampling.select(rows), self.plan.select(rows)
+        sampling, routing = self.sampling.select(rows), self.routing.select(rows)
         noise = draw_noise(sampling.row_keys, positions, self.owner.vocab_size) if sampling.draws else None
         if which == "aligned":
             return decide_aligned(logits, logits, noise, sampling, is_probed=False)
         signals = Signals(
             base_logits=logits,
             aligned_top1=None,
-            reads_aligned=plan.reads_aligned,
+            reads_aligned=routing.reads_aligned,
             step_keys=step_keys(sampling.row_keys, positions),
             lexicon=self.owner.lexicon,
             prefixes=_no_prefixes,
         )
-        return decide_base(signals, logits, noise, sampling, plan, last_tokens)
+        return decide_base(signals, logits, noise, sampling, routing, last_tokens)
 
 
-def _tensors(sampling: SamplingBatch, plan: RoutingPlan) -> list[Tensor]:
+def _tensors(sampling: SamplingBatch, routing: RoutingBatch) -> list[Tensor]:
     """All settings, in one order."""
-    values = [*vars(sampling).values(), *vars(plan).values(), *(members for _, members in plan.rules)]
+    values = [*vars(sampling).values(), *vars(routing).values(), *(members for _, members in routing.rules)]
     return [value for value in values if isinstance(value, Tensor)]
 
 

@@ -4,21 +4,21 @@ A step is one pass of one model over every row that has something for it to read
 what is proposed behind them. Rows come and go between steps, and may be in different phases. Knows token ids, not text.
 """
 
-from collections.abc import Sequence as Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from baco.decoding.decision_graphs import ViewGraphs
+from baco.decoding.decision_graphs import DecisionGraphs
 from baco.decoding.drafting import PromptLookup
-from baco.decoding.predictions import ViewReader
-from baco.decoding.row import Cell, Row
-from baco.decoding.sequence import FinalToken
-from baco.decoding.turns import Schedule
+from baco.decoding.predictions import PredictionReader
+from baco.decoding.row import Query, Row
+from baco.decoding.sequence import CommittedToken
+from baco.decoding.turns import TurnPolicy
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import is_out_of_memory
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Feed
+from baco.forward.packing import Segment
 from baco.forward.prefix_cache import SHORTEST_PREFIX, PrefixCache
 from baco.models.pair import ModelPair
 from baco.results import Model
@@ -26,7 +26,7 @@ from baco.vocab.token_ids import common_length
 
 CHUNK = 512
 """Tokens of prompts that one pass reads while rows wait for their next token, so that long prompts do not hold them up."""
-SHORT_FEED = 32
+SHORT_SEGMENT = 32
 """A row with no more unread tokens than this is not counted as a prompt."""
 
 
@@ -38,7 +38,7 @@ class Slot:
     lookup: PromptLookup
     index: int
     """Slot of the caches that the row stands in."""
-    sources: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
+    prefix_donors: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
     """For each model: another slot that is reading the same beginning, and its length, while that is worth waiting for."""
     waited: int = 1
     """Steps since the row's last progress: new tokens, or a piece of its prompt read."""
@@ -47,18 +47,16 @@ class Slot:
 class Decoder:
     """Decodes rows together, whatever their prompts, routers and settings."""
 
-    def __init__(
-        self, pair: ModelPair, prefixes: dict[Model, PrefixCache], schedule: Schedule, programs: dict[Model, CompiledPass]
-    ) -> None:
+    def __init__(self, pair: ModelPair, prefixes: dict[Model, PrefixCache], turns: TurnPolicy, programs: dict[Model, CompiledPass]) -> None:
         self.pair = pair
         self.prefixes = prefixes
-        self.schedule = schedule
+        self.turns = turns
         self.programs = programs
         self.slots: list[Slot] = []
         """Running rows, in the order of the caches' slots."""
         self._runners: dict[Model, ModelRunner] = {}
-        self._reader: ViewReader | None = None
-        self._view_graphs = ViewGraphs.on(pair)
+        self._reader: PredictionReader | None = None
+        self._view_graphs = DecisionGraphs.on(pair)
 
     def add(self, row: Row) -> None:
         """Take a row in; what others have read already, or are reading, it will not read again."""
@@ -67,30 +65,30 @@ class Decoder:
             runner = self._runner(which)
             runner.cache.reserve(slot.index + 1, 0)
             prefix = self.prefixes[which].find(prompt[:-1])
-            longest, source = self._longest_shared(which, slot, prefix.length)
-            if source is not None:
-                slot.sources[which] = (source, longest)
+            longest, donor = self._longest_shared(which, slot, prefix.length)
+            if donor is not None:
+                slot.prefix_donors[which] = (donor, longest)
             elif prefix.last is not None:
                 runner.cache.reserve(0, longest)
                 runner.cache.put(slot.index, prefix.parts)
-                row.sequence.seen[which] = longest
+                row.sequence.num_computed_tokens[which] = longest
             row.passes.reused.setdefault(which, longest)
         self.slots.append(slot)
         self._reader = None
 
-    def remove(self, rows: Collection[Row]) -> None:
+    def remove(self, rows: Sequence[Row]) -> None:
         """Let rows go, ended or not. Their slots are filled with the last ones, so that running rows stand together."""
         gone = [slot for slot in self.slots if slot.row in rows]
         staying = [slot for slot in self.slots if slot.row not in rows]
         for slot in staying:
-            for which in [which for which, (source, _) in slot.sources.items() if source in gone]:
-                self._copy_from_source(slot, which)
+            for which in [which for which, (donor, _) in slot.prefix_donors.items() if donor in gone]:
+                self._copy_from_donor(slot, which)
         for slot in gone:
             self._keep_prefixes(slot)
         holes = [slot.index for slot in gone if slot.index < len(staying)]
         for slot, hole in zip([slot for slot in staying if slot.index >= len(staying)], holes, strict=True):
-            for which, seen in slot.row.sequence.seen.items():
-                self._runners[which].cache.copy_slot(slot.index, hole, seen)
+            for which, num_computed_tokens in slot.row.sequence.num_computed_tokens.items():
+                self._runners[which].cache.copy_slot(slot.index, hole, num_computed_tokens)
             slot.index = hole
         self.slots = sorted(staying, key=lambda slot: slot.index)
         self._reader = None
@@ -106,95 +104,97 @@ class Decoder:
         for runner in self._runners.values():
             runner.cache.shrink(len(self.slots))
 
-    def step(self, alone: Row | None = None) -> list[tuple[Row, list[FinalToken]]]:
+    def step(self, alone: Row | None = None) -> list[tuple[Row, list[CommittedToken]]]:
         """Run one pass; return the rows that it brought forward with their new tokens.
 
         Args:
             alone: the only row to feed, to find out which one makes a pass fail.
         """
         slots = [slot for slot in self.slots if alone is None or slot.row is alone]
-        which = self.schedule.choose([(slot.row.sequence.needs(), slot.waited) for slot in slots])
+        which = self.turns.choose([(slot.row.sequence.needs(), slot.waited) for slot in slots])
         if alone is not None:
             for slot in slots:
-                self._copy_from_source(slot, which)
-        feeds = self._feeds(which, slots)
-        fed = [self.slots[feed.slot] for feed in feeds]
-        cells, wanted = _cells(which, feeds, fed)
+                self._copy_from_donor(slot, which)
+        segments = self._segments(which, slots)
+        fed = [self.slots[segment.slot] for segment in segments]
+        queries, wanted = _queries(which, segments, fed)
         runner = self._runner(which)
-        runner.prepare(feeds, len(self.slots))
+        runner.prepare(segments, len(self.slots))
         if self._reader is None:
-            self._reader = ViewReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
-        self._reader.prepare(which, cells)
-        with self.schedule.timed(sum(len(feed.token_ids) for feed in feeds)):
-            logits = runner.forward(feeds, wanted)
-            views = self._reader.read(which, logits, cells) if cells else []
-        writing = [feed for feed, slot in zip(feeds, fed, strict=True) if feed.start >= len(slot.row.sequence.prompts[which])]
-        for feed, slot in zip(feeds, fed, strict=True):
-            slot.row.sequence.seen[which] = feed.end
-            slot.row.passes.count(which, self.schedule.passes)
-        for cell, view in zip(cells, views, strict=True):
-            self.slots[cell.row].row.sequence.views[which][cell.position] = view
+            self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
+        self._reader.prepare(which, queries)
+        with self.turns.timed(sum(len(segment.token_ids) for segment in segments)):
+            logits = runner.forward(segments, wanted)
+            predictions = self._reader.read(which, logits, queries) if queries else []
+        writing = [segment for segment, slot in zip(segments, fed, strict=True) if segment.start >= len(slot.row.sequence.prompts[which])]
+        for segment, slot in zip(segments, fed, strict=True):
+            slot.row.sequence.num_computed_tokens[which] = segment.end
+            slot.row.passes.count(which, self.turns.passes)
+        for query, view in zip(queries, predictions, strict=True):
+            self.slots[query.row].row.sequence.predictions[which][query.position] = view
         progress = self._resolve(slots)
-        for feed, slot in zip(feeds, fed, strict=True):
-            if feed.start < len(slot.row.sequence.prompts[which]):
+        for segment, slot in zip(segments, fed, strict=True):
+            if segment.start < len(slot.row.sequence.prompts[which]):
                 slot.waited = 1
-        if len(writing) == len(feeds):
-            self.schedule.learn(len(slots), sum(len(feed.token_ids) for feed in feeds), sum(len(finals) for _, finals in progress))
+        if len(writing) == len(segments):
+            self.turns.learn(
+                len(slots), sum(len(segment.token_ids) for segment in segments), sum(len(committed) for _, committed in progress)
+            )
         return progress
 
-    def _resolve(self, slots: Collection[Slot]) -> list[tuple[Row, list[FinalToken]]]:
+    def _resolve(self, slots: Sequence[Slot]) -> list[tuple[Row, list[CommittedToken]]]:
         progress = []
         for slot in slots:
             sequence = slot.row.sequence
-            finals = sequence.resolve()
-            slot.waited = 1 if finals else slot.waited + 1
-            if finals:
-                progress.append((slot.row, finals))
-                slot.row.forget_noise()
-            if sequence.mode == "routed" and self.schedule.speculates and not sequence.ended:
+            committed = sequence.resolve()
+            slot.waited = 1 if committed else slot.waited + 1
+            if committed:
+                progress.append((slot.row, committed))
+                slot.row.drop_noise()
+            if sequence.mode == "speculative" and self.turns.speculates and not sequence.ended:
                 slot.lookup.extend(sequence)
         return progress
 
-    def _feeds(self, which: Model, slots: Collection[Slot]) -> list[Feed]:
+    def _segments(self, which: Model, slots: Sequence[Slot]) -> list[Segment]:
         """What each row is fed: what it needs, and what it can use, since the pass is made anyway."""
-        feeds: list[Feed] = []
+        segments: list[Segment] = []
         budget = CHUNK if len(slots) > 1 else 8 * CHUNK
         for slot in slots:
             sequence = slot.row.sequence
             if which not in sequence.prompts or not self._is_ready(slot, which):
                 continue
-            unread = sequence.unread(which, self.schedule.reach(sequence, slot.lookup.open_tokens))
-            in_prompt = sequence.seen[which] < len(sequence.prompts[which])
-            if not (in_prompt or self.schedule.speculates or sequence.needs() == which):
+            uncomputed = sequence.uncomputed(which, self.turns.num_draft_tokens(sequence, slot.lookup.open_tokens))
+            in_prompt = sequence.num_computed_tokens[which] < len(sequence.prompts[which])
+            if not (in_prompt or self.turns.speculates or sequence.needs() == which):
                 continue
-            count = len(unread)
-            if count > SHORT_FEED:
+            count = len(uncomputed)
+            if count > SHORT_SEGMENT:
                 count = min(count, budget)
                 budget -= count
             if count:
-                tokens = sequence.slice(which, unread.start, unread.start + count)
-                feeds.append(Feed(slot=slot.index, start=unread.start, token_ids=tokens))
-        assert feeds, "no row can go on"
-        return feeds
+                tokens = sequence.slice(which, uncomputed.start, uncomputed.start + count)
+                segments.append(Segment(slot=slot.index, start=uncomputed.start, token_ids=tokens))
+        assert segments, "no row can go on"
+        return segments
 
     def _is_ready(self, slot: Slot, which: Model) -> bool:
         """Whether a row can read on, or waits for another one that is reading the same."""
-        if which not in slot.sources:
+        if which not in slot.prefix_donors:
             return True
-        source, length = slot.sources[which]
-        if source.row.sequence.seen[which] < length:
+        donor, length = slot.prefix_donors[which]
+        if donor.row.sequence.num_computed_tokens[which] < length:
             return False
-        self._copy_from_source(slot, which)
+        self._copy_from_donor(slot, which)
         return True
 
-    def _copy_from_source(self, slot: Slot, which: Model) -> None:
+    def _copy_from_donor(self, slot: Slot, which: Model) -> None:
         """Take over what the source has read by now."""
-        if which in slot.sources:
-            source, length = slot.sources.pop(which)
-            length = min(length, source.row.sequence.seen[which])
-            if length > slot.row.sequence.seen[which]:
-                self._runners[which].cache.copy_slot(source.index, slot.index, length)
-                slot.row.sequence.seen[which] = length
+        if which in slot.prefix_donors:
+            donor, length = slot.prefix_donors.pop(which)
+            length = min(length, donor.row.sequence.num_computed_tokens[which])
+            if length > slot.row.sequence.num_computed_tokens[which]:
+                self._runners[which].cache.copy_slot(donor.index, slot.index, length)
+                slot.row.sequence.num_computed_tokens[which] = length
 
     def _longest_shared(self, which: Model, slot: Slot, held: int) -> tuple[int, Slot | None]:
         """The running row that begins most alike, if that is more than is held, and how many tokens are then shared.
@@ -216,7 +216,7 @@ class Decoder:
         """Keep what a leaving row has read, for prompts that begin alike."""
         sequence = slot.row.sequence
         for which, prompt in sequence.prompts.items():
-            length = min(sequence.seen[which], len(prompt) + sequence.final)
+            length = min(sequence.num_computed_tokens[which], len(prompt) + sequence.num_committed)
             cache = self.prefixes[which]
             if length >= SHORTEST_PREFIX and cache.budget and not cache.covers(prompt[: min(length, len(prompt) - 1)]):
                 take = partial(self._runners[which].cache.take, slot.index, end=length)
@@ -236,13 +236,13 @@ class Decoder:
         return self._runners[which]
 
 
-def _cells(which: Model, feeds: Collection[Feed], fed: Collection[Slot]) -> tuple[list[Cell], list[int]]:
+def _queries(which: Model, segments: Sequence[Segment], fed: Sequence[Slot]) -> tuple[list[Query], list[int]]:
     """The positions that a pass is asked about, and the packed indices of the tokens before them."""
-    cells, wanted, offset = [], [], 0
-    for feed, slot in zip(feeds, fed, strict=True):
+    queries, wanted, offset = [], [], 0
+    for segment, slot in zip(segments, fed, strict=True):
         length = len(slot.row.sequence.prompts[which])
-        for index in range(max(feed.start, length + slot.row.sequence.final - 1), feed.end):
-            cells.append(Cell(feed.slot, index + 1 - length))
-            wanted.append(offset + index - feed.start)
-        offset += len(feed.token_ids)
-    return cells, wanted
+        for index in range(max(segment.start, length + slot.row.sequence.num_committed - 1), segment.end):
+            queries.append(Query(segment.slot, index + 1 - length))
+            wanted.append(offset + index - segment.start)
+        offset += len(segment.token_ids)
+    return queries, wanted

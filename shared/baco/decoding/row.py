@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from baco.config import SamplingParams
-from baco.decoding.sequence import Sequence
+from baco.decoding.sequence import SequenceState
 from baco.grammar.guide import Guide
 from baco.results import Model
 from baco.routing import Router
@@ -42,20 +42,20 @@ class Row:
     router: Router
     seed: int
     sample_index: int
-    sequence: Sequence
+    sequence: SequenceState
     passes: PassCount
     guide: Guide | None = None
     """Follows the answer through its grammar, if it has one."""
     noise: dict[int, Tensor] = field(default_factory=dict)
     """Noise [V] at positions that one model has drawn at and the other one may: both draw with the same."""
 
-    def forget_noise(self) -> None:
+    def drop_noise(self) -> None:
         """Let go of the noise of tokens that are final."""
-        self.noise = {position: values for position, values in self.noise.items() if position >= self.sequence.final}
+        self.noise = {position: values for position, values in self.noise.items() if position >= self.sequence.num_committed}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Query:
     """A position of one row at which a model has been read."""
 
     row: int

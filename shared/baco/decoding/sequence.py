@@ -1,4 +1,4 @@
-"""`Sequence`: one answer while it is decoded. What is final, what is only proposed, and what each model said where.
+"""`SequenceState`: one answer while it is decoded. What is final, what is only proposed, and what each model said where.
 
 This is the exact alternating speculation, on plain integers. Both models draw with the same keyed noise, so what each of them would write
 at a position is a function of the tokens before it; `resolve` reads those views and makes tokens final as soon as the model that owns
@@ -16,7 +16,7 @@ from typing import Literal
 
 from baco.results import FinishReason, Model
 
-Mode = Literal["base", "aligned", "routed", "joint"]
+Mode = Literal["base", "aligned", "speculative", "lockstep"]
 """Who writes: one model alone; both, with a route that the base alone decides; both, with a route that needs the aligned model as well."""
 
 
@@ -29,7 +29,7 @@ class IdLogprobs:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Prediction:
     """What a model says at one position of an answer."""
 
     token_id: int
@@ -44,7 +44,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalToken:
+class CommittedToken:
     """One token of the answer."""
 
     token_id: int
@@ -55,7 +55,7 @@ class FinalToken:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Sequence:
+class SequenceState:
     """One answer and the two prompts before it.
 
     Positions count the tokens of the answer from 0. A view at position j was made from the prompt and `token_ids[:j]`.
@@ -67,13 +67,13 @@ class Sequence:
     max_tokens: int
     token_ids: list[int] = field(default_factory=list)
     """Final tokens, then proposals."""
-    final: int = 0
+    num_committed: int = 0
     """How many tokens are final."""
     owner_is_base: bool = False
     """Who owns the last final token."""
-    seen: dict[Model, int] = field(init=False)
+    num_computed_tokens: dict[Model, int] = field(init=False)
     """How many tokens, of prompt and answer together, each model has read."""
-    views: dict[Model, dict[int, View]] = field(init=False)
+    predictions: dict[Model, dict[int, Prediction]] = field(init=False)
     proposed: int = 0
     """Proposals that were decided about."""
     accepted: int = 0
@@ -81,18 +81,18 @@ class Sequence:
     ended: bool = False
 
     def __post_init__(self) -> None:
-        self.seen = dict.fromkeys(self.prompts, 0)
-        self.views = {which: {} for which in self.prompts}
+        self.num_computed_tokens = dict.fromkeys(self.prompts, 0)
+        self.predictions = {which: {} for which in self.prompts}
 
     def needs(self) -> Model:
         """The model without which the next token cannot become final."""
         if self.mode == "base" or self.mode == "aligned":
             return self.mode
-        if self.mode == "joint":
-            return "base" if self.final in self.views["aligned"] else "aligned"
-        return "aligned" if self.final in self.views["base"] else "base"
+        if self.mode == "lockstep":
+            return "base" if self.num_committed in self.predictions["aligned"] else "aligned"
+        return "aligned" if self.num_committed in self.predictions["base"] else "base"
 
-    def unread(self, which: Model, proposals: int) -> range:
+    def uncomputed(self, which: Model, proposals: int) -> range:
         """Positions within prompt and answer together that a model can be fed now.
 
         Args:
@@ -100,11 +100,11 @@ class Sequence:
             proposals: how many tokens that are not final may be fed.
         """
         # Nothing is asked behind the last token that fits.
-        tokens = min(len(self.token_ids), self.final + proposals, self.max_tokens - 1)
-        if self.mode == "joint":
+        tokens = min(len(self.token_ids), self.num_committed + proposals, self.max_tokens - 1)
+        if self.mode == "lockstep":
             # The base is asked for a route only once the aligned model has been read at the same position.
-            tokens = self.final - (which == "base" and self.final not in self.views["aligned"])
-        return range(self.seen[which], len(self.prompts[which]) + tokens)
+            tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
+        return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
 
     def token_at(self, which: Model, index: int) -> int:
         """Token of prompt and answer together."""
@@ -119,17 +119,17 @@ class Sequence:
             return self.token_ids[start - length : end - length]
         return prompt[start:end] + self.token_ids[: max(0, end - length)]
 
-    def forget(self) -> None:
+    def evict(self) -> None:
         """Take all reading back: the row loses its slots and will be read anew."""
         for which in self.prompts:
-            self.seen[which] = 0
-            self.views[which].clear()
-        del self.token_ids[self.final :]
+            self.num_computed_tokens[which] = 0
+            self.predictions[which].clear()
+        del self.token_ids[self.num_committed :]
 
-    def resolve(self) -> list[FinalToken]:
+    def resolve(self) -> list[CommittedToken]:
         """Decide as much as the views allow; return the tokens that became final."""
-        finals: list[FinalToken] = []
-        position, certain, owner = self.final, True, self.owner_is_base
+        committed: list[CommittedToken] = []
+        position, certain, owner = self.num_committed, True, self.owner_is_base
         while position < self.max_tokens and not self.ended:
             view, owner, sure = self._best(position, owner)
             if view is None:
@@ -137,14 +137,14 @@ class Sequence:
             certain = certain and sure
             self._set(position, view.token_id, judged=certain)
             if certain:
-                finals.append(self._finalise(view, owner))
+                committed.append(self._commit(view, owner))
             position += 1
-        return finals
+        return committed
 
-    def _best(self, position: int, owner: bool) -> tuple[View | None, bool, bool]:
+    def _best(self, position: int, owner: bool) -> tuple[Prediction | None, bool, bool]:
         """The likeliest token at a position, who owns it, and whether that is certain (given the tokens before it)."""
-        base = self.views["base"].get(position) if "base" in self.views else None
-        aligned = self.views["aligned"].get(position) if "aligned" in self.views else None
+        base = self.predictions["base"].get(position) if "base" in self.predictions else None
+        aligned = self.predictions["aligned"].get(position) if "aligned" in self.predictions else None
         if self.mode == "base" or self.mode == "aligned":
             return base or aligned, self.mode == "base", True
         if base is None:
@@ -168,20 +168,20 @@ class Sequence:
         del self.token_ids[position:]
         self.token_ids.append(token_id)
         for which, prompt in self.prompts.items():
-            self.seen[which] = min(self.seen[which], len(prompt) + position)
-            views = self.views[which]
-            for later in [key for key in views if key > position]:
-                del views[later]
+            self.num_computed_tokens[which] = min(self.num_computed_tokens[which], len(prompt) + position)
+            predictions = self.predictions[which]
+            for later in [key for key in predictions if key > position]:
+                del predictions[later]
 
-    def _finalise(self, view: View, owner: bool) -> FinalToken:
-        for views in self.views.values():
-            views.pop(self.final, None)
-        self.final += 1
+    def _commit(self, view: Prediction, owner: bool) -> CommittedToken:
+        for predictions in self.predictions.values():
+            predictions.pop(self.num_committed, None)
+        self.num_committed += 1
         self.owner_is_base = owner
         reason: FinishReason | None = None
         if view.token_id in self.end_ids["base" if owner else "aligned"]:
             reason = "stop"
-        elif self.final >= self.max_tokens:
+        elif self.num_committed >= self.max_tokens:
             reason = "length"
         self.ended = reason is not None
-        return FinalToken(view.token_id, owner, reason, view.logprobs)
+        return CommittedToken(view.token_id, owner, reason, view.logprobs)

@@ -1,4 +1,4 @@
-"""`Schedule`: whose turn it is, and how far rows may run ahead. Changes what a step costs, never what is decoded.
+"""`TurnPolicy`: whose turn it is, and how far rows may run ahead. Changes what a step costs, never what is decoded.
 
 Running ahead saves passes and wastes the tokens that are dropped. While a pass is bound by reading the weights, tokens are almost free
 and it pays; with many rows, computing takes over, and lockstep (each row one sure token a pass) is cheaper. Where that is depends on the
@@ -7,15 +7,14 @@ machine and on the pair, so both are measured while they run. All of it is our o
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from collections.abc import Sequence as Collection
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from baco.decoding.sequence import Sequence
+from baco.decoding.sequence import SequenceState
 from baco.results import Model
 
-LONGEST_REACH = 4
-WORTH_FEEDING = 0.4
+MAX_DRAFT_TOKENS = 4
+WORTH_VERIFYING = 0.4
 """A proposal is read on while the chance that all before it stand is at least this."""
 MEMORY = 0.98
 """Weight of what is known of passes when one more is measured."""
@@ -49,7 +48,7 @@ class PassCost:
         return max(0.0, (self.seconds - slope * self.tokens) / self.weight), slope
 
 
-class Schedule:
+class TurnPolicy:
     """The turns of one decoder."""
 
     def __init__(self) -> None:
@@ -60,13 +59,13 @@ class Schedule:
         self.passes = 0
         """Number of the current pass."""
         self.cost = PassCost()
-        self.fed_per_row = 1.9
+        self.tokens_per_row = 1.9
         """Tokens that a row is fed in a pass while it runs ahead; these two start at what trained pairs show."""
-        self.gained_per_row = 0.83
+        self.committed_per_row = 0.83
         """Tokens that become final for it."""
         self._last: Model = "aligned"
 
-    def choose(self, needs: Collection[tuple[Model, int]]) -> Model:
+    def choose(self, needs: Sequence[tuple[Model, int]]) -> Model:
         """Pick the model for which rows have waited longest in sum; needs are (model, steps waited)."""
         waiting: Counter[Model] = Counter()
         for which, waited in needs:
@@ -76,16 +75,16 @@ class Schedule:
         self.passes += 1
         return self._last
 
-    def reach(self, sequence: Sequence, draft: int) -> int:
+    def num_draft_tokens(self, sequence: SequenceState, draft: int) -> int:
         """How many proposals of a row may be fed, where `draft` of them are an open draft."""
         if not self.speculates:
             return 0
         # One kept and one dropped to begin with.
         rate = (sequence.accepted + 1) / (sequence.proposed + 2)
-        reach = 1
-        while reach < LONGEST_REACH and rate ** (reach + 1) >= WORTH_FEEDING:
-            reach += 1
-        return max(reach, draft + 1 if draft else 0)
+        num_draft_tokens = 1
+        while num_draft_tokens < MAX_DRAFT_TOKENS and rate ** (num_draft_tokens + 1) >= WORTH_VERIFYING:
+            num_draft_tokens += 1
+        return max(num_draft_tokens, draft + 1 if draft else 0)
 
     @contextmanager
     def timed(self, tokens: int) -> Iterator[None]:
@@ -98,11 +97,11 @@ class Schedule:
     def learn(self, rows: int, fed: int, gained: int) -> None:
         """Note a step of routed rows that were past their prompts, and decide how the next one goes."""
         if self.speculates:
-            self.fed_per_row = MEMORY * self.fed_per_row + (1 - MEMORY) * fed / rows
-            self.gained_per_row = MEMORY * self.gained_per_row + (1 - MEMORY) * gained / rows
+            self.tokens_per_row = MEMORY * self.tokens_per_row + (1 - MEMORY) * fed / rows
+            self.committed_per_row = MEMORY * self.committed_per_row + (1 - MEMORY) * gained / rows
         line = self.cost.line() if self.adapts else None
         if line is not None:
             fixed, slope = line
-            ahead = (fixed + slope * rows * self.fed_per_row) / self.gained_per_row
+            ahead = (fixed + slope * rows * self.tokens_per_row) / self.committed_per_row
             lockstep = 2 * (fixed + slope * rows)
             self.speculates = ahead * MARGIN < lockstep if self.speculates else ahead < MARGIN * lockstep

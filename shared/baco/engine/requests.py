@@ -5,26 +5,25 @@ Knows requests, rows and texts; knows nothing of models, passes or queues.
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Collection
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from baco.config import SamplingParams
 from baco.decoding.row import PassCount, Row
-from baco.decoding.sequence import FinalToken, IdLogprobs, Mode, Sequence
+from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
 from baco.errors import ConfigError
-from baco.grammar.compiled import GrammarPlan, GrammarVocabulary
+from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
 from baco.grammar.guide import Guide
 from baco.models.pair import ModelPair
 from baco.parsing.answer import PLAIN, AnswerFormat
-from baco.parsing.detection import call_format_of, reading_format, thought_format
+from baco.parsing.detection import detect_tool_calls, reasoning_format, tool_call_format
 from baco.parsing.tools import Tool, check_tools
 from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routing import Router
 from baco.text.detokenize import AnswerText
 from baco.text.prompts import Prompt
-from baco.vocab.token_text import Surface
+from baco.vocab.token_text import TokenTexts
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,7 +37,7 @@ class Request:
     max_model_len: int
     max_batch_size: int
     """Rows of any requests that may run beside each of this request's."""
-    plan: GrammarPlan | None = None
+    grammar: CompiledGrammar | None = None
     """Its answers' grammar, if they have one."""
     format: AnswerFormat = PLAIN
     """How its answers write reasoning and tool calls."""
@@ -53,10 +52,10 @@ class Request:
     cancelled: bool = False
 
     def __post_init__(self) -> None:
-        if self.plan is not None and self.plan.shortest > self.max_tokens:
+        if self.grammar is not None and self.grammar.min_tokens > self.max_tokens:
             raise ConfigError(
                 f"an answer can have {self.max_tokens} tokens here, but the shortest that was found for `grammar` takes "
-                f"{self.plan.shortest}; raise `max_tokens`, or shorten the prompt"
+                f"{self.grammar.min_tokens}; raise `max_tokens`, or shorten the prompt"
             )
         # From now on a caller who gives up cannot cancel the future itself, only the request.
         self.done.set_running_or_notify_cancel()
@@ -81,7 +80,7 @@ class Request:
         """Who writes."""
         if len(self.router.models) == 1:
             return self.router.models[0]
-        return "joint" if self.router.reads_aligned else "routed"
+        return "lockstep" if self.router.reads_aligned else "speculative"
 
     def answers(self, pair: ModelPair) -> "list[Answer]":
         """Make the n answers, with nothing in them yet."""
@@ -113,10 +112,10 @@ class Request:
 
 def build_requests(
     pair: ModelPair,
-    prompts: Collection[Prompt],
+    prompts: Sequence[Prompt],
     params: SamplingParams,
     router: Router,
-    tools: Collection[Tool] | None,
+    tools: Sequence[Tool] | None,
     *,
     max_model_len: int,
     max_batch_size: int,
@@ -129,14 +128,14 @@ def build_requests(
     """
     grammar, calls = params.grammar, bool(tools)
     if grammar is not None and grammar.kind == "calls":
-        known = call_format_of(pair.tokenizer)
+        known = detect_tool_calls(pair.tokenizer)
         if known is None:
             raise ConfigError(
                 "a call cannot be forced with this pair: its chat template writes calls in a form that is neither Hermes', Llama 3's nor "
                 "Mistral's; leave the choice to the models, or choose another pair"
             )
         grammar, calls = grammar.in_format(known), True
-    plan = None if grammar is None else vocabulary_of(pair, router.models[-1]).plan(grammar)
+    compiled = None if grammar is None else vocabulary_of(pair, router.models[-1]).compile(grammar)
 
     shown = check_tools(tools)
     return [
@@ -147,11 +146,11 @@ def build_requests(
             seed=secrets.randbits(63) if params.seed is None else params.seed,
             max_model_len=max_model_len,
             max_batch_size=max_batch_size,
-            plan=plan,
+            grammar=compiled,
             format=AnswerFormat(
                 # What is held to a grammar begins with what it describes.
-                reasoning=None if plan is not None else thought_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
-                tool_calls=reading_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+                reasoning=None if compiled is not None else reasoning_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
+                tool_calls=tool_call_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
             ),
         )
         for prompt in prompts
@@ -167,9 +166,9 @@ class Answer:
         shown = () if request.format.tool_calls is None else request.format.tool_calls.control
         self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
-        self._surface = Surface.of(pair.tokenizer)
+        self._surface = TokenTexts.of(pair.tokenizer)
         prompts = request.prompt.token_ids
-        sequence = Sequence(
+        sequence = SequenceState(
             prompts=prompts,
             mode=request.mode,
             end_ids={which: pair.end_ids(which) for which in prompts},
@@ -183,15 +182,15 @@ class Answer:
             sample_index=sample_index,
             sequence=sequence,
             passes=request.passes,
-            guide=None if request.plan is None else Guide(request.plan, sequence.max_tokens),
+            guide=None if request.grammar is None else Guide(request.grammar, sequence.max_tokens),
         )
 
-    def push(self, finals: Iterable[FinalToken]) -> bool:
+    def push(self, committed: Iterable[CommittedToken]) -> bool:
         """Take new tokens, up to a stop text; say whether the answer has ended."""
         tokens: list[Token] = []
-        for final in finals:
-            tokens += self.text.push(final.token_id, final.from_base, self._logprob(final))
-            reason: FinishReason | None = "stop" if self.text.stopped else final.finish_reason
+        for token in committed:
+            tokens += self.text.push(token.token_id, token.from_base, self._logprob(token))
+            reason: FinishReason | None = "stop" if self.text.stopped else token.finish_reason
             if reason is not None:
                 self._end(tokens, reason)
                 return True
@@ -230,13 +229,13 @@ class Answer:
         if result is not None:
             request.done.set_result(result)
 
-    def _logprob(self, final: FinalToken) -> TokenLogprob | None:
-        logprobs: IdLogprobs | None = final.logprobs
+    def _logprob(self, token: CommittedToken) -> TokenLogprob | None:
+        logprobs: IdLogprobs | None = token.logprobs
         if logprobs is None:
             return None
         name = self._surface.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
-        return TokenLogprob(token_id=final.token_id, text=name(final.token_id), logprob=logprobs.chosen, from_base=final.from_base, top=top)
+        return TokenLogprob(token_id=token.token_id, text=name(token.token_id), logprob=logprobs.chosen, from_base=token.from_base, top=top)
 
 
 def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:

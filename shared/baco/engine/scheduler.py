@@ -23,7 +23,7 @@ class Scheduler(Queue):
         with _schedulers_lock:
             if pair not in _schedulers:
                 scheduler = _schedulers[pair] = cls()
-                pair.at_unload.append(scheduler.hurry)
+                pair.unload_callbacks.append(scheduler.stop_waiting)
             return _schedulers[pair]
 
     def submit(self, pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> None:
@@ -37,17 +37,17 @@ class Scheduler(Queue):
             if len(self.waiting) >= max_waiting:
                 raise QueueFullError(len(self.waiting), max_waiting)
             self.waiting.extend(answers)
-            self.lingers = True
+            self.keep_alive = True
             if self.worker is None:
                 self.worker = threading.Thread(target=Worker(self, pair).run, name=f"baco {pair.name}", daemon=True)
                 self.worker.start()
                 _threads.add(self.worker)
             self.changed.notify()
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Let an idle worker, with the memory that it holds, wait for nothing more."""
         with self.changed:
-            self.lingers = False
+            self.keep_alive = False
             self.changed.notify()
 
     def close(self) -> None:

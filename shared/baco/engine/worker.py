@@ -13,8 +13,8 @@ import torch
 
 from baco.decoding.decode import Decoder
 from baco.decoding.row import Row
-from baco.decoding.sequence import FinalToken
-from baco.decoding.turns import Schedule
+from baco.decoding.sequence import CommittedToken
+from baco.decoding.turns import TurnPolicy
 from baco.engine.requests import Answer, Request
 from baco.errors import OutOfMemoryError
 from baco.forward.compiling import CompiledPass
@@ -23,7 +23,7 @@ from baco.forward.prefix_cache import PrefixCache
 from baco.models.pair import ModelPair
 from baco.results import Model
 
-LINGER = {"cpu": 0.5, "cuda": 30.0}
+KEEP_ALIVE = {"cpu": 0.5, "cuda": 30.0}
 """Seconds that an idle worker waits for more before it gives its memory back. On CUDA it would have to record its passes anew."""
 PREFIX_BYTES = 128 * 2**20
 """Memory for prompts that were read before, for each model."""
@@ -34,13 +34,13 @@ class Queue:
 
     def __init__(self) -> None:
         self.prefixes: dict[Model, PrefixCache] = {"base": PrefixCache(PREFIX_BYTES), "aligned": PrefixCache(PREFIX_BYTES)}
-        self.schedule = Schedule()
+        self.turns = TurnPolicy()
         self.programs: dict[Model, CompiledPass] = {}
         self.waiting: deque[Answer] = deque()
         self.changed = threading.Condition()
         self.worker: threading.Thread | None = None
         self.closing = False
-        self.lingers = True
+        self.keep_alive = True
         """Whether an idle worker waits for more; not once the pair was unloaded, until the next request."""
 
 
@@ -49,8 +49,8 @@ class Worker:
 
     def __init__(self, queue: Queue, pair: ModelPair) -> None:
         self.queue = queue
-        self.decoder = Decoder(pair, queue.prefixes, queue.schedule, queue.programs)
-        self.linger = LINGER.get(pair.device.type, LINGER["cpu"])
+        self.decoder = Decoder(pair, queue.prefixes, queue.turns, queue.programs)
+        self.linger = KEEP_ALIVE.get(pair.device.type, KEEP_ALIVE["cpu"])
         self.running: dict[Row, Answer] = {}
         self.row_limit: int | None = None
         """Rows that fit into memory together, once more did not."""
@@ -88,7 +88,7 @@ class Worker:
                 for request in {answer.request for answer in (*self.running.values(), *queue.waiting)}:
                     request.cancel()
             if not self.running and not queue.waiting:
-                queue.changed.wait_for(lambda: queue.waiting or queue.closing or not queue.lingers, timeout=self.linger)
+                queue.changed.wait_for(lambda: queue.waiting or queue.closing or not queue.keep_alive, timeout=self.linger)
             if self.running or queue.waiting:
                 return True
             queue.worker = None
@@ -148,15 +148,15 @@ class Worker:
         else:
             self._take(progress)
 
-    def _take(self, progress: Sequence[tuple[Row, list[FinalToken]]]) -> None:
+    def _take(self, progress: Sequence[tuple[Row, list[CommittedToken]]]) -> None:
         """Hand new tokens to their answers."""
         ended = []
-        for row, finals in progress:
+        for row, committed in progress:
             answer = self.running.get(row)
             if answer is None:
                 continue  # its request has failed within this step
             try:
-                if answer.push(finals):
+                if answer.push(committed):
                     ended.append(answer)
             except Exception as error:
                 self._fail(answer.request, error)
@@ -204,7 +204,7 @@ class Worker:
         back = list(self.running.values())[self.row_limit :]
         self._leave(back)
         for answer in back:
-            answer.row.sequence.forget()
+            answer.row.sequence.evict()
         with self.queue.changed:
             self.queue.waiting.extendleft(reversed(back))
         self.decoder.shrink()

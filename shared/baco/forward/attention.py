@@ -56,7 +56,7 @@ _switching = threading.Lock()
 
 
 @contextmanager
-def reading(model: PreTrainedModel, layout: PackedPass | None) -> Iterator[None]:
+def packed_attention(model: PreTrainedModel, layout: PackedPass | None) -> Iterator[None]:
     """Let `model` read a packed pass, or a padded one, inside the block, in this thread; elsewhere the model is as it was.
 
     Args:

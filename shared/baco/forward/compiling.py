@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.fx.experimental import _config
 from tqdm import tqdm
 
-from baco.forward.attention import reading
+from baco.forward.attention import packed_attention
 from baco.forward.cuda import is_out_of_memory
 from baco.forward.kv_cache import SlotCache
 from baco.forward.model_pass import ModelPass
@@ -52,7 +52,7 @@ class CompiledPass:
         cache.places = layout.places
         if self._preparing:
             _let_vary(layout, cache, keep)
-        with reading(self.plain.model, None):
+        with packed_attention(self.plain.model, None):
             logits: Tensor = self._run(layout.numbers, layout.keys, cache, keep)
         return logits
 

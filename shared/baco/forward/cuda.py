@@ -29,7 +29,7 @@ def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.devic
 
 
 @contextmanager
-def shapes_vary() -> Iterator[None]:
+def without_cudnn_sdpa() -> Iterator[None]:
     """Inside, attention leaves out cuDNN's kernels: on CUDA they are planned anew for each shape, which takes a tenth of a second.
 
     torch has this setting for the whole process; another thread's attention takes other kernels for that moment, and gives the same.

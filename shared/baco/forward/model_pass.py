@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from baco.forward.attention import reading
+from baco.forward.attention import packed_attention
 from baco.forward.kv_cache import SlotCache
 from baco.forward.packing import FULL_MARK, SLIDING_MARK, PackedPass
 from baco.forward.padding import PaddedPass
@@ -53,11 +53,11 @@ class ModelPass:
             float32 [K, V]; tokens that the model lacks get -inf.
         """
         cache.places = layout.places
-        with reading(self.model, layout if isinstance(layout, PackedPass) else None):
+        with packed_attention(self.model, layout if isinstance(layout, PackedPass) else None):
             return self.logits(layout, cache, keep)
 
     def logits(self, layout: PackedPass | PaddedPass, cache: SlotCache, keep: int | Tensor) -> Tensor:
-        """Do what a call does, inside `reading` and with the places set: tensors alone, which can be compiled."""
+        """Do what a call does, inside `packed_attention` and with the places set: tensors alone, which can be compiled."""
         token_ids = layout.token_ids
         if self.embedding_rows < self.vocab_size:
             token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)

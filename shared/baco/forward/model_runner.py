@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from baco.forward.compiling import CompiledPass
-from baco.forward.cuda import CudaGraphs, shapes_vary, upload
+from baco.forward.cuda import CudaGraphs, upload, without_cudnn_sdpa
 from baco.forward.kv_cache import SlotCache
 from baco.forward.model_pass import ModelPass
-from baco.forward.packing import Feed, PackedPass
+from baco.forward.packing import PackedPass, Segment
 from baco.forward.padding import PaddedPass, PaddedShape
 
 LEAST_SIZE = 2
@@ -37,28 +37,28 @@ class ModelRunner:
         self._outputs: dict[int, Tensor] = {}
 
     @torch.inference_mode()
-    def prepare(self, feeds: Sequence[Feed], slots: int = 1) -> None:
+    def prepare(self, segments: Sequence[Segment], slots: int = 1) -> None:
         """Make room in the cache for a pass over so many slots; compile it, or record it on CUDA, if that is due and has not been done."""
-        self._shape = self._choose_shape(feeds)
+        self._shape = self._choose_shape(segments)
         if self._shape is None:
-            self.cache.reserve(slots, max(feed.end for feed in feeds))
+            self.cache.reserve(slots, max(segment.end for segment in segments))
             return
         self.cache.reserve(max(slots, self._shape.rows, self._least_size), self._shape.window)
         if self.compiled is not None and not self.compiled.has(self._shape.rows):
             self._compile(self.compiled, self._shape)
             if self.compiled.failed:
                 self.compiled = None
-                self.prepare(feeds, slots)
+                self.prepare(segments, slots)
                 return
         if self.graphs is not None and not self._record(self.graphs, self._shape):
             self._shape = None
 
     @torch.inference_mode()
-    def forward(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> Tensor:
+    def forward(self, segments: Sequence[Segment], wanted: Sequence[int]) -> Tensor:
         """Feed rows and return the logits behind some of the tokens.
 
         Args:
-            feeds: what each row is fed, in the order of their slots, as `prepare` was told.
+            segments: what each row is fed, in the order of their slots, as `prepare` was told.
             wanted: indices of tokens among all that is fed, [C].
 
         Returns:
@@ -67,17 +67,17 @@ class ModelRunner:
         # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
         asked = wanted or [0]
         if self._shape is None:
-            layout = PackedPass(feeds, self.device, self.plain.sliding_window, self.cache.stride)
+            layout = PackedPass(segments, self.device, self.plain.sliding_window, self.cache.stride)
             keep = upload(asked, self.device) if len(wanted) < layout.token_ids.shape[1] else 0
-            with shapes_vary():
+            with without_cudnn_sdpa():
                 return self.plain(layout, self.cache, keep)[: len(wanted)]
-        numbers = upload(self._shape.numbers(feeds, self.cache.stride), self.device)
+        numbers = upload(self._shape.numbers(segments, self.cache.stride), self.device)
         if self.graphs is not None:
             self._inputs[self._shape].copy_(numbers)
             logits = self.graphs.replay(self._shape)
-            return logits.index_select(0, upload(self._shape.indices(feeds, wanted), self.device)) if wanted else logits[:0]
+            return logits.index_select(0, upload(self._shape.indices(segments, wanted), self.device)) if wanted else logits[:0]
         assert self.compiled is not None, "a padded pass is recorded or compiled"
-        keep = upload(self._shape.indices(feeds, [*asked, *asked[:1]]), self.device)
+        keep = upload(self._shape.indices(segments, [*asked, *asked[:1]]), self.device)
         return self.compiled(PaddedPass.of(self._shape, numbers), self.cache, keep)[: len(wanted)]
 
     def release(self) -> None:
@@ -89,13 +89,13 @@ class ModelRunner:
     def _least_size(self) -> int:
         return 1 if self.compiled is None else LEAST_SIZE
 
-    def _choose_shape(self, feeds: Sequence[Feed]) -> PaddedShape | None:
+    def _choose_shape(self, segments: Sequence[Segment]) -> PaddedShape | None:
         """The shape of a padded pass, or None for one that is run as it comes."""
         if self.compiled is not None and not self.cache.tensors:
             return None  # a program takes the cache's tensors as it finds them
         if self.graphs is not None:
-            return PaddedShape.of(feeds, self._least_size)
-        return None if self.compiled is None else PaddedShape.tight(feeds, self._least_size)
+            return PaddedShape.of(segments, self._least_size)
+        return None if self.compiled is None else PaddedShape.tight(segments, self._least_size)
 
     def _compile(self, compiled: CompiledPass, shape: PaddedShape) -> None:
         """Have a program made for passes like this one."""

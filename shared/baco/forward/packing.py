@@ -13,12 +13,12 @@ from baco.forward.cuda import upload
 
 FULL_MARK, SLIDING_MARK = 1, 2
 """Width of the stand-in mask that tells the attention which mask a layer wants."""
-LONG_FEED = 16
+LONG_SEGMENT = 16
 """Rows that are fed more tokens than this are laid out on their own, so that no short row is padded to their length (our own choice)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Feed:
+class Segment:
     """Tokens that one row is fed in a pass."""
 
     slot: int
@@ -68,26 +68,26 @@ def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dty
 class PackedPass:
     """Every token that is fed and no other one, where they are written, and how attention lays them out."""
 
-    def __init__(self, feeds: Sequence[Feed], device: torch.device, sliding_window: int | None, stride: int) -> None:
+    def __init__(self, segments: Sequence[Segment], device: torch.device, sliding_window: int | None, stride: int) -> None:
         """Lay out feeds, which are in the order of their slots; `stride` is that of the cache's slots."""
         groups: list[Group] = []
         starts = [0]
-        for feed in feeds:
-            starts.append(starts[-1] + len(feed.token_ids))
-        short: list[tuple[Feed, int]] = []
-        for feed, start in zip(feeds, starts, strict=False):
-            if len(feed.token_ids) > LONG_FEED:
+        for segment in segments:
+            starts.append(starts[-1] + len(segment.token_ids))
+        short: list[tuple[Segment, int]] = []
+        for segment, start in zip(segments, starts, strict=False):
+            if len(segment.token_ids) > LONG_SEGMENT:
                 if short:
                     groups.append(_lay_out(short, device))
                     short = []
-                groups.append(_lay_out([(feed, start)], device))
+                groups.append(_lay_out([(segment, start)], device))
             else:
-                short.append((feed, start))
+                short.append((segment, start))
         if short:
             groups.append(_lay_out(short, device))
-        positions = [position for feed in feeds for position in range(feed.start, feed.end)]
-        places = [feed.slot * stride + position for feed in feeds for position in range(feed.start, feed.end)]
-        numbers = [[token for feed in feeds for token in feed.token_ids], positions, places]
+        positions = [position for segment in segments for position in range(segment.start, segment.end)]
+        places = [segment.slot * stride + position for segment in segments for position in range(segment.start, segment.end)]
+        numbers = [[token for segment in segments for token in segment.token_ids], positions, places]
         uploaded = upload(numbers, device)
         self.token_ids, self.positions, self.places = uploaded[:1], uploaded[1], uploaded[2]
         self.groups = groups
@@ -104,20 +104,20 @@ class PackedPass:
             yield group, self._masks[key]
 
 
-def _lay_out(members: Sequence[tuple[Feed, int]], device: torch.device) -> Group:
+def _lay_out(members: Sequence[tuple[Segment, int]], device: torch.device) -> Group:
     """Lay out rows; slots between them that are not fed are laid out as well, with tokens that nobody reads."""
     first, last = members[0][0].slot, members[-1][0].slot
     rows = last - first + 1
-    queries = max(len(feed.token_ids) for feed, _ in members)
-    window = max(feed.end for feed, _ in members)
+    queries = max(len(segment.token_ids) for segment, _ in members)
+    window = max(segment.end for segment, _ in members)
     span = (members[0][1], members[-1][1] + len(members[-1][0].token_ids))
-    uniform = len(members) == rows and all(len(feed.token_ids) == queries for feed, _ in members)
+    uniform = len(members) == rows and all(len(segment.token_ids) == queries for segment, _ in members)
     offsets, gather = [0] * rows, [span[0]] * (rows * queries)
     scatter: list[int] = []
-    for feed, start in members:
-        row = feed.slot - first
-        offsets[row] = feed.start
-        count = len(feed.token_ids)
+    for segment, start in members:
+        row = segment.slot - first
+        offsets[row] = segment.start
+        count = len(segment.token_ids)
         gather[row * queries : row * queries + count] = range(start, start + count)
         scatter.extend(range(row * queries, row * queries + count))
     return Group(

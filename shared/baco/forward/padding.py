@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from baco.forward.cuda import bucket
-from baco.forward.packing import Feed, causal_mask
+from baco.forward.packing import Segment, causal_mask
 
 QUERIES = (1, 2, 3, 4, 6, 8, 16)
 """Tokens of each row. Rows that run ahead are mostly fed one to three (our own choice)."""
@@ -33,38 +33,38 @@ class PaddedShape:
     window: int
 
     @classmethod
-    def of(cls, feeds: Sequence[Feed], least_queries: int = 1) -> Self | None:
+    def of(cls, segments: Sequence[Segment], least_queries: int = 1) -> Self | None:
         """The smallest of a few shapes that holds feeds, or None where that is too large."""
-        longest = max(least_queries, *(len(feed.token_ids) for feed in feeds))
-        rows, queries = bucket(feeds[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
+        longest = max(least_queries, *(len(segment.token_ids) for segment in segments))
+        rows, queries = bucket(segments[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
         if queries is None or rows * queries > MOST_TOKENS:
             return None
-        return cls(rows, queries, _window(max(feed.end for feed in feeds)))
+        return cls(rows, queries, _window(max(segment.end for segment in segments)))
 
     @classmethod
-    def tight(cls, feeds: Sequence[Feed], least_queries: int = 1) -> Self | None:
+    def tight(cls, segments: Sequence[Segment], least_queries: int = 1) -> Self | None:
         """The smallest shape of all that holds feeds, or None where that is too large or mostly padding."""
-        longest = max(least_queries, *(len(feed.token_ids) for feed in feeds))
-        shape = cls(feeds[-1].slot + 1, longest, max(longest, *(feed.end for feed in feeds)))
-        fed = sum(len(feed.token_ids) for feed in feeds)
+        longest = max(least_queries, *(len(segment.token_ids) for segment in segments))
+        shape = cls(segments[-1].slot + 1, longest, max(longest, *(segment.end for segment in segments)))
+        fed = sum(len(segment.token_ids) for segment in segments)
         fits = longest <= QUERIES[-1] and shape.rows * longest <= min(MOST_TOKENS, MOST_PADDING * (fed + 1))
         return shape if fits else None
 
-    def numbers(self, feeds: Sequence[Feed], stride: int) -> list[list[int]]:
+    def numbers(self, segments: Sequence[Segment], stride: int) -> list[list[int]]:
         """Each token, its position and its place, [3, R * Q]; what fills up goes where nothing reads."""
         tokens = [0] * (self.rows * self.queries)
         positions = list(tokens)
         places = [row * stride + stride - 1 for row in range(self.rows) for _ in range(self.queries)]
-        for feed in feeds:
-            first, count = feed.slot * self.queries, len(feed.token_ids)
-            tokens[first : first + count] = feed.token_ids
-            positions[first : first + count] = range(feed.start, feed.end)
-            places[first : first + count] = range(feed.slot * stride + feed.start, feed.slot * stride + feed.end)
+        for segment in segments:
+            first, count = segment.slot * self.queries, len(segment.token_ids)
+            tokens[first : first + count] = segment.token_ids
+            positions[first : first + count] = range(segment.start, segment.end)
+            places[first : first + count] = range(segment.slot * stride + segment.start, segment.slot * stride + segment.end)
         return [tokens, positions, places]
 
-    def indices(self, feeds: Sequence[Feed], wanted: Sequence[int]) -> list[int]:
+    def indices(self, segments: Sequence[Segment], wanted: Sequence[int]) -> list[int]:
         """Where tokens stand that are named by their indices among all that is fed."""
-        standing = [feed.slot * self.queries + index for feed in feeds for index in range(len(feed.token_ids))]
+        standing = [segment.slot * self.queries + index for segment in segments for index in range(len(segment.token_ids))]
         return [standing[index] for index in wanted]
 
 

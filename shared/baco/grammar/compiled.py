@@ -1,4 +1,4 @@
-"""`GrammarPlan`: a grammar read over one vocabulary, and how many tokens it takes to end an answer of it.
+"""`CompiledGrammar`: a grammar read over one vocabulary, and how many tokens it takes to end an answer of it.
 
 Knows tokenizers and grammars; knows no answers.
 """
@@ -14,29 +14,29 @@ from llguidance import LLMatcher, LLTokenizer
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import ConfigError, PairError
-from baco.grammar.completion import way_to_end
-from baco.grammar.completion_scores import Preferences
+from baco.grammar.completion import shortest_completion
+from baco.grammar.completion_scores import CompletionScores
 from baco.grammar.grammar import Grammar
 from baco.grammar.json_scan import QUOTE, JsonPosition
 
 SLACK = 4
 """Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
-KEPT_PLANS = 64
+KEPT_GRAMMARS = 64
 MOST_SHOWN = 200
 """Characters of a grammar that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class GrammarPlan:
+class CompiledGrammar:
     """A grammar over one vocabulary."""
 
     grammar: Grammar
     vocabulary: "GrammarVocabulary"
     matcher: LLMatcher
     """At the beginning; only ever copied."""
-    shortest: int
+    min_tokens: int
     """Tokens of a short answer."""
-    step: int
+    max_obligation: int
     """Most tokens to which one freely chosen token can oblige an answer."""
     control: Mapping[int, bytes]
     """Control tokens that the grammar writes, and their texts."""
@@ -60,13 +60,13 @@ class GrammarVocabulary:
         """What each token adds to a text; nothing for special ones."""
         added = tokenizer.added_tokens_decoder.items()
         self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
-        self.preferences = Preferences(self.bytes)
+        self.preferences = CompletionScores(self.bytes)
         self.closing = torch.tensor([QUOTE in token for token in self.bytes])
         """bool [V]: tokens with a quotation mark, which may end a string."""
         self.size = vocab_size
         self.end_ids = frozenset(end_ids)
-        self._plans: dict[Grammar, GrammarPlan] = {}
-        self._reading = threading.Lock()
+        self._compiled: dict[Grammar, CompiledGrammar] = {}
+        self._compiling = threading.Lock()
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
@@ -77,29 +77,29 @@ class GrammarVocabulary:
             held[key] = cls(tokenizer, vocab_size, end_ids)
         return held[key]
 
-    def plan(self, grammar: Grammar) -> GrammarPlan:
+    def compile(self, grammar: Grammar) -> CompiledGrammar:
         """Read a grammar, or find it read.
 
         Raises:
             ConfigError: it is too large, or no way was found to the end of an answer.
         """
-        with self._reading:
-            if grammar not in self._plans:
-                if len(self._plans) >= KEPT_PLANS:
-                    self._plans.pop(next(iter(self._plans)))
-                self._plans[grammar] = self._new_plan(grammar)
-            return self._plans[grammar]
+        with self._compiling:
+            if grammar not in self._compiled:
+                if len(self._compiled) >= KEPT_GRAMMARS:
+                    self._compiled.pop(next(iter(self._compiled)))
+                self._compiled[grammar] = self._compile(grammar)
+            return self._compiled[grammar]
 
-    def _new_plan(self, grammar: Grammar) -> GrammarPlan:
+    def _compile(self, grammar: Grammar) -> CompiledGrammar:
         matcher = self._matcher(grammar)
         if matcher.is_error():
             raise ConfigError(f"`grammar` cannot be enforced: {matcher.get_error().splitlines()[0]}")
         lengths = [self._shortest(part, self._matcher(part)) for part in grammar.parts()]
-        shortest = self._shortest(grammar, matcher)
+        min_tokens = self._shortest(grammar, matcher)
         # What has no parts can oblige an answer to all of itself.
-        step = SLACK + max(lengths, default=shortest)
+        max_obligation = SLACK + max(lengths, default=min_tokens)
         control = {index: text.encode() for text, index in self._control_ids(grammar).items()}
-        return GrammarPlan(grammar, self, matcher, shortest, step, control)
+        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
         return {text: self._special[text] for text in grammar.control if text in self._special}
@@ -110,7 +110,7 @@ class GrammarVocabulary:
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
         """How long a short answer is."""
-        way = None if matcher.is_error() else way_to_end(matcher, self.preferences, JsonPosition() if grammar.is_json else None)
+        way = None if matcher.is_error() else shortest_completion(matcher, self.preferences, JsonPosition() if grammar.is_json else None)
         if way is None:
             source = grammar.source if len(grammar.source) <= MOST_SHOWN else f"{grammar.source[:MOST_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from llguidance import LLMatcher
 
-from baco.grammar.completion_scores import Preferences, has_bit, unpack
+from baco.grammar.completion_scores import CompletionScores, has_bit, unpack
 from baco.grammar.json_scan import JsonPosition
 
 LONGEST_WAY = 4096
@@ -25,7 +25,7 @@ MOST_AHEAD, MOST_FRUITLESS = 4000, 400
 """Trials of one look ahead, and those of them that may show nothing new."""
 
 
-def way_to_end(matcher: LLMatcher, preferences: Preferences, position: JsonPosition | None) -> list[int] | None:
+def shortest_completion(matcher: LLMatcher, preferences: CompletionScores, position: JsonPosition | None) -> list[int] | None:
     """Tokens that complete an answer from where a matcher stands, which is there again afterwards; None if none are found.
 
     It is a function of that place alone.
@@ -51,7 +51,7 @@ def way_to_end(matcher: LLMatcher, preferences: Preferences, position: JsonPosit
         matcher.rollback(len(way))
 
 
-class _Place(NamedTuple):
+class _SearchNode(NamedTuple):
     """What is ahead, and how it is reached."""
 
     path: list[int]
@@ -73,7 +73,7 @@ class _Place(NamedTuple):
 class _Search:
     """Looks for the next tokens of a way, and counts what that costs."""
 
-    def __init__(self, matcher: LLMatcher, preferences: Preferences) -> None:
+    def __init__(self, matcher: LLMatcher, preferences: CompletionScores) -> None:
         self.matcher, self.preferences, self.work = matcher, preferences, 0
 
     def next_tokens(self, position: JsonPosition | None) -> list[int]:
@@ -84,8 +84,8 @@ class _Search:
             return [next(token for token in preference.closing if has_bit(bits, token))]
         best = torch.where(unpack(bits, size), preference.scores, 0).topk(min(TRIALS, size))
         tokens = [int(token) for token, score in zip(best.indices, best.values, strict=True) if score > 0]
-        here = _Place([], position, bits, passed=frozenset([bits]))
-        trials = list[_Place]()
+        here = _SearchNode([], position, bits, passed=frozenset([bits]))
+        trials = list[_SearchNode]()
         for token in tokens:
             trials.append(self._beyond(here, token))
             if trials[-1].ends and len(trials[-1].path) == 1:
@@ -97,7 +97,7 @@ class _Search:
         ahead = self._look_ahead(here) if trials else []
         return ahead or min((place.path for place in trials), key=lambda path: (len(path) == 1, len(path)), default=[])[:1]
 
-    def _beyond(self, place: _Place, token: int) -> _Place:
+    def _beyond(self, place: _SearchNode, token: int) -> _SearchNode:
         """Where a token leads from a place at which the matcher stands, and what is forced behind it."""
         self.work += len(self.preferences.tokens) + PER_TRIAL
         self.matcher.consume_token(token)
@@ -108,9 +108,9 @@ class _Search:
         position = None if place.position is None else place.position.after(self.preferences.text(more))
         closes = int.from_bytes(bits, "little") & self.preferences.at(position).closing_bits
         again = place.again | {bits} if bits != place.bits and bits in place.passed else place.again
-        return _Place([*place.path, *more], position, bits, whole or closes > 0, place.passed | {bits}, again)
+        return _SearchNode([*place.path, *more], position, bits, whole or closes > 0, place.passed | {bits}, again)
 
-    def _look_ahead(self, here: _Place) -> list[int]:
+    def _look_ahead(self, here: _SearchNode) -> list[int]:
         """The tokens to the nearest place where something closes, by characters, layer by layer; none if none is seen."""
         layer, seen, fruitless, tried = [here], {here.bits}, 0, 0
         while layer and tried < MOST_AHEAD and fruitless < MOST_FRUITLESS:
@@ -120,7 +120,7 @@ class _Search:
                 return min(map(self.preferences.spelled, ends), key=len)
             # Of places that look alike, the one that others like it led to is the further: it may have counted.
             found.sort(key=lambda step: step[1].bits != step[0].bits)
-            following = dict[object, _Place]()
+            following = dict[object, _SearchNode]()
             for _, there in found:
                 following.setdefault(there.looks_like(), there)
             layer = list(following.values())
@@ -131,7 +131,7 @@ class _Search:
             seen |= news
         return []
 
-    def _around(self, place: _Place) -> list[_Place]:
+    def _around(self, place: _SearchNode) -> list[_SearchNode]:
         """Where each character leads to from a place ahead."""
         self.matcher.consume_tokens(place.path)
         places = [self._beyond(place, token) for token in self.preferences.characters(place.bits)]

@@ -1,4 +1,4 @@
-"""`Preferences`: which tokens of a vocabulary lead to the end of an answer, and which to nowhere in particular.
+"""`CompletionScores`: which tokens of a vocabulary lead to the end of an answer, and which to nowhere in particular.
 
 Knows tokens as bytes; knows no grammars.
 """
@@ -25,7 +25,7 @@ OTHERS = string.punctuation.encode() + b" "
 
 
 @dataclass(frozen=True, slots=True)
-class Preference:
+class CompletionScore:
     """How early each token is taken on the way to an end, at one kind of place."""
 
     scores: Tensor
@@ -36,22 +36,22 @@ class Preference:
     """The same, one bit a token."""
 
     @classmethod
-    def of(cls, scores: Sequence[int]) -> "Preference":
+    def of(cls, scores: Sequence[int]) -> "CompletionScore":
         """Put tokens in order by their scores."""
         closing = sorted((token for token, score in enumerate(scores) if score >= CLOSES), key=lambda token: -scores[token])
         return cls(torch.tensor(scores), closing, _packed(closing, len(scores)))
 
 
-class Preferences:
+class CompletionScores:
     """How early each token of a vocabulary is taken on the way to an end, by place."""
 
     def __init__(self, tokens: Sequence[bytes]) -> None:
         self.tokens = tokens
         self._ids = {token: index for index, token in reversed(list(enumerate(tokens))) if token}
         self._longest = max(map(len, tokens), default=0)
-        self.outside = Preference.of([_outside(token) for token in tokens])
-        self.in_string = Preference.of([_in_string(token) for token in tokens])
-        self.anywhere = Preference.of([_plain(token) for token in tokens])
+        self.outside = CompletionScore.of([_outside(token) for token in tokens])
+        self.in_string = CompletionScore.of([_in_string(token) for token in tokens])
+        self.anywhere = CompletionScore.of([_plain(token) for token in tokens])
         self._runs = [self._single(codes) for codes in CLASSES]
         self._others = self._single(OTHERS)
         self._single_bits = _packed([*self._others, *chain.from_iterable(self._runs)], len(tokens))
@@ -60,7 +60,7 @@ class Preferences:
     def _single(self, codes: bytes) -> list[int]:
         return [self._ids[bytes([code])] for code in codes if bytes([code]) in self._ids]
 
-    def at(self, position: JsonPosition | None) -> Preference:
+    def at(self, position: JsonPosition | None) -> CompletionScore:
         """Those that hold at a place in a JSON text, or in another text."""
         if position is None or position.escaped:
             return self.anywhere

@@ -18,7 +18,7 @@ from baco.errors import ConfigError
 from baco.grammar import call_grammar
 from baco.grammar.json_scan import JsonPosition
 from baco.grammar.schemas import closed, distinct, parts
-from baco.parsing.formats import HERMES, WrittenFormat
+from baco.parsing.formats import HERMES, ToolCallTemplate
 
 SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """JSON is written as Python's `json.dumps` does it: one way, so that no token goes into spaces."""
@@ -85,7 +85,7 @@ class Grammar:
         *,
         several: bool,
         answer: Mapping[str, Any] | None,
-        call_format: WrittenFormat = HERMES,
+        call_format: ToolCallTemplate = HERMES,
     ) -> "Grammar":
         """Calls of functions.
 
@@ -103,7 +103,7 @@ class Grammar:
         }
         return cls("calls", json.dumps(given, ensure_ascii=False))
 
-    def in_format(self, call_format: WrittenFormat) -> "Grammar":
+    def in_format(self, call_format: ToolCallTemplate) -> "Grammar":
         """The same calls, written in another form; a grammar of something else stays as it is."""
         return _in_format(self, call_format) if self.kind == "calls" else self
 
@@ -145,13 +145,13 @@ class Grammar:
         schemas = [*(schema for _, schema in source["functions"]), *answers]
         inner = _as_grammars(distinct(chain(answers, *(parts(schema) for schema in schemas))))
         # A further call is as long as one, with what stands between them.
-        given = WrittenFormat(**{**source["format"], "control": self.control})
+        given = ToolCallTemplate(**{**source["format"], "control": self.control})
         alone = {"several": False, "answer": None, "format": asdict(replace(given, opening=given.opening + given.between))}
         return inner + [Grammar("calls", json.dumps({**alone, "functions": [function]})) for function in source["functions"]]
 
 
 @lru_cache(maxsize=256)
-def _in_format(grammar: Grammar, call_format: WrittenFormat) -> Grammar:
+def _in_format(grammar: Grammar, call_format: ToolCallTemplate) -> Grammar:
     return Grammar("calls", json.dumps({**json.loads(grammar.source), "format": asdict(call_format)}, ensure_ascii=False))
 
 

@@ -13,34 +13,34 @@ import torch
 from torch import Tensor
 
 from baco.errors import GrammarError
-from baco.grammar.compiled import GrammarPlan
-from baco.grammar.completion import way_to_end
+from baco.grammar.compiled import CompiledGrammar
+from baco.grammar.completion import shortest_completion
 from baco.grammar.completion_scores import unpack
 from baco.vocab.token_ids import common_length
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class TokenMask:
     """What may come next."""
 
     tokens: Tensor
     """bool [V]"""
-    is_free: bool
+    base_may_write: bool
     """Whether the base may write here."""
 
 
 class Guide:
     """The place of one answer in its grammar. Goes back as readily as forward."""
 
-    def __init__(self, plan: GrammarPlan, max_tokens: int) -> None:
+    def __init__(self, grammar: CompiledGrammar, max_tokens: int) -> None:
         """Begin an answer of at most so many tokens, which is brought to its end in time."""
-        self.vocabulary = plan.vocabulary
-        self.plan = plan
+        self.vocabulary = grammar.vocabulary
+        self.grammar = grammar
         self.max_tokens = max_tokens
-        self._matcher = plan.matcher.deep_copy()
+        self._matcher = grammar.matcher.deep_copy()
         self._held: list[int] = []
-        self._positions = [plan.grammar.beginning()]
-        self._bounds = [plan.shortest]
+        self._positions = [grammar.grammar.beginning()]
+        self._bounds = [grammar.min_tokens]
         """Behind each prefix, a number of tokens that is enough to end."""
         self._ways = [self._way_if_due()]
         """Behind each prefix, the way to the end, if nothing else fits any more."""
@@ -48,9 +48,9 @@ class Guide:
     @property
     def is_json(self) -> bool:
         """Whether it has syntax that is the aligned model's."""
-        return self.plan.grammar.is_json
+        return self.grammar.grammar.is_json
 
-    def allowed(self, token_ids: Sequence[int]) -> Allowed | None:
+    def allowed(self, token_ids: Sequence[int]) -> TokenMask | None:
         """What may come behind the tokens of an answer; None behind tokens that the grammar does not allow, or that end it.
 
         Raises:
@@ -61,15 +61,15 @@ class Guide:
         way = self._ways[-1]
         if way is not None:
             ends = [way[0]] if way else list(self.vocabulary.end_ids)
-            return Allowed(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
+            return TokenMask(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
         tokens = unpack(self._matcher.compute_bitmask(), self.vocabulary.size)
-        return Allowed(tokens, not self.is_json or self._positions[-1].in_value)
+        return TokenMask(tokens, not self.is_json or self._positions[-1].in_value)
 
     def _way_if_due(self) -> list[int] | None:
-        left, step = self.max_tokens - len(self._held), self.plan.step
+        left, step = self.max_tokens - len(self._held), self.grammar.max_obligation
         if left > self._bounds[-1] + step:
             return None
-        way = way_to_end(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
+        way = shortest_completion(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
         if way is None:
             return None
         self._bounds[-1] = len(way)
@@ -96,7 +96,7 @@ class Guide:
         if not taken:
             return False
         self._held.append(token_id)
-        self._positions.append(self._positions[-1].after(self.plan.bytes_of(token_id)))
-        self._bounds.append(self._bounds[-1] + self.plan.step)
+        self._positions.append(self._positions[-1].after(self.grammar.bytes_of(token_id)))
+        self._bounds.append(self._bounds[-1] + self.grammar.max_obligation)
         self._ways.append(self._way_if_due() if way is None else way[1:])
         return True

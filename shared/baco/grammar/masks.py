@@ -1,4 +1,4 @@
-"""`Limits`: what grammars allow at the positions of a pass, in tensors.
+"""`GrammarMasks`: what grammars allow at the positions of a pass, in tensors.
 
 Knows guides and tensors; knows no models and no schedule.
 """
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from baco.grammar.guide import Allowed, Guide
+from baco.grammar.guide import Guide, TokenMask
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits at C cells; those of answers without a grammar have none."""
+class GrammarMasks:
+    """GrammarMasks at C cells; those of answers without a grammar have none."""
 
     allowed: Tensor
     """bool [C, V]"""
     bound: Tensor
     """bool [C]: cells of answers that have a grammar."""
-    is_free: Tensor
+    base_may_write: Tensor
     """bool [C]: cells at which the base may write."""
     is_json: Tensor
     """bool [C]: cells at which `closing` counts."""
@@ -28,10 +28,10 @@ class Limits:
     """bool [V]: tokens that may end what the base may write in JSON."""
 
     @classmethod
-    def of(cls, guides: Sequence[Guide | None], prefixes: Sequence[Sequence[int]], vocab_size: int, device: torch.device) -> "Limits":
+    def of(cls, guides: Sequence[Guide | None], prefixes: Sequence[Sequence[int]], vocab_size: int, device: torch.device) -> "GrammarMasks":
         """Ask each cell's guide what may follow its prefix."""
         nothing = torch.zeros(vocab_size, dtype=torch.bool)
-        everything = Allowed(~nothing, True)
+        everything = TokenMask(~nothing, True)
         asked = [None if guide is None else guide.allowed(prefix) for guide, prefix in zip(guides, prefixes, strict=True)]
         # A prefix that its grammar does not allow is a proposal that will be dropped: what is said behind it does not matter.
         allowed = [answer or everything for answer in asked]
@@ -40,7 +40,7 @@ class Limits:
         return cls(
             allowed=torch.stack([answer.tokens for answer in allowed]).to(device),
             bound=torch.tensor([answer is not None for answer in asked], device=device),
-            is_free=torch.tensor([answer.is_free for answer in allowed], device=device),
+            base_may_write=torch.tensor([answer.base_may_write for answer in allowed], device=device),
             is_json=torch.tensor([guide is not None and guide.is_json for guide in guides], device=device),
             closing=closing.to(device),
         )
@@ -53,7 +53,7 @@ class Limits:
         """Tokens that the base never writes, bool [C, V]: special ones, bool [V], and those that may end a string of JSON."""
         return special | (self.is_json[:, None] & self.closing)
 
-    def pinned(self, base_logits: Tensor, aligned_only: Tensor) -> Tensor:
+    def aligned_forced(self, base_logits: Tensor, aligned_only: Tensor) -> Tensor:
         """Where the aligned model writes whatever the route says, bool [C].
 
         In syntax, and where the base would most likely write what it never does.
@@ -63,4 +63,4 @@ class Limits:
             aligned_only: bool [C, V].
         """
         ends = aligned_only.gather(1, base_logits.argmax(-1, keepdim=True))[:, 0]
-        return self.bound & (~self.is_free | ends)
+        return self.bound & (~self.base_may_write | ends)

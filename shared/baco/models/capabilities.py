@@ -1,6 +1,6 @@
 """What can be said of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
 
-Reads small files that are on this machine, in a folder or in the hub's cache; only `fetched` asks the hub. Reads no weights.
+Reads small files that are on this machine, in a folder or in the hub's cache; only `fetch_capabilities` asks the hub. Reads no weights.
 """
 
 import json
@@ -44,7 +44,7 @@ def capabilities(config: PairConfig) -> Capabilities:
 
 
 @cache
-def fetched(config: PairConfig) -> Capabilities:
+def fetch_capabilities(config: PairConfig) -> Capabilities:
     """Look a pair up for good; the small files that say it are downloaded where they are not on this machine.
 
     Raises:

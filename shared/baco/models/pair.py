@@ -19,7 +19,7 @@ from baco.checks import require
 from baco.config import PairConfig
 from baco.errors import ConfigError
 from baco.models.adapter import check_adapter, load_adapted, load_adapted_tokenizer
-from baco.models.layers.convert import share_equal_tensors, tensor_bytes, to_inference_form
+from baco.models.layers.convert import convert_layers, share_equal_tensors, tensor_bytes
 from baco.models.layers.linear import WeightOnlyLinear
 from baco.models.loading import (
     context_window,
@@ -55,7 +55,7 @@ class ModelPair:
     """What was loaded, or None for models that came from memory."""
     compile: bool = False
     """Whether decoding passes are compiled with `torch.compile`."""
-    at_unload: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
+    unload_callbacks: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
     """Called by `unload`."""
 
     @classmethod
@@ -152,7 +152,7 @@ class ModelPair:
         with _registry_lock:
             for config in [config for config, pair in _registry.items() if pair is self]:
                 del _registry[config]
-        for call in self.at_unload:
+        for call in self.unload_callbacks:
             call()
 
     def model(self, which: Model) -> PreTrainedModel:
@@ -222,7 +222,7 @@ def _fingerprint(model: PreTrainedModel) -> bytes:
     return "\n".join(parts).encode()
 
 
-def held(config: PairConfig) -> ModelPair | None:
+def loaded_pair(config: PairConfig) -> ModelPair | None:
     """The pair of a configuration, if this process holds it."""
     with _registry_lock:
         return _registry.get(replace(config, device=str(resolve_device(config.device))))
@@ -248,12 +248,12 @@ def _load_models(
         adapter = check_adapter(config.aligned_adapter)
         base = load_model(config.base, device, dtype)
         aligned = load_adapted(base, config.aligned_adapter, adapter, tokenizer)
-        to_inference_form([base, aligned], form)
+        convert_layers([base, aligned], form)
     else:
         base = load_model(config.base, device, dtype, config.quantization)
         # Before the other one is read: two plain models need never be in memory at once.
-        to_inference_form([base], form)
+        convert_layers([base], form)
         aligned = load_model(config.aligned, device, dtype, config.quantization)
-        to_inference_form([aligned], form)
+        convert_layers([aligned], form)
         share_equal_tensors(base, aligned)
     return base, aligned

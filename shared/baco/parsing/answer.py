@@ -5,13 +5,13 @@ Knows the parsers of the parts; knows no results and no framework.
 
 from dataclasses import dataclass, field
 
-from baco.parsing.formats import CallFormat
-from baco.parsing.reasoning import ThoughtFormat
+from baco.parsing.formats import ToolCallFormat
+from baco.parsing.reasoning import ReasoningFormat
 from baco.parsing.tool_call import Calls
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedAnswer:
     """A part of an answer, or all of it."""
 
     reasoning: str = ""
@@ -23,23 +23,23 @@ class Reading:
 class AnswerFormat:
     """How an answer writes what is not content; None where it has no such part, so that all of its text is content."""
 
-    reasoning: ThoughtFormat | None = None
-    tool_calls: CallFormat | None = None
+    reasoning: ReasoningFormat | None = None
+    tool_calls: ToolCallFormat | None = None
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> ParsedAnswer:
         """Parse a whole answer."""
         return self.reader().push(text, final=True)
 
-    def reader(self) -> "AnswerReader":
+    def reader(self) -> "AnswerParser":
         """Make a parser for one streamed answer."""
-        return AnswerReader(self)
+        return AnswerParser(self)
 
 
 PLAIN = AnswerFormat()
 """All of it is content."""
 
 
-class AnswerReader:
+class AnswerParser:
     """Parses one answer as its text arrives. Put together, the parts are those of the whole answer, however its text is cut.
 
     Where there may be calls, text that may become one is held back, and a call comes as a whole.
@@ -49,7 +49,7 @@ class AnswerReader:
         self._reasoning = None if form.reasoning is None else form.reasoning.reader()
         self._calls = None if form.tool_calls is None else form.tool_calls.reader()
 
-    def push(self, text: str, final: bool) -> Reading:
+    def push(self, text: str, final: bool) -> ParsedAnswer:
         """Take more text; return what is now certain, all of it if nothing follows."""
         reasoning, calls = "", Calls()
         if self._reasoning is not None:
@@ -60,4 +60,4 @@ class AnswerReader:
             text, calls = self._calls.push(text)
             rest, others = self._calls.finish() if final else ("", Calls())
             text, calls = text + rest, calls + others
-        return Reading(reasoning, text, calls)
+        return ParsedAnswer(reasoning, text, calls)

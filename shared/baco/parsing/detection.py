@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.errors import ChatTemplateError
 from baco.parsing.form_readers import ARGS, CALL_ID, CLOSING, OPENING, PYTHON_TAG, TOOL_CALLS
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, CallFormat, WrittenFormat
-from baco.parsing.reasoning import END_OF_THOUGHT, THINK, ThoughtFormat
-from baco.parsing.response_template import ResponseFormat
+from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallFormat, ToolCallTemplate
+from baco.parsing.reasoning import END_OF_THOUGHT, THINK, ReasoningFormat
+from baco.parsing.response_template import ResponseTemplate
 from baco.parsing.tools import Tool
 
 NAME, FIELD, CONTENT = "baco_probe_call", "baco_probe_field", "baco_probe_content"
@@ -31,10 +31,10 @@ KEYS = ("arguments", "parameters")
 TAIL = 12
 """Characters in front of an answer by which its beginning is known (our own choice)."""
 
-_found: WeakKeyDictionary[PreTrainedTokenizerBase, dict[str, WrittenFormat | None]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[PreTrainedTokenizerBase, dict[str, ToolCallTemplate | None]] = WeakKeyDictionary()
 
 
-def call_format_of(tokenizer: PreTrainedTokenizerBase) -> WrittenFormat | None:
+def detect_tool_calls(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
     """The known form in which a tokenizer's chat template writes calls; None for another one.
 
     It is Hermes' where the template leaves calls out, since they are written into the content then.
@@ -45,7 +45,7 @@ def call_format_of(tokenizer: PreTrainedTokenizerBase) -> WrittenFormat | None:
     return held[template]
 
 
-def reading_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], tools: Sequence[Tool]) -> CallFormat:
+def tool_call_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], tools: Sequence[Tool]) -> ToolCallFormat:
     """How calls are read out of the answer to a prompt: in the known form, else as transformers does by the tokenizer's own description.
 
     Args:
@@ -56,7 +56,7 @@ def reading_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]
     Raises:
         ChatTemplateError: there is neither.
     """
-    known = call_format_of(tokenizer)
+    known = detect_tool_calls(tokenizer)
     if known is not None:
         return known
     if getattr(tokenizer, "response_template", None) is None:
@@ -64,10 +64,10 @@ def reading_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]
             f"{template_name(tokenizer, None)} writes calls in a form that is neither Hermes', Llama 3's nor Mistral's, so that none could "
             "be read out of an answer; set pair.tokenizer.response_template (transformers' description of answers), or leave out the tools"
         )
-    return ResponseFormat.of(tokenizer, str(tokenizer.decode(list(prompt_ids))), tools)
+    return ResponseTemplate.of(tokenizer, str(tokenizer.decode(list(prompt_ids))), tools)
 
 
-def _detect(tokenizer: PreTrainedTokenizerBase) -> WrittenFormat | None:
+def _detect(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
     call = {"id": CALL_ID_OF_PROBE, "type": "function", "function": {"name": NAME, "arguments": {FIELD: "x"}}}
     text = _rendered(tokenizer, {"role": "assistant", "content": "", "tool_calls": [call]})
     if text is None or NAME not in text:
@@ -90,7 +90,7 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, answer: Mapping[str, Any]) -> 
     return None
 
 
-def _matches(text: str, before_content: str) -> Iterator[WrittenFormat]:
+def _matches(text: str, before_content: str) -> Iterator[ToolCallTemplate]:
     """Known forms in which a text has the call, with white space as it is there. `before_content`: what stands before an answer."""
     for match in re.finditer(rf"{OPENING}(\s*)(\{{.*?\}})(\s*){CLOSING}", text, re.DOTALL):
         if key := _key(_decoded(match[2], 0)):
@@ -135,8 +135,8 @@ def template_name(tokenizer: PreTrainedTokenizerBase, template: str | None) -> s
     return f"the chat template of {tokenizer.name_or_path!r}" if template is None else f"`base_prompt` {template!r}"
 
 
-def thought_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]) -> ThoughtFormat | None:
+def reasoning_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]) -> ReasoningFormat | None:
     """How answers behind a prompt begin with a thought: None where the template knows none, or has not written the prompt."""
     if END_OF_THOUGHT not in str(tokenizer.chat_template) or not prompt_ids:
         return None
-    return ThoughtFormat(str(tokenizer.decode(list(prompt_ids[-LONGEST_MARKER:]))).rstrip().endswith(THINK))
+    return ReasoningFormat(str(tokenizer.decode(list(prompt_ids[-LONGEST_MARKER:]))).rstrip().endswith(THINK))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from baco.parsing.tool_call import BrokenCall, Found, SearchingReader, ToolCall
+from baco.parsing.tool_call import Found, InvalidToolCall, SearchingParser, ToolCall
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
 TOOL_CALLS, CALL_ID, ARGS = "[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"
@@ -21,7 +21,7 @@ _NAMED = re.compile(rf"([^\s\[\]{{}}]+)\s*(?:{re.escape(CALL_ID)}[^\[\]{{}}]*)?(
 _JSON = json.JSONDecoder(strict=False)  # small models write line breaks into strings
 
 
-class HermesReader(SearchingReader):
+class HermesParser(SearchingParser):
     """Hermes and Qwen: `<tool_call>` JSON `</tool_call>`, anywhere."""
 
     def _find(self, text: str, final: bool) -> Found | int:
@@ -34,7 +34,7 @@ class HermesReader(SearchingReader):
         return Found(start, match.end(), [_read_call(match[0], match[1])])
 
 
-class MistralReader(SearchingReader):
+class MistralParser(SearchingParser):
     """Mistral: `[TOOL_CALLS]`, anywhere, and behind it a list of calls, or a call's name and its arguments."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class MistralReader(SearchingReader):
         return Found(0, end, [_no_call(f"{TOOL_CALLS} [{text[start:end]}")])
 
 
-class BareReader(SearchingReader):
+class Llama3Parser(SearchingParser):
     """Llama 3: JSON in the place of an answer, or behind another call. `<|python_tag|>` announces a call anywhere."""
 
     def _find(self, text: str, final: bool) -> Found | int:
@@ -96,7 +96,7 @@ class BareReader(SearchingReader):
             found = _decoded(text, start)
             if found is not None:
                 return Found(0, found[1], [_as_call(f"{PYTHON_TAG}{text[start : found[1]]}", found[0])])
-            return Found(0, len(text), [BrokenCall(text=f"{PYTHON_TAG}{rest}", error="no JSON")]) if final else 0
+            return Found(0, len(text), [InvalidToolCall(text=f"{PYTHON_TAG}{rest}", error="no JSON")]) if final else 0
         may_become = PYTHON_TAG.startswith(rest) or any(beginning.fullmatch(rest) for beginning in _BEGINNINGS)
         return 0 if may_become and not final else self._find_tag(text, final)
 
@@ -111,7 +111,7 @@ class BareReader(SearchingReader):
         found = _decoded(text, _skip(text, start + len(PYTHON_TAG)))
         if found is not None:
             return Found(behind, found[1], [_as_call(text[start : found[1]], found[0])])
-        return Found(behind, len(text), [BrokenCall(text=text[start:], error="no JSON")]) if final else len(text[:behind].rstrip())
+        return Found(behind, len(text), [InvalidToolCall(text=text[start:], error="no JSON")]) if final else len(text[:behind].rstrip())
 
 
 def _next_marker(text: str, start: int) -> int:
@@ -120,8 +120,8 @@ def _next_marker(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _no_call(text: str) -> BrokenCall:
-    return BrokenCall(text=text.rstrip(), error="no call in JSON")
+def _no_call(text: str) -> InvalidToolCall:
+    return InvalidToolCall(text=text.rstrip(), error="no call in JSON")
 
 
 def _length_before(text: str, marker: str) -> int:
@@ -147,18 +147,18 @@ def _decoded(text: str, start: int) -> tuple[Any, int] | None:
         return None
 
 
-def _read_call(text: str, body: str) -> ToolCall | BrokenCall:
+def _read_call(text: str, body: str) -> ToolCall | InvalidToolCall:
     try:
         call = _JSON.decode(body)
     except (ValueError, RecursionError) as error:
-        return BrokenCall(text=text, error=f"no JSON: {error}")
+        return InvalidToolCall(text=text, error=f"no JSON: {error}")
     return _as_call(text, call)
 
 
-def _as_call(text: str, call: object) -> ToolCall | BrokenCall:
+def _as_call(text: str, call: object) -> ToolCall | InvalidToolCall:
     name, arguments = (call.get("name"), call.get("arguments", call.get("parameters"))) if isinstance(call, dict) else (None, None)
     if not isinstance(name, str) or not name or not isinstance(arguments, dict):
-        return BrokenCall(text=text, error='a call must be {"name": a text, "arguments" or "parameters": an object}')
+        return InvalidToolCall(text=text, error='a call must be {"name": a text, "arguments" or "parameters": an object}')
     return ToolCall(name=name, arguments=arguments)
 
 

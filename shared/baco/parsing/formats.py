@@ -1,4 +1,4 @@
-"""`CallFormat`: how calls of tools are written in an answer. Hermes and Qwen, Llama 3, and Mistral in two forms.
+"""`ToolCallFormat`: how calls of tools are written in an answer. Hermes and Qwen, Llama 3, and Mistral in two forms.
 
     <tool_call>
     {"name": "weather", "arguments": {"city": "Köln"}}
@@ -26,21 +26,21 @@ from baco.parsing.form_readers import (
     OPENING,
     PYTHON_TAG,
     TOOL_CALLS,
-    BareReader,
-    HermesReader,
-    MistralReader,
+    HermesParser,
+    Llama3Parser,
+    MistralParser,
 )
-from baco.parsing.tool_call import CallReader, Calls
+from baco.parsing.tool_call import Calls, ToolCallParser
 
-READERS: dict[str, type[CallReader]] = {
-    "hermes": HermesReader,
-    "llama3": BareReader,
-    "mistral": MistralReader,
-    "mistral-named": MistralReader,
+READERS: dict[str, type[ToolCallParser]] = {
+    "hermes": HermesParser,
+    "llama3": Llama3Parser,
+    "mistral": MistralParser,
+    "mistral-named": MistralParser,
 }
 
 
-class CallFormat(ABC):
+class ToolCallFormat(ABC):
     """How calls are read out of an answer."""
 
     name: str
@@ -48,7 +48,7 @@ class CallFormat(ABC):
     """Texts around calls that are control tokens in some vocabularies; an answer shows them, so that it can be read."""
 
     @abstractmethod
-    def reader(self) -> CallReader:
+    def reader(self) -> ToolCallParser:
         """Make a reader for one answer."""
 
     def read(self, text: str) -> tuple[str, Calls]:
@@ -59,7 +59,7 @@ class CallFormat(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrittenFormat(CallFormat):
+class ToolCallTemplate(ToolCallFormat):
     """A form that is known piece by piece, so that calls can be written in it, and held to it by a grammar."""
 
     name: str
@@ -79,7 +79,7 @@ class WrittenFormat(CallFormat):
     closing: str = ""
     """Behind all."""
 
-    def reader(self) -> CallReader:
+    def reader(self) -> ToolCallParser:
         """Make a reader for one answer."""
         return READERS[self.name]()
 
@@ -99,11 +99,11 @@ class WrittenFormat(CallFormat):
         return "\n".join([message["content"], *written] if message["content"] else written)
 
 
-HERMES = WrittenFormat(
+HERMES = ToolCallTemplate(
     name="hermes", control=(OPENING, CLOSING), before=f"{OPENING}\n", key="arguments", after=f"\n{CLOSING}", between="\n"
 )
-LLAMA3 = WrittenFormat(name="llama3", control=(PYTHON_TAG,), key="parameters", between="; ")
-MISTRAL = WrittenFormat(name="mistral", control=(TOOL_CALLS,), opening=f"{TOOL_CALLS} [", key="arguments", between=", ", closing="]")
-MISTRAL_NAMED = WrittenFormat(
+LLAMA3 = ToolCallTemplate(name="llama3", control=(PYTHON_TAG,), key="parameters", between="; ")
+MISTRAL = ToolCallTemplate(name="mistral", control=(TOOL_CALLS,), opening=f"{TOOL_CALLS} [", key="arguments", between=", ", closing="]")
+MISTRAL_NAMED = ToolCallTemplate(
     name="mistral-named", control=(TOOL_CALLS, CALL_ID, ARGS), before=TOOL_CALLS, key=None, middle=ARGS, between=""
 )

@@ -10,15 +10,15 @@ THINK, END_OF_THOUGHT = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
-class ThoughtFormat:
+class ReasoningFormat:
     """Answers may begin with a thought."""
 
     inside: bool
     """Whether the prompt ends with the opening marker, so that an answer begins within its thought."""
 
-    def reader(self) -> "ThoughtReader":
+    def reader(self) -> "ReasoningParser":
         """Make a reader for one answer."""
-        return ThoughtReader(self.inside)
+        return ReasoningParser(self.inside)
 
     def read(self, text: str) -> tuple[str, str]:
         """Part a whole answer into its thought and the rest."""
@@ -27,7 +27,7 @@ class ThoughtFormat:
         return thought + more, rest + others
 
 
-class ThoughtReader:
+class ReasoningParser:
     """Parts one answer into its thought and the rest."""
 
     def __init__(self, inside: bool) -> None:

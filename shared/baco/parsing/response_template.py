@@ -12,16 +12,16 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import PairError
-from baco.parsing.formats import CallFormat
-from baco.parsing.tool_call import BrokenCall, CallReader, Calls, ToolCall
+from baco.parsing.formats import ToolCallFormat
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall, ToolCallParser
 from baco.parsing.tools import Tool
-from baco.vocab.token_text import Surface
+from baco.vocab.token_text import TokenTexts
 
 CONTENT, CALLS = "content", "tool_calls"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResponseFormat(CallFormat):
+class ResponseTemplate(ToolCallFormat):
     """Calls as a description says. Of other fields than content and calls, such as thoughts, nothing is read."""
 
     name: str = "response_template"
@@ -31,7 +31,7 @@ class ResponseFormat(CallFormat):
     tools: tuple[Tool, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, prompt: str, tools: Sequence[Tool]) -> "ResponseFormat":
+    def of(cls, tokenizer: PreTrainedTokenizerBase, prompt: str, tools: Sequence[Tool]) -> "ResponseTemplate":
         """Make it from a tokenizer's description.
 
         Args:
@@ -50,15 +50,15 @@ class ResponseFormat(CallFormat):
         # What ends the content ends the answer too, and need not be seen.
         described = {name: rule for name, rule in template["fields"].items() if name != CONTENT}
         texts = list(_texts(described))
-        control = [token for token in Surface.of(tokenizer).control if any(token in text or re.escape(token) in text for text in texts)]
+        control = [token for token in TokenTexts.of(tokenizer).control if any(token in text or re.escape(token) in text for text in texts)]
         return cls(control=tuple(control), tokenizer=tokenizer, prompt=prompt, tools=tuple(tools))
 
-    def reader(self) -> CallReader:
+    def reader(self) -> ToolCallParser:
         """Make a reader for one answer."""
-        return ResponseReader(self.tokenizer.get_response_parser(prefix=self.prompt, tools=list(self.tools)))  # type: ignore[arg-type]
+        return ResponseParser(self.tokenizer.get_response_parser(prefix=self.prompt, tools=list(self.tools)))  # type: ignore[arg-type]
 
 
-class ResponseReader(CallReader):
+class ResponseParser(ToolCallParser):
     """Feeds a parser of transformers, character by character, so that pieces make no difference, and nothing is lost where it fails."""
 
     def __init__(self, parser: Any) -> None:
@@ -85,7 +85,7 @@ class ResponseReader(CallReader):
         content, calls = self._take(lambda: self._parser.finalize()[1])
         rest = self._text[self._read_to :].strip()
         if self._failure is not None and rest:
-            calls.append(BrokenCall(text=rest, error=self._failure))
+            calls.append(InvalidToolCall(text=rest, error=self._failure))
         return content, calls
 
     def _take(self, step: Callable[..., list[dict[str, Any]]], *given: str) -> tuple[str, Calls]:
@@ -115,7 +115,7 @@ class ResponseReader(CallReader):
         self._white = text[len(body) :]
         return self._content(body)
 
-    def _call(self, value: Any) -> ToolCall | BrokenCall:
+    def _call(self, value: Any) -> ToolCall | InvalidToolCall:
         function = value.get("function", value) if isinstance(value, dict) else None
         name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
         try:
@@ -123,7 +123,9 @@ class ResponseReader(CallReader):
         except ValueError:
             arguments = None
         if not isinstance(name, str) or not name or not isinstance(arguments, dict):
-            return BrokenCall(text=self._text[self._read_to :].strip(), error="a call must have a name, and arguments that are an object")
+            return InvalidToolCall(
+                text=self._text[self._read_to :].strip(), error="a call must have a name, and arguments that are an object"
+            )
         return ToolCall(name=name, arguments=arguments)
 
 

@@ -18,7 +18,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BrokenCall:
+class InvalidToolCall:
     """Something in the place of a call that is none."""
 
     text: str
@@ -26,7 +26,7 @@ class BrokenCall:
     error: str
 
 
-Calls = list[ToolCall | BrokenCall]
+Calls = list[ToolCall | InvalidToolCall]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Found:
     calls: Calls = field(default_factory=Calls)
 
 
-class CallReader(ABC):
+class ToolCallParser(ABC):
     """Parts one answer into content and calls."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class CallReader(ABC):
         return text
 
 
-class SearchingReader(CallReader):
+class SearchingParser(ToolCallParser):
     """Looks for calls in the text that is held."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""`RoutingPlan`: the routers of a batch's rows, asked together, with the word-boundary rule applied."""
+"""`RoutingBatch`: the routers of a batch's rows, asked together, with the word-boundary rule applied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from baco.routing.signals import Signals
 
 
 @dataclass(frozen=True)
-class RoutingPlan:
+class RoutingBatch:
     """Which rule each of B rows follows; all tensors are [B], on the models' device."""
 
     rules: tuple[tuple[Rule, Tensor], ...]
@@ -25,7 +25,7 @@ class RoutingPlan:
     """Rows whose base tokens may not be special: all but those of Router("base"). The aligned model ends a turn (our own choice)."""
 
     @classmethod
-    def build(cls, routers: Sequence[Router], device: torch.device) -> "RoutingPlan":
+    def build(cls, routers: Sequence[Router], device: torch.device) -> "RoutingBatch":
         """Gather the routers of B rows, each with its threshold known."""
 
         def column(values: list[bool]) -> Tensor:
@@ -41,9 +41,9 @@ class RoutingPlan:
             masks_special=column(["aligned" in router.models for router in routers]),
         )
 
-    def select(self, rows: Tensor) -> "RoutingPlan":
+    def select(self, rows: Tensor) -> "RoutingBatch":
         """Keep the rows at int64 indices [K]."""
-        return RoutingPlan(
+        return RoutingBatch(
             rules=tuple((rule, members[rows]) for rule, members in self.rules),
             thresholds=self.thresholds[rows],
             word_boundary=self.word_boundary[rows],
@@ -51,7 +51,7 @@ class RoutingPlan:
             masks_special=self.masks_special[rows],
         )
 
-    def without_idle_rules(self) -> "RoutingPlan":
+    def without_idle_rules(self) -> "RoutingBatch":
         """Drop the rules that no row follows; waits for the device."""
         return replace(self, rules=tuple((rule, members) for rule, members in self.rules if members.any()))
 

@@ -89,7 +89,7 @@ def measure_map(router: Router, vocab_size: int, measure: Measure, title: str) -
             points.update(zip(pending, measure(pending), strict=True))
             bar.update(len(pending))
             pending = _widest_gaps(points)
-    return _monotone(points, kind.rises)
+    return _monotone(points, kind.increasing)
 
 
 def _widest_gaps(points: dict[float, float]) -> list[float]:
@@ -99,9 +99,9 @@ def _widest_gaps(points: dict[float, float]) -> list[float]:
     return [middle for _, middle in gaps[:REFINED_PER_ROUND]]
 
 
-def _monotone(points: dict[float, float], rises: bool) -> CalibrationMap:
+def _monotone(points: dict[float, float], increasing: bool) -> CalibrationMap:
     """Order points so that the share never falls; sampling noise that contradicts it is levelled to the running maximum."""
-    ordered = sorted(points.items(), reverse=not rises)
+    ordered = sorted(points.items(), reverse=not increasing)
     shares: list[float] = []
     for _, share in ordered:
         shares.append(max(share, shares[-1]) if shares else share)

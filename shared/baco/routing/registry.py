@@ -29,7 +29,7 @@ class RouterKind:
     """Lowest and highest threshold, or None for a router that has none."""
     default: float | None = None
     """Threshold where the user gives neither threshold nor diversity."""
-    rises: bool = True
+    increasing: bool = True
     """Whether a larger threshold gives the base more tokens."""
     reads_aligned: bool = False
     """Whether the rule reads `Signals.prefixes`, for which the aligned model has to be asked at every token."""
@@ -44,14 +44,14 @@ KINDS: dict[str, RouterKind] = {
     "aligned": RouterKind(rule=rules.always_aligned),
     "rand": RouterKind(rule=rules.random, threshold_range=SHARE, default=0.3),
     "p": RouterKind(rule=rules.max_probability, threshold_range=SHARE, default=0.4),
-    "h": RouterKind(rule=rules.entropy, threshold_range=NATS, default=1.5, rises=False),
+    "h": RouterKind(rule=rules.entropy, threshold_range=NATS, default=1.5, increasing=False),
     "punc": RouterKind(rule=rules.punctuation),
     "fc": RouterKind(rule=rules.function_word),
     "p-punc": RouterKind(rule=rules.punctuation_then_probability, threshold_range=SHARE, default=0.4),
     "p-fc": RouterKind(rule=rules.function_word_then_probability, threshold_range=SHARE, default=0.4),
-    "h-punc": RouterKind(rule=rules.punctuation_then_entropy, threshold_range=NATS, default=1.5, rises=False),
-    "h-fc": RouterKind(rule=rules.function_word_then_entropy, threshold_range=NATS, default=1.5, rises=False),
-    "nudging": RouterKind(rule=rules.nudging, threshold_range=SHARE, default=0.4, rises=False),
+    "h-punc": RouterKind(rule=rules.punctuation_then_entropy, threshold_range=NATS, default=1.5, increasing=False),
+    "h-fc": RouterKind(rule=rules.function_word_then_entropy, threshold_range=NATS, default=1.5, increasing=False),
+    "nudging": RouterKind(rule=rules.nudging, threshold_range=SHARE, default=0.4, increasing=False),
     "judge": RouterKind(rule=None, reads_aligned=True),
 }
 
@@ -82,7 +82,7 @@ def register_router(
     *,
     threshold_range: tuple[float, float] | None = None,
     default: float | None = None,
-    rises: bool = True,
+    increasing: bool = True,
     reads_aligned: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register a rule of your own, which `Router(name)` then finds.
@@ -91,7 +91,7 @@ def register_router(
         name: a new name.
         threshold_range: lowest and highest threshold; None for a rule that ignores it.
         default: threshold in force where the user gives none; needed with `threshold_range`.
-        rises: whether a larger threshold gives the base more tokens; `diversity` relies on it.
+        increasing: whether a larger threshold gives the base more tokens; `diversity` relies on it.
         reads_aligned: whether the rule reads `Signals.prefixes`, which name the aligned model's likeliest token. Without it the route is a
             function of the base alone, which is what makes decoding cheap.
 
@@ -108,7 +108,9 @@ def register_router(
             raise ConfigError(f"router {name!r} needs a default threshold in [{low}, {high}], but has {default!r}")
 
     def add(rule: Rule) -> Rule:
-        KINDS[name] = RouterKind(rule=rule, threshold_range=threshold_range, default=default, rises=rises, reads_aligned=reads_aligned)
+        KINDS[name] = RouterKind(
+            rule=rule, threshold_range=threshold_range, default=default, increasing=increasing, reads_aligned=reads_aligned
+        )
         return rule
 
     return add

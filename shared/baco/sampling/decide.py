@@ -1,14 +1,14 @@
 """From a model's logits to its decisions, in tensors alone: what it writes at each position and, for the base, where it asks to go.
 
-Nothing here waits for the device, so that all of it can be recorded (see `ViewGraphs`). Knows no rows, no cache and no schedule.
+Nothing here waits for the device, so that all of it can be recorded (see `DecisionGraphs`). Knows no rows, no cache and no schedule.
 """
 
 import torch
 from torch import Tensor
 
-from baco.grammar.masks import Limits
+from baco.grammar.masks import GrammarMasks
 from baco.routing import Signals
-from baco.routing.batch import RoutingPlan
+from baco.routing.batch import RoutingBatch
 from baco.sampling.sampler import SamplingBatch, sample
 
 
@@ -17,43 +17,43 @@ def decide_base(
     allowed: Tensor,
     noise: Tensor | None,
     sampling: SamplingBatch,
-    plan: RoutingPlan,
+    routing: RoutingBatch,
     last_tokens: Tensor,
-    limits: Limits | None = None,
+    limits: GrammarMasks | None = None,
 ) -> Tensor:
-    """Decide for the base model at C cells.
+    """Decide for the base model at C queries.
 
     Args:
         signals: what the routing rules may look at; its logits are raw.
         allowed: the logits with penalties and limits applied, float32 [C, V].
         noise: Gumbel noise [C, V], or None where nothing is drawn.
-        sampling: the cells' settings.
-        plan: the cells' routers.
+        sampling: the queries' settings.
+        routing: the queries' routers.
         last_tokens: the tokens before, int64 [C], -1 before the first one.
         limits: what grammars allow, where any cell has one.
 
     Returns:
         int64 [3, C]: the token that it writes, whether the route asks for it, and whether the owner may change.
     """
-    wanted, may_switch = plan.ask(signals, last_tokens)
-    barred = plan.masks_special[:, None] & signals.lexicon.special
+    wanted, may_switch = routing.ask(signals, last_tokens)
+    barred = routing.masks_special[:, None] & signals.lexicon.special
     if limits is not None:
         aligned_only = limits.aligned_only(signals.lexicon.special)
-        pinned = limits.pinned(allowed, aligned_only)
-        wanted, may_switch = wanted & ~pinned, may_switch | pinned
+        aligned_forced = limits.aligned_forced(allowed, aligned_only)
+        wanted, may_switch = wanted & ~aligned_forced, may_switch | aligned_forced
         # Where the aligned model writes, the base only proposes, and had better propose anything.
-        barred = (plan.masks_special & ~pinned)[:, None] & aligned_only
+        barred = (routing.masks_special & ~aligned_forced)[:, None] & aligned_only
     return torch.stack([sample(allowed.masked_fill(barred, -torch.inf), sampling, noise), wanted, may_switch])
 
 
 def decide_aligned(logits: Tensor, allowed: Tensor, noise: Tensor | None, sampling: SamplingBatch, is_probed: bool) -> Tensor:
-    """Decide for the aligned model at C cells.
+    """Decide for the aligned model at C queries.
 
     Args:
         logits: raw, float32 [C, V].
         allowed: the same with penalties and limits applied.
         noise: Gumbel noise [C, V], or None where nothing is drawn.
-        sampling: the cells' settings.
+        sampling: the queries' settings.
         is_probed: whether a route needs its most likely token.
 
     Returns:

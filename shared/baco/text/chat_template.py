@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.errors import ChatTemplateError, PromptError
 from baco.parsing.detection import template_name
-from baco.parsing.formats import HERMES, WrittenFormat
+from baco.parsing.formats import HERMES, ToolCallTemplate
 from baco.parsing.tools import Tool
 
 Message = Mapping[str, Any]
@@ -98,7 +98,7 @@ def visible(
     chat: Sequence[Message],
     template: str | None,
     tools: Sequence[Tool],
-    call_format: WrittenFormat = HERMES,
+    call_format: ToolCallTemplate = HERMES,
 ) -> list[dict[str, Any]]:
     """Return messages of which a template leaves out no call, those that it would leave out being written into the content.
 

@@ -4,7 +4,7 @@ Knows one row's tokens as they arrive, and neither models nor requests. Tokens c
 streamed and collected answers are the same. Joined, the texts are `tokenizer.decode(ids, skip_special_tokens=True)` without clean-up of
 spaces, and no half character is ever shown. Where the decoder does not work token by token, this file does as it does:
 
-- the first token of an answer loses its leading space in SentencePiece and WordPiece (`Piece.opening`);
+- the first token of an answer loses its leading space in SentencePiece and WordPiece (`Piece.initial`);
 - byte-level BPE: bytes of a character are held until it is whole or cannot become one (`_ByteLevelReader`);
 - SentencePiece: one wrong byte spoils all the bytes beside it, so a run of byte tokens is held until it ends (`_TextReader`).
 """
@@ -18,7 +18,7 @@ from typing import Protocol
 from transformers import PreTrainedTokenizerBase
 
 from baco.results import Token, TokenLogprob
-from baco.vocab.token_text import Piece, Surface
+from baco.vocab.token_text import Piece, TokenTexts
 
 REPLACEMENT = "\ufffd"
 
@@ -102,7 +102,7 @@ class _TextReader:
     def read(self, entry: _Entry, piece: Piece) -> bool:
         first, self._opened = not self._opened, True
         if piece.raw is None:
-            entry.text = piece.opening if first else piece.inside
+            entry.text = piece.initial if first else piece.continuation
             return self.close()
         self._run.append(entry)
         self.undecided = self._run[0]
@@ -114,7 +114,7 @@ class _TextReader:
         except UnicodeDecodeError:
             return self._spoil()
         if entry.text and first:
-            entry.text = piece.opening
+            entry.text = piece.initial
         return False
 
     def close(self) -> bool:
@@ -153,7 +153,7 @@ class AnswerText:
         base_stop: Sequence[str] = (),
         shown: Sequence[str] = (),
     ) -> None:
-        self._surface = Surface.of(tokenizer)
+        self._surface = TokenTexts.of(tokenizer)
         self._shown = self._surface.control_pieces(shown)
         self._reader: _Reader = _ByteLevelReader() if self._surface.scheme == "byte-level" else _TextReader()
         self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]

@@ -28,8 +28,8 @@ from baco.checks import check_characters, nearest, require
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
 from baco.models.loading import embedding_rows
 from baco.models.pair import ModelPair
-from baco.parsing.detection import REFUSALS, call_format_of, template_name
-from baco.parsing.formats import HERMES, WrittenFormat
+from baco.parsing.detection import REFUSALS, detect_tool_calls, template_name
+from baco.parsing.formats import HERMES, ToolCallTemplate
 from baco.parsing.tools import Tool, check_calls, check_tools
 from baco.results import Model
 from baco.text.chat_template import Message, adaptations, check_keys, visible
@@ -152,7 +152,7 @@ def encode_chat(
     chat: Sequence[Message],
     template: str | None = None,
     tools: Sequence[Tool] = (),
-    call_format: WrittenFormat = HERMES,
+    call_format: ToolCallTemplate = HERMES,
 ) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
@@ -180,7 +180,7 @@ def encode_chat(
 
 
 def _apply_template(
-    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], call_format: WrittenFormat
+    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], call_format: ToolCallTemplate
 ) -> list[int]:
     messages: Any = list(chat)
     if tools or any("tool_calls" in message for message in chat):
@@ -205,7 +205,7 @@ def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool]
     if base_prompt != "template":
         calls = any("tool_calls" in message for message in chat)
         # In a form that is not known, calls cannot be written.
-        call_format = (call_format_of(pair.tokenizer) if calls else None) or HERMES
+        call_format = (detect_tool_calls(pair.tokenizer) if calls else None) or HERMES
         if base_prompt == "transcript":
             text = transcript(chat, tools, call_format)
             least = least_tokens(pair.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
@@ -219,7 +219,7 @@ def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool]
     return ids
 
 
-def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: WrittenFormat = HERMES) -> str:
+def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: ToolCallTemplate = HERMES) -> str:
     """Write messages, and tools behind the opening system text, as a plain transcript that ends where the assistant's turn begins."""
     turns = [
         f"{message['content']}\n\n"

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from baco.vocab.function_words import FUNCTION_WORDS
-from baco.vocab.token_text import Surface
+from baco.vocab.token_text import TokenTexts
 
 PUNCTUATION_CATEGORIES = frozenset({"Cc", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm"})
 """Control characters, punctuation and signs; separators (Z*) are whitespace."""
@@ -79,7 +79,7 @@ class Lexicon:
         Raises:
             PairError: the tokenizer marks words in a way that is not supported.
         """
-        surface = Surface.of(tokenizer)
+        surface = TokenTexts.of(tokenizer)
         special = {*extra_special, *surface.skipped, *tokenizer.all_special_ids}
         known = set(tokenizer.get_vocab().values())
         rows = [SPECIAL if index in special or index not in known else _classify(surface.text(index)) for index in range(vocab_size)]

@@ -3,7 +3,7 @@
 Knows tokenizers; knows no prompts.
 """
 
-from collections.abc import Sequence as Collection
+from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
@@ -25,7 +25,7 @@ def least_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
     return visible_characters // shrinks // max(map(len, tokenizer.get_vocab()))
 
 
-def common_length(a: Collection[int], b: Collection[int]) -> int:
+def common_length(a: Sequence[int], b: Sequence[int]) -> int:
     """Number of tokens with which both begin. Both must be of the same type (lists or tuples)."""
     low, high = 0, min(len(a), len(b))
     if high == 0 or a[0] != b[0]:

@@ -24,16 +24,16 @@ SUPPORTED = "byte-level BPE (ByteLevel), SentencePiece (Metaspace, or Replace â–
 class Piece(NamedTuple):
     """What one token adds to an answer."""
 
-    inside: str
+    continuation: str
     """Its text behind another token, U+FFFD where it is part of a character."""
-    opening: str
+    initial: str
     """Its text as the first of an answer, where SentencePiece and WordPiece decoders leave out the leading space."""
     raw: bytes | None
     """Its bytes: in byte-level BPE every token's, in SentencePiece those of `<0x00>`â€¦`<0xFF>`; None where it is written as text."""
 
 
-class Surface:
-    """Texts of a tokenizer's tokens. `Surface.of` makes one per tokenizer; tokens that are added later are not seen.
+class TokenTexts:
+    """Texts of a tokenizer's tokens. `TokenTexts.of` makes one per tokenizer; tokens that are added later are not seen.
 
     Raises:
         PairError: the tokenizer is not a "fast" one, or it marks words in a way that is not supported.
@@ -54,7 +54,7 @@ class Surface:
         self._pieces: dict[int, Piece | None] = {}
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Surface":
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TokenTexts":
         """Make the tokenizer's surface, or find the one that was made before."""
         if tokenizer not in _SURFACES:
             _SURFACES[tokenizer] = cls(tokenizer)
@@ -96,7 +96,7 @@ class Surface:
         return str(self._backend.decoder.decode(tokens))
 
 
-_SURFACES: WeakKeyDictionary[PreTrainedTokenizerBase, Surface] = WeakKeyDictionary()
+_SURFACES: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionary()
 
 
 def _byte_alphabet() -> dict[str, int]:

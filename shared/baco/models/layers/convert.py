@@ -24,10 +24,10 @@ Place = tuple[nn.Module, str, nn.Module]
 """A parent, the name of its child, and the child."""
 
 
-def to_inference_form(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
+def convert_layers(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
     """Give the layers of models, all on one device, the form in which they run fastest or smallest, in place."""
     replace_linears(models, quantization)
-    leave_file(models)
+    copy_out_of_mmap(models)
     if next(models[0].parameters()).device.type == "cuda":  # elsewhere torch takes the same steps for a fused norm
         fuse_norms(models)
 
@@ -50,7 +50,7 @@ def replace_linears(models: Sequence[nn.Module], quantization: Quantization | No
                 setattr(parent, name, converted)
 
 
-def leave_file(models: Sequence[nn.Module]) -> None:
+def copy_out_of_mmap(models: Sequence[nn.Module]) -> None:
     """Copy what lies in a weight file that is mapped into memory, in place.
 
     There, tensors begin at any byte, and matrix products of 2 rows take 1.2 times as long (measured, bfloat16); and one tensor keeps the
