@@ -86,7 +86,7 @@ $(TRAINABLE): $(INSTALLED)
 # The tests of one adapter, with one version of its framework laid over the pinned one.
 define with_core
 rm -rf build/core && env -u PIP_CONSTRAINT $(PIP) install --quiet --no-deps --target build/core '$(2)' && ls build/core | grep -E '_core-.*info' && \
-	PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/adapters --quiet -k $(1) --numprocesses auto --maxprocesses 4 --dist loadfile
+	PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$(1) --quiet --numprocesses auto --maxprocesses 4 --dist loadfile
 endef
 
 # pip, cut down to a line for each download that takes a while. If it fails, its last words are shown and its exit status is kept.

@@ -22,7 +22,7 @@ from benchmarks.report import conditions, finish, new_table, open_console
 ROOT = Path(__file__).resolve().parents[1]
 HUGGINGFACE = "llama-index-llms-huggingface"
 SUITES = {
-    "BacoLLM": "tests/adapters/test_llamaindex_conformance.py::TestBacoLLM",
+    "BacoLLM": "tests/llamaindex/test_conformance.py::TestBacoLLM",
     "HuggingFaceLLM": "benchmarks/conformance_huggingface.py::TestHuggingFaceLLM",
 }
 LONGEST = 3600

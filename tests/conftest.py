@@ -14,9 +14,11 @@ import torch
 
 from baco import Engine, ModelPair
 from baco.engine.requests import Request
-from tests.gate import Gate, Pass, put_gate, record_passes, record_requests, settle
-from tests.oracle import Oracle
-from tests.pairs import make_pair_folders
+from tests.support.adversarial import Refused, refusals
+from tests.support.gate import Gate, Pass, put_gate, record_passes, record_requests, settle
+from tests.support.oracle import Oracle
+from tests.support.pairs import make_pair_folders
+from tests.support.tokenizers import QWEN_TEMPLATE
 
 # The models here are so small that a second thread costs more than it brings.
 torch.set_num_threads(1)
@@ -98,3 +100,16 @@ def llamaindex_settings() -> Iterator[None]:
     yield
     vars(Settings).update(before)
     llama_index.core.global_tokenizer = tokenizer
+
+
+@pytest.fixture
+def room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the tiny Llama pair a chat template with tools, and a window that they fit into."""
+    monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
+    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
+
+
+@pytest.fixture
+def refused(passes: list[Pass]) -> Refused:
+    """A `pytest.raises` that also wants no pass of a model to be made."""
+    return refusals(passes)

@@ -7,8 +7,8 @@ import pytest
 from peft import LoraConfig
 
 from baco import Engine, ModelPair
-from tests.gate import fresh
-from tests.lora_adapters import save_adapter
+from tests.support.gate import fresh
+from tests.support.lora_adapters import save_adapter
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from scipy import stats
 from torch import Tensor
 
 from baco.noise import gumbel, row_key, step_keys, uniform
-from tests import noise_reference as reference
+from tests.support import noise_reference as reference
 
 SEEDS = [0, 1, 2, 12345, 2**31, 2**32 + 7, 2**63 - 1]
 SMALLEST_P = 1e-6

@@ -1,0 +1,123 @@
+"""Code in the documentation runs, and its commands and links exist."""
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.globals import set_llm_cache
+
+from baco import Engine, ModelPair, Router, SamplingParams
+from baco.routing import registry
+from benchmarks.llamaindex_conformance import sentence
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/langchain.md",
+    "docs/llamaindex.md",
+    "docs/llamaindex-conformance.md",
+    "examples/train_tiny_pair/README.md",
+    "benchmarks/README.md",
+]
+SHOWN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PAGES = ("docs/langchain.md", "docs/llamaindex.md")
+EXAMPLES = [(page, code, shown) for page in PAGES for code, shown in SHOWN.findall((ROOT / page).read_text())]
+"""The code of each framework's page, and what stands below it."""
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def _own_cache() -> Iterator[None]:
+    """Leave LangChain's global cache as it is without a document."""
+    yield
+    set_llm_cache(None)
+
+
+def run(code: str, document: str) -> None:
+    """Run code in a thread of its own: LlamaIndex leaves an event loop in one, which the next `asyncio.run` there would lose unclosed."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(exec, compile(code, document, "exec"), {"__name__": "document"}).result()
+
+
+@pytest.mark.usefixtures("llamaindex_settings")
+@pytest.mark.parametrize("code", blocks("README.md", "python"))
+def test_readme_code_runs_and_prints_answers(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(code, "README.md")
+    assert len(capsys.readouterr().out.strip()) > 20
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of LlamaIndex's own agents and classes
+@pytest.mark.usefixtures("_own_cache", "llamaindex_settings")
+@pytest.mark.parametrize(("page", "code", "shown"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_a_pages_code_prints_what_stands_below_it(page: str, code: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(code, page)
+    assert capsys.readouterr().out.strip() == shown.strip()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_code_of_a_page_is_shown_with_what_it_prints(page: str) -> None:
+    shown = [code for where, code, _ in EXAMPLES if where == page]
+    assert shown == blocks(page, "python") and len(shown) > 7
+
+
+def test_the_conformance_table_is_what_was_measured() -> None:
+    page = (ROOT / "docs/llamaindex-conformance.md").read_text()
+    rows = re.findall(r"^\| ([^|*]+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)[1:]
+    measured = json.loads((ROOT / "benchmarks/results/llamaindex_conformance.json").read_text())["results"]
+    by_name = [{sentence(trap["name"]): trap["outcome"] for trap in measured[llm]["traps"]} for llm in ("BacoLLM", "HuggingFaceLLM")]
+    assert {name: (ours, theirs) for name, ours, theirs in rows} == {name: (by_name[0][name], by_name[1][name]) for name in by_name[0]}
+    totals = re.findall(r"^\| \*\*(\w+)\*\* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    counted = [measured[llm]["totals"] for llm in ("BacoLLM", "HuggingFaceLLM")]
+    assert [(what, int(ours), int(theirs)) for what, ours, theirs in totals] == [
+        (what, *(one[what] for one in counted)) for what in counted[0]
+    ]
+    assert not any(outcome.startswith(("FAIL", "skip")) for outcome in by_name[0].values())
+
+
+def test_the_conformance_pages_code_is_a_suite_that_passes() -> None:
+    (code,) = blocks("docs/llamaindex-conformance.md", "python")
+    names: dict[str, Any] = {"__name__": "document"}
+    exec(compile(code, "docs/llamaindex-conformance.md", "exec"), names)
+    suite = names["TestMyLLM"]()
+    measured = json.loads((ROOT / "benchmarks/results/llamaindex_conformance.json").read_text())["results"]["BacoLLM"]["traps"]
+    assert {name for name in dir(suite) if name.startswith("test_")} == {trap["name"] for trap in measured}
+    suite.test_every_method_answers(names["TestMyLLM"].make_llm._get_wrapped_function()(suite), "achat")
+
+
+@pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))
+def test_a_router_written_as_the_guide_says_is_found_by_its_name(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "KINDS", dict(registry.KINDS))
+    exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "guide"})
+    name = re.findall(r'register_router\("([a-z-]+)"', code)[0]
+    result = Engine(ModelPair.from_pretrained()).generate("Name a pet rabbit.", SamplingParams(max_tokens=12, seed=1), Router(name))
+    assert result.router == name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_to_files_lead_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+    missing = [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()]
+    assert not missing
+
+
+def test_make_targets_named_in_the_readme_exist() -> None:
+    named = set(re.findall(r"make ([a-z]+)", "\n".join(blocks("README.md", "console"))))
+    defined = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named and named <= defined
+
+
+@pytest.mark.parametrize("package", ["shared/baco", "langchain_baco", "llamaindex_baco"])
+def test_every_module_has_its_room_in_the_architecture(package: str) -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {name for name in modules if f"`{name}`" not in text} == set()

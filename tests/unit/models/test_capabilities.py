@@ -1,0 +1,56 @@
+"""What is known of a pair before it is loaded, and what is fetched where it is not."""
+
+from pathlib import Path
+
+import pytest
+
+from baco import ModelNotFoundError, ModelPair
+from baco.config import PairConfig
+from baco.models.capabilities import capabilities, fetch_capabilities
+from baco.models.pair import loaded_pair
+from baco.models.resolve import resolve
+from tests.conftest import PairFolders
+from tests.support.pairs import make_pair_folders
+
+
+def test_a_local_pair_is_known_without_fetching_or_loading(pair_folders: PairFolders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baco.models.capabilities.load_config", lambda source: pytest.fail("fetched"))
+    base, aligned = pair_folders("qwen2")
+    config = PairConfig(base=str(base), aligned=str(aligned))
+    assert fetch_capabilities(config) == capabilities(config)
+    assert capabilities(config).context_window is not None and capabilities(config).has_tools is False
+    assert fetch_capabilities(resolve(None, None, None)[1]).has_tools is True, "the embedded pair calls tools"
+
+
+def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, aligned = pair_folders("llama")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "config.json").write_text((aligned / "config.json").read_text())
+    asked: list[str] = []
+
+    def fetch(source: str) -> None:
+        asked.append(source)
+        for file in aligned.iterdir():
+            (bare / file.name).write_bytes(file.read_bytes())
+
+    monkeypatch.setattr("baco.models.capabilities.load_tokenizer", fetch)
+    config = PairConfig(base=str(base), aligned=str(bare))
+    assert capabilities(config).has_tools is None
+    assert [fetch_capabilities(config).has_tools, fetch_capabilities(config).has_tools] == [False, False]
+    assert asked == [str(bare)]
+
+
+def test_a_pair_that_cannot_be_fetched_is_an_error_that_names_it() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"Qwen2\.5-0\.5B"):
+        fetch_capabilities(resolve("qwen2.5-0.5b", None, None)[1])
+
+
+def test_a_pair_is_held_from_its_loading_to_its_unloading(tmp_path: Path) -> None:
+    base, aligned = make_pair_folders(tmp_path, "llama")
+    config = PairConfig(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
+    assert loaded_pair(config) is None
+    pair = ModelPair.from_pretrained(base=str(base), aligned=str(aligned), device="cpu", dtype="float32")
+    assert loaded_pair(config) is pair
+    pair.unload()
+    assert loaded_pair(config) is None
