@@ -25,7 +25,7 @@ def with_langchain(title: str, router: str) -> Column:
 
     chain = ChatPromptTemplate.from_template(PROMPT) | ChatBaco(router=router, max_tokens=MAX_TOKENS)
     messages = chain.batch([DETAILS] * ANSWERS)
-    answers = [[(text, owner == "base") for text, owner in message.response_metadata["baco"]["spans"]] for message in messages]
+    answers = [message.response_metadata["baco"]["spans"] for message in messages]
     usages: list[Any] = [message.usage_metadata for message in messages]
     base = sum(usage["output_token_details"]["base"] for usage in usages)
     return Column(title=title, answers=answers, base_share=base / sum(usage["output_tokens"] for usage in usages))

@@ -32,7 +32,7 @@ def compare(model: ChatBaco, router: str, times: int) -> Column:
     base = sum(usage["output_token_details"]["base"] for usage in usages)
     return Column(
         title=router,
-        answers=[[(text, owner == "base") for text, owner in answer.response_metadata["baco"]["spans"]] for answer in answers],
+        answers=[answer.response_metadata["baco"]["spans"] for answer in answers],
         base_share=base / sum(usage["output_tokens"] for usage in usages),
     )
 

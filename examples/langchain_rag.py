@@ -78,7 +78,7 @@ def main(answers: int = 6) -> None:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     ordered = sorted(found["answers"], key=lambda answer: not is_borne_out(answer, found))
     for number, answer in enumerate(ordered, start=1):
-        spans = [(text, owner == "base") for text, owner in answer.response_metadata["baco"]["spans"]]
+        spans = answer.response_metadata["baco"]["spans"]
         verdict = "[green]in the passage[/]" if is_borne_out(answer, found) else "[red]made up[/]"
         table.add_row(str(number), owned_text(spans, marked=marked), verdict)
     console.print(table)

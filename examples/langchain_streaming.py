@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from baco.cli.terminal import OwnedStream, legend, needs_marks
+from baco.results import Model, Span
 from langchain_baco import ChatBaco
 from langchain_baco.route_events import ROUTE_EVENT
 
@@ -30,12 +31,12 @@ class Story:
     def __init__(self, marked: bool) -> None:
         self._stream = OwnedStream(marked=marked)
         self._text = Text()
-        self._owners = Counter[str]()
+        self._owners = Counter[Model]()
 
-    def push(self, tokens: list[list[str]]) -> None:
+    def push(self, tokens: list[Span]) -> None:
         """Take tokens, each with its owner."""
         for text, owner in tokens:
-            self._text.append_text(self._stream.push(text, owner == "base"))
+            self._text.append_text(self._stream.push(text, owner))
             self._owners[owner] += 1
 
     @property

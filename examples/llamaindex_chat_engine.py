@@ -18,7 +18,7 @@ def others(engine: SimpleChatEngine, llm: BacoLLM, turn: str) -> Column:
     """Draw further answers to what the engine was just asked, as one batch; the conversation does not see them."""
     *before, _ = engine.chat_history
     facts = [response.raw["baco"] for response in llm.sample(before, OTHERS, distinct=0.95, seed=5) if response.raw]
-    spans = [[(text, owner == "base") for text, owner in fact["spans"]] for fact in facts]
+    spans = [fact["spans"] for fact in facts]
     base, aligned = (sum(fact[f"{which}_tokens"] for fact in facts) for which in ("base", "aligned"))
     return Column(title=f"other answers to: {turn}", answers=spans, base_share=base / (base + aligned))
 

@@ -46,7 +46,7 @@ def show(answers: list[Answer], *, marked: bool) -> Table:
         table.add_column(heading, justify="right" if heading == "score" else "left", header_style="bold")
     for number, answer in enumerate(answers, start=1):
         told = (answer.metadata or {})["baco"]
-        spans = [(text, owner == "base") for text, owner in told["responses"][-1]["baco"]["spans"]]
+        spans = told["responses"][-1]["baco"]["spans"]
         verdict = "[green]in the passage[/]" if is_borne_out(answer) else "[red]made up[/]"
         table.add_row(str(number), owned_text(spans, marked=marked), f"{told['score']:.2f}", verdict)
     return table

@@ -35,7 +35,7 @@ def ask(index: VectorStoreIndex, llm: BacoLLM, question: str, times: int) -> Col
         for _ in range(times):
             query_engine.query(question)
     facts = [response.raw["baco"] for response in responses if response.raw]
-    answers = [[(text, owner == "base") for text, owner in fact["spans"]] for fact in facts]
+    answers = [fact["spans"] for fact in facts]
     base, aligned = (sum(fact[f"{which}_tokens"] for fact in facts) for which in ("base", "aligned"))
     return Column(title=llm.router, answers=answers, base_share=base / (base + aligned))
 

@@ -20,7 +20,7 @@ def main() -> None:
     answer = OwnedStream(marked=marked)
     for event in engine.stream(PROMPT, SamplingParams(max_tokens=60, seed=3), Router("p-punc", threshold=0.4)):
         for token in event.tokens:
-            console.print(answer.push(token.text, token.from_base), end="", soft_wrap=True)
+            console.print(answer.push(token.text, token.owner), end="", soft_wrap=True)
         if event.result is not None:
             usage, passes = event.result.usage, event.result.passes
     console.print(answer.end())

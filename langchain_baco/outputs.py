@@ -6,7 +6,6 @@ merges the metadata of two chunks.
 
 import json
 from typing import Any, cast
-from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
@@ -15,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from baco import Candidate, GenerationResult, StreamEvent, TokenLogprob, TopLogprob
 from baco.parsing.answer import AnswerParser
-from baco.parsing.tool_call import InvalidToolCall, ToolCall
+from baco.parsing.tool_call import InvalidToolCall, ToolCall, new_call_id
 from langchain_baco.settings import Settings
 
 PROVIDER = "baco"
@@ -32,9 +31,11 @@ def _generation(candidate: Candidate, result: GenerationResult, settings: Settin
     message = AIMessage(
         content=whole.content,
         additional_kwargs=_reasoning(whole.reasoning),
-        tool_calls=[tool_call(name=call.name, args=call.arguments, id=_new_id()) for call in whole.calls if isinstance(call, ToolCall)],
+        tool_calls=[tool_call(name=call.name, args=call.arguments, id=new_call_id()) for call in whole.calls if isinstance(call, ToolCall)],
         invalid_tool_calls=[
-            invalid_tool_call(args=call.text, error=call.error, id=_new_id()) for call in whole.calls if isinstance(call, InvalidToolCall)
+            invalid_tool_call(args=call.text, error=call.error, id=new_call_id())
+            for call in whole.calls
+            if isinstance(call, InvalidToolCall)
         ],
         usage_metadata=usage_metadata(result),
         response_metadata=metadata,
@@ -75,16 +76,12 @@ class Chunks:
         # A chunk's arguments are read leniently when chunks are merged; the markers in a broken call's text keep it broken.
         name = call.name if isinstance(call, ToolCall) else None
         args = json.dumps(call.arguments, ensure_ascii=False) if isinstance(call, ToolCall) else call.text
-        return tool_call_chunk(name=name, args=args, id=_new_id(), index=self._calls - 1)
+        return tool_call_chunk(name=name, args=args, id=new_call_id(), index=self._calls - 1)
 
 
 def _reasoning(text: str) -> dict[str, Any]:
     """Reasoning where LangChain looks for it to make a block of it."""
     return {"reasoning_content": text} if text else {}
-
-
-def _new_id() -> str:
-    return f"call_{uuid4().hex}"
 
 
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
@@ -104,13 +101,13 @@ def usage_metadata(result: GenerationResult) -> UsageMetadata:
 def response_metadata(candidate: Candidate, result: GenerationResult, settings: Settings, *, calls: bool) -> dict[str, Any]:
     """Everything about one answer that is neither text nor usage; JSON-able. `calls`: whether it calls tools."""
     metadata: dict[str, Any] = {
-        "finish_reason": "tool_calls" if calls and candidate.finish_reason == "stop" else candidate.finish_reason,
+        "finish_reason": candidate.finish_reason,
         "model_name": settings.model_name,
         "model_provider": PROVIDER,
         "seed": result.seed,
         "router": result.router,
         "baco": {
-            "spans": [[text, owner(from_base)] for text, from_base in candidate.spans()],
+            "spans": [list(span) for span in candidate.spans()],
             "base_share": candidate.base_share,
             "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
         },
@@ -124,14 +121,9 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
     return metadata
 
 
-def owner(from_base: bool) -> str:
-    """Name who wrote a token."""
-    return "base" if from_base else "aligned"
-
-
 def _token(token: TokenLogprob) -> dict[str, Any]:
     """One token in the form of OpenAI's log-probabilities, and whose it is."""
-    return _scored(token) | {"top_logprobs": [_scored(top) for top in token.top], "source": owner(token.from_base)}
+    return _scored(token) | {"top_logprobs": [_scored(top) for top in token.top], "source": token.owner}
 
 
 def _scored(token: TokenLogprob | TopLogprob) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 
 from baco import StreamEvent
-from langchain_baco.outputs import owner
 
 ROUTE_EVENT = "baco_route"
 
@@ -35,4 +34,4 @@ def within_run(config: RunnableConfig | None) -> bool:
 
 
 def _data(event: StreamEvent) -> dict[str, Any]:
-    return {"candidate": event.index, "tokens": [[token.text, owner(token.from_base)] for token in event.tokens]}
+    return {"candidate": event.index, "tokens": [[token.text, token.owner] for token in event.tokens]}

@@ -4,12 +4,12 @@ Knows results; knows no messages and no models.
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from math import inf, isfinite
 from typing import Any
 
 from llama_index.core.base.llms.types import LogProb
 
+from baco import results
 from baco.parsing.answer import ParsedAnswer
 from baco.parsing.tool_call import InvalidToolCall
 from baco.results import Candidate, GenerationResult, Token, TokenLogprob
@@ -23,7 +23,7 @@ def raw_result(result: GenerationResult, candidate: Candidate, read: ParsedAnswe
     usage = result.usage
     return {
         "model": model,
-        "finish_reason": "tool_calls" if read.calls and candidate.finish_reason == "stop" else candidate.finish_reason,
+        "finish_reason": candidate.finish_reason,
         "seed": result.seed,
         "usage": {
             "prompt_tokens": usage.prompt_tokens,
@@ -34,7 +34,7 @@ def raw_result(result: GenerationResult, candidate: Candidate, read: ParsedAnswe
         "baco": {
             "router": result.router,
             "threshold": result.threshold,
-            "spans": _candidate_spans(candidate),
+            "spans": spans(candidate.tokens),
             "base_tokens": sum(candidate.from_base),
             "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
             "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
@@ -52,7 +52,7 @@ def _told_if_known(candidate: Candidate, read: ParsedAnswer) -> dict[str, Any]:
         told["score"] = _number(candidate.score)
     if (opinions := candidate.model_logprobs) is not None:
         told["logprobs"] = [
-            {"token": token.text, "owner": _owner(token.from_base), **{which: _number(values[place]) for which, values in opinions.items()}}
+            {"token": token.text, "owner": token.owner, **{which: _number(values[place]) for which, values in opinions.items()}}
             for place, token in enumerate(candidate.tokens)
         ]
     return told
@@ -65,16 +65,7 @@ def _number(logprob: float) -> float | None:
 
 def spans(tokens: Iterable[Token]) -> Spans:
     """Join neighbouring tokens of one owner; tokens without text are left out."""
-    visible = (token for token in tokens if token.text)
-    return [["".join(token.text for token in run), _owner(from_base)] for from_base, run in groupby(visible, key=lambda t: t.from_base)]
-
-
-def _candidate_spans(candidate: Candidate) -> Spans:
-    return [[text, _owner(from_base)] for text, from_base in candidate.spans()]
-
-
-def _owner(from_base: bool) -> str:
-    return "base" if from_base else "aligned"
+    return [list(span) for span in results.spans(tokens)]
 
 
 def logprobs_of(tokens: Iterable[Token]) -> list[list[LogProb]] | None:

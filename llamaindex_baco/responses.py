@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
-from uuid import uuid4
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -25,7 +24,7 @@ from llama_index.core.base.llms.types import (
 from pydantic import PrivateAttr
 
 from baco.parsing.answer import AnswerParser, ParsedAnswer
-from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
+from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall, new_call_id
 from baco.results import GenerationResult, StreamEvent
 from llamaindex_baco.facts import logprobs_of, raw_result, spans
 
@@ -193,4 +192,4 @@ def _choice(index: int, answer: Answer) -> dict[str, Any]:
 
 
 def _call_block(call: ToolCall) -> ToolCallBlock:
-    return ToolCallBlock(tool_call_id=f"call_{uuid4().hex}", tool_name=call.name, tool_kwargs=call.arguments)
+    return ToolCallBlock(tool_call_id=new_call_id(), tool_name=call.name, tool_kwargs=call.arguments)

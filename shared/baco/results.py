@@ -1,14 +1,17 @@
 """What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Literal
 
 from baco.parsing.answer import PLAIN, AnswerFormat
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+"""Why an answer ended: it was over, `max_tokens` or the window was reached, it was over and calls tools, or it was cancelled or late."""
 Model = Literal["base", "aligned"]
+Span = tuple[str, Model]
+"""A run of text, and the model that wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,11 @@ class TokenLogprob:
     top: tuple[TopLogprob, ...]
     """The owner's most likely tokens, best first."""
 
+    @property
+    def owner(self) -> Model:
+        """The model that wrote it."""
+        return _owner(self.from_base)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
@@ -45,6 +53,21 @@ class Token:
     text: str
     from_base: bool
     logprob: TokenLogprob | None = None
+
+    @property
+    def owner(self) -> Model:
+        """The model that wrote it."""
+        return _owner(self.from_base)
+
+
+def _owner(from_base: bool) -> Model:
+    return "base" if from_base else "aligned"
+
+
+def spans(tokens: Iterable[Token]) -> list[Span]:
+    """Join neighbouring tokens of one owner; tokens without text are left out."""
+    visible = (token for token in tokens if token.text)
+    return [("".join(token.text for token in run), owner) for owner, run in groupby(visible, key=lambda token: token.owner)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +87,10 @@ class Usage:
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
+    def as_dict(self) -> dict[str, int]:
+        """All counts as plain JSON, the total among them."""
+        return asdict(self) | {"total_tokens": self.total_tokens}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passes:
@@ -75,6 +102,10 @@ class Passes:
     """Tokens that one model, or a draft, proposed and that were decided about."""
     accepted: int = 0
     """Those of them that the answer kept."""
+
+    def as_dict(self) -> dict[str, int]:
+        """All counts as plain JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,11 +146,9 @@ class Candidate:
         """Share of tokens that the base model wrote, 0 to 1."""
         return sum(self.from_base) / len(self.tokens) if self.tokens else 0.0
 
-    def spans(self) -> Iterator[tuple[str, bool]]:
-        """Yield the answer as (text, from_base) runs of one owner."""
-        visible = (token for token in self.tokens if token.text)
-        for from_base, run in groupby(visible, key=lambda token: token.from_base):
-            yield "".join(token.text for token in run), from_base
+    def spans(self) -> list[Span]:
+        """The answer as runs of text of one owner: [("Call him ", "aligned"), ("Biscuit", "base")]."""
+        return spans(self.tokens)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,3 +202,7 @@ class StreamEvent:
     def from_base(self) -> list[bool]:
         """For each new token: whether the base model wrote it."""
         return [token.from_base for token in self.tokens]
+
+    def spans(self) -> list[Span]:
+        """The new text as runs of one owner."""
+        return spans(self.tokens)

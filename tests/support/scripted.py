@@ -36,6 +36,7 @@ def _write(request: Request, index: int, text: str, reason: Any) -> None:
     """Complete one answer, event by event; and its request with the last one."""
     tokens = tuple(Token(token_id=5, text=text[start : start + PIECE], from_base=False) for start in range(0, len(text), PIECE))
     events = [StreamEvent(index=index, tokens=(token,), format=request.format) for token in tokens[:-1]]
+    reason = "tool_calls" if reason == "stop" and request.format.calls_tools(text) else reason
     request.candidates[index] = Candidate(index=index, tokens=tokens, finish_reason=reason)
     result = request.result() if len(request.candidates) == request.params.n else None
     events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result, format=request.format))

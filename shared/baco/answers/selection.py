@@ -4,7 +4,7 @@ Knows of answers what it is told; draws none.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -44,7 +44,7 @@ class Selection(Generic[Answer]):
     score: Callable[[Answer], float]
     kept: list[Answer] = field(default_factory=list)
     spent: int = 0
-    rounds: int = 0
+    num_rounds: int = 0
 
     def __post_init__(self) -> None:
         require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)
@@ -61,7 +61,7 @@ class Selection(Generic[Answer]):
 
     def missing(self) -> int:
         """How many answers to draw now; 0 when there are enough, or no further one fits into the budget."""
-        if not self.rounds:
+        if not self.num_rounds:
             return self.n
         if self.distinct is None:
             return 0
@@ -70,15 +70,20 @@ class Selection(Generic[Answer]):
 
     def seed(self) -> int | None:
         """The seed of the answers to draw now. A round has its own, else it would give the answers of the first again."""
-        if self.params.seed is None or not self.rounds:
+        if self.params.seed is None or not self.num_rounds:
             return self.params.seed
-        return random.Random(f"{self.params.seed} {self.rounds}").getrandbits(63)
+        return random.Random(f"{self.params.seed} {self.num_rounds}").getrandbits(63)
+
+    def rounds(self) -> Iterator[tuple[int, int | None]]:
+        """Yield how many answers to draw and their seed, round by round, until `missing` is 0. Each round is given to `take`."""
+        while count := self.missing():
+            yield count, self.seed()
 
     def take(self, answers: Sequence[Answer], tokens: int) -> None:
         """Take the answers of a round, which have so many tokens together, and drop those that are too much like earlier ones."""
         # Answers that ended before their first token cost something too, or they would be drawn for ever.
         self.spent += max(tokens, len(answers))
-        self.rounds += 1
+        self.num_rounds += 1
         self.kept += answers if self.distinct is None else drop_similar(answers, similarity_rule(self.distinct, self.text), self.kept)
 
     def result(self) -> list[Answer]:

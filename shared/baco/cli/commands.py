@@ -7,7 +7,6 @@ the commands that need them, so that `--help` is instant.
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -143,7 +142,7 @@ def _stream(engine: "Engine", messages: list[dict[str, str]], params: SamplingPa
     owned = OwnedStream(marked=needs_marks(console))
     for event in engine.stream(messages, params, router):
         for token in event.tokens:
-            console.print(owned.push(token.text, token.from_base), end="", soft_wrap=True)
+            console.print(owned.push(token.text, token.owner), end="", soft_wrap=True)
         console.file.flush()
         if event.result is not None:
             result = event.result
@@ -192,12 +191,12 @@ def _described(result: GenerationResult) -> dict[str, Any]:
                 "text": candidate.text,
                 "finish_reason": candidate.finish_reason,
                 "base_share": round(candidate.base_share, 4),
-                "spans": [[text, "base" if from_base else "aligned"] for text, from_base in candidate.spans()],
+                "spans": candidate.spans(),
             }
             for candidate in result.candidates
         ],
-        "usage": asdict(result.usage) | {"total_tokens": result.usage.total_tokens},
-        "passes": asdict(result.passes),
+        "usage": result.usage.as_dict(),
+        "passes": result.passes.as_dict(),
     }
 
 

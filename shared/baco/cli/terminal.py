@@ -14,14 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from baco.results import GenerationResult
-
-Span = tuple[str, bool]
-"""A piece of text, and whether the base model wrote it."""
+from baco.results import GenerationResult, Model, Span
 
 BASE_STYLE = "bold dark_orange"
 ALIGNED_STYLE = "sky_blue3"
 MARKS = ("«", "»")
+ORDER: tuple[Model, Model] = ("aligned", "base")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -41,7 +39,7 @@ class Column:
     def from_result(cls, title: str, result: GenerationResult) -> "Column":
         """Show a result under a title."""
         share = result.usage.base_tokens / result.usage.completion_tokens
-        return cls(title=title, answers=[list(candidate.spans()) for candidate in result.candidates], base_share=share)
+        return cls(title=title, answers=[candidate.spans() for candidate in result.candidates], base_share=share)
 
 
 def count_distinct(texts: Iterable[str]) -> int:
@@ -63,12 +61,12 @@ def needs_marks(console: Console) -> bool:
 def owned_text(answer: Iterable[Span], *, marked: bool) -> Text:
     """Render a whole answer (see `OwnedStream`)."""
     stream = OwnedStream(marked=marked)
-    return Text.assemble(*(stream.push(piece, from_base) for piece, from_base in answer), stream.end())
+    return Text.assemble(*(stream.push(piece, owner) for piece, owner in answer), stream.end())
 
 
 def legend(*, marked: bool) -> Text:
     """Explain the colours or the marks."""
-    aligned, base = (owned_text([(f"{name} model", name == "base")], marked=marked) for name in ("aligned", "base"))
+    aligned, base = (owned_text([(f"{name} model", name)], marked=marked) for name in ORDER)
     return Text.assemble("written by the ", aligned, " · by the ", base)
 
 
@@ -112,7 +110,7 @@ class OwnedStream:
         self._in_marks = False
         self._space = ""
 
-    def push(self, piece: str, from_base: bool) -> Text:
+    def push(self, piece: str, owner: Model) -> Text:
         """Render the next piece."""
         piece = self._space + CONTROL.sub("\N{REPLACEMENT CHARACTER}", piece)
         body = piece.rstrip()
@@ -123,8 +121,8 @@ class OwnedStream:
             body = body.lstrip()
         self._begun = True
         if self.marked:
-            return Text(self._switch(body, from_base))
-        return Text(body, style=BASE_STYLE if from_base else ALIGNED_STYLE)
+            return Text(self._switch(body, owner == "base"))
+        return Text(body, style=BASE_STYLE if owner == "base" else ALIGNED_STYLE)
 
     def end(self) -> Text:
         """Close what is open."""

@@ -207,6 +207,8 @@ class Answer:
         tokens += self.text.finish()
         self.tokens += tokens
         request, sequence = self.request, self.row.sequence
+        if reason == "stop" and request.format.calls_tools("".join(token.text for token in self.tokens)):
+            reason = "tool_calls"
         request.candidates[self.sample_index] = Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason)
         request.proposed += sequence.proposed
         request.accepted += sequence.accepted

@@ -3,7 +3,10 @@
 Knows the parsers of the parts; knows no results and no framework.
 """
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from baco.parsing.formats import ToolCallFormat
 from baco.parsing.reasoning import ReasoningFormat
@@ -19,6 +22,11 @@ class ParsedAnswer:
     calls: Calls = field(default_factory=Calls)
 
 
+def readable(content: str, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """What an answer says, in a form that can be compared: its content, and behind it its calls, each a name with its arguments."""
+    return "\n".join([content, *(json.dumps([*call], sort_keys=True, ensure_ascii=False, default=str) for call in calls)])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerFormat:
     """How an answer writes what is not content; None where it has no such part, so that all of its text is content."""
@@ -29,6 +37,10 @@ class AnswerFormat:
     def read(self, text: str) -> ParsedAnswer:
         """Parse a whole answer."""
         return self.reader().push(text, final=True)
+
+    def calls_tools(self, text: str) -> bool:
+        """Whether a whole answer calls tools, or tries to."""
+        return self.tool_calls is not None and bool(self.read(text).calls)
 
     def reader(self) -> "AnswerParser":
         """Make a parser for one streamed answer."""

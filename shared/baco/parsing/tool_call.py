@@ -7,6 +7,12 @@ back. White space beside a call belongs to neither, and content behind a call st
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
+
+
+def new_call_id() -> str:
+    """An id for a call that the model gave none, in OpenAI's form."""
+    return f"call_{uuid4().hex}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,7 +45,7 @@ def test_the_budget_is_twice_what_all_have_at_most_unless_it_is_said() -> None:
 
 def test_answers_without_a_token_are_not_drawn_for_ever() -> None:
     selection, rounds = make(distinct=0.9), 0
-    while missing := selection.missing():
+    for missing, _ in selection.rounds():
         selection.take([""] * missing, 0)
         rounds += 1
     assert 1 < rounds <= 60 and selection.result() == [""]

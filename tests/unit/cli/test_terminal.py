@@ -7,27 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from baco.cli.terminal import ALIGNED_STYLE, BASE_STYLE, Column, OwnedStream, Span, count_distinct, needs_marks, owned_text, side_by_side
+from baco.cli.terminal import ALIGNED_STYLE, BASE_STYLE, Column, OwnedStream, count_distinct, needs_marks, owned_text, side_by_side
+from baco.results import Span
 
-SPANS = st.lists(st.tuples(st.text("ab .\n", min_size=1, max_size=6), st.booleans()), max_size=8)
+SPANS = st.lists(st.tuples(st.text("ab .\n", min_size=1, max_size=6), st.sampled_from(("base", "aligned"))), max_size=8)
 
 
 def by_owner(answer: list[Span]) -> list[Span]:
     """Each character with its owner."""
-    return [(char, from_base) for text, from_base in answer for char in text]
+    return [(char, owner) for text, owner in answer for char in text]
 
 
 def test_marks_stand_around_the_words_of_the_base_and_not_around_the_space_beside_them() -> None:
-    answer = [("Call it", False), (" Clover", True), (" or", False), (" Pip", True), (".", False)]
+    answer = [("Call it", "aligned"), (" Clover", "base"), (" or", "aligned"), (" Pip", "base"), (".", "aligned")]
     assert owned_text(answer, marked=True).plain == "Call it «Clover» or «Pip»."
 
 
 def test_neighbouring_tokens_of_the_base_share_one_pair_of_marks() -> None:
-    assert owned_text([(" Clo", True), ("ver", True), (" the", True), (" hare", False)], marked=True).plain == "«Clover the» hare"
+    assert owned_text([(" Clo", "base"), ("ver", "base"), (" the", "base"), (" hare", "aligned")], marked=True).plain == "«Clover the» hare"
 
 
 def test_an_answer_that_ends_with_the_base_is_closed() -> None:
-    assert owned_text([("Call it", False), (" Clover\n", True)], marked=True).plain == "Call it «Clover»"
+    assert owned_text([("Call it", "aligned"), (" Clover\n", "base")], marked=True).plain == "Call it «Clover»"
 
 
 @given(SPANS)
@@ -47,18 +48,18 @@ def test_every_visible_character_stands_on_its_owners_side_of_the_marks(answer: 
         elif not char.isspace():
             shown.append((char, inside))
     assert not inside
-    assert shown == [(char, from_base) for char, from_base in by_owner(answer) if not char.isspace()]
+    assert shown == [(char, owner == "base") for char, owner in by_owner(answer) if not char.isspace()]
 
 
 @given(SPANS, st.booleans())
 def test_an_answer_shown_piece_by_piece_reads_as_the_whole(answer: list[Span], marked: bool) -> None:
     stream = OwnedStream(marked=marked)
-    pieces = [stream.push(char, from_base).plain for char, from_base in by_owner(answer)]
+    pieces = [stream.push(char, owner).plain for char, owner in by_owner(answer)]
     assert "".join(pieces) + stream.end().plain == owned_text(answer, marked=marked).plain
 
 
 def test_each_owner_has_a_colour_of_its_own() -> None:
-    text = owned_text([("Call it", False), (" Clover", True)], marked=False)
+    text = owned_text([("Call it", "aligned"), (" Clover", "base")], marked=False)
     styles = {text.plain[span.start : span.end]: span.style for span in text.spans}
     assert styles == {"Call it": ALIGNED_STYLE, " Clover": BASE_STYLE}
     assert BASE_STYLE != ALIGNED_STYLE
@@ -67,12 +68,12 @@ def test_each_owner_has_a_colour_of_its_own() -> None:
 @pytest.mark.parametrize("marked", [True, False])
 def test_a_model_cannot_send_control_sequences_to_the_terminal(marked: bool) -> None:
     screen = io.StringIO()
-    Console(file=screen, force_terminal=True, color_system=None).print(owned_text([("a\x1b]0;title\x07b\x9bc", True)], marked=marked))
+    Console(file=screen, force_terminal=True, color_system=None).print(owned_text([("a\x1b]0;title\x07b\x9bc", "base")], marked=marked))
     assert not set(screen.getvalue()) & {"\x1b", "\x07", "\x9b"}
 
 
 def test_square_brackets_in_an_answer_are_text_and_not_markup() -> None:
-    assert owned_text([("[bold]x[/bold]", False)], marked=True).plain == "[bold]x[/bold]"
+    assert owned_text([("[bold]x[/bold]", "aligned")], marked=True).plain == "[bold]x[/bold]"
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def test_marks_take_the_place_of_colours_where_there_are_none(monkeypatch: pytes
 
 def test_a_comparison_counts_each_way_under_its_answers() -> None:
     columns = [
-        Column(title="aligned", answers=[[("Pip", False)], [("Pip.", False)]], base_share=0.0),
-        Column(title="both", answers=[[("Pip", True)], [("Clo", False), ("ver", True)]], base_share=0.625),
+        Column(title="aligned", answers=[[("Pip", "aligned")], [("Pip.", "aligned")]], base_share=0.0),
+        Column(title="both", answers=[[("Pip", "base")], [("Clo", "aligned"), ("ver", "base")]], base_share=0.625),
     ]
     screen = io.StringIO()
     Console(file=screen, width=100).print(side_by_side(columns, marked=True, title="Name a rabbit."))

@@ -200,7 +200,7 @@ def test_events_join_to_the_result_on_the_last_event(engine: Engine) -> None:
 
 def test_spans_join_to_the_text_and_alternate(engine: Engine) -> None:
     candidate = engine.generate(PROMPT, SamplingParams(max_tokens=30, seed=1), Router("rand", threshold=0.5)).candidates[0]
-    spans = list(candidate.spans())
+    spans = candidate.spans()
     assert "".join(text for text, _ in spans) == candidate.text
     assert all(a[1] != b[1] for a, b in pairwise(spans))
 
