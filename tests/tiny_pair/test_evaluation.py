@@ -208,7 +208,7 @@ def measured() -> Evaluation:
         rows=rows,
         gains={label: figure(8 / each.joint.value) for label, each in rows.items()},
         best="p-punc, 0.4, T 0.7",
-        best_gains={label: figure(9 / each.joint.value) for label, each in rows.items()},
+        best_gains={label: figure(9 / rows[label].joint.value) for label in ("base, T 0.4", "aligned, T 1.6", "nudging, 0.4", "rand, 0.5")},
         families={way: {"naming": rows[way], "a|b": rows[way]} for way in ("base", "aligned", "p-punc, 0.4")},
         right={"base": shares, "aligned": shares, "p-punc, 0.4": shares},
         kept={"base": shares, "p-punc, 0.4": shares},

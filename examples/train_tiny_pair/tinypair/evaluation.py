@@ -24,6 +24,8 @@ from tinypair.ways import ALIGNED, BASE, COOL_BASE, COOL_DEFAULT, DEFAULT, Way
 ANSWERS = 10
 OPEN_MAX_TOKENS = 80
 CLOSED_MAX_TOKENS = 100
+RIVALS = ("base", "aligned", "nudging", "rand")
+"""Routers that the default router is compared with, each at its best settings."""
 MATCHES = 3
 """How often the coin's threshold is corrected."""
 MATCHED = 0.01
@@ -51,7 +53,7 @@ class Evaluation:
     best: str
     """The default router at the settings, of those measured, at which it gives most different valid answers."""
     best_gains: dict[str, Figure]
-    """By way: how many times as many different valid answers those settings give."""
+    """The same over the best way of each rival router, by that way."""
     families: dict[str, dict[str, Row]]
     """Each open family, by way."""
     right: dict[str, dict[str, Figure]]
@@ -183,7 +185,9 @@ def evaluate(engine: Engine, open_tasks: Tasks, closed_tasks: Tasks, seed: int, 
         rows=rows,
         gains={label: scoring.gain(default, each, bench.picks) for label, each in counts.items()},
         best=best,
-        best_gains={label: scoring.gain(counts[best], each, bench.picks) for label, each in counts.items()},
+        best_gains={
+            label: scoring.gain(counts[best], counts[label], bench.picks) for label in (scoring.best(rows, name) for name in RIVALS)
+        },
         families={way.label: by_family(groups[way.label]) for way in (BASE, COOL_BASE, ALIGNED, DEFAULT, COOL_DEFAULT)},
         right=right,
         kept=kept,

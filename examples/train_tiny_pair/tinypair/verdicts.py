@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tinypair.evaluation import Evaluation
+from tinypair.evaluation import RIVALS, Evaluation
 from tinypair.scoring import Figure, best
 from tinypair.ways import ALIGNED, BASE
 
@@ -79,7 +79,7 @@ def _gains(measured: Evaluation) -> Iterator[Verdict]:
     """The default against the coin that is matched to it, and each method at its best setting against the default router at its own."""
     matched = measured.matched_rand
     yield Verdict(f"{measured.default} over rand at the same share ({matched})", measured.gains[matched], "×", at_least=GAIN)
-    for router in ("base", "aligned", "nudging", "rand"):
+    for router in RIVALS:
         label = best(measured.rows, router)
         yield Verdict(f"{measured.best} over best {router} ({label})", measured.best_gains[label], "×", at_least=GAIN)
     yield Verdict(f"{measured.default} over {BASE.label}, both at temperature 1", measured.gains[BASE.label], "×")
