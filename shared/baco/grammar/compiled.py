@@ -102,7 +102,7 @@ class GrammarVocabulary:
         return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
-        return {text: self._special[text] for text in grammar.control if text in self._special}
+        return {text: self._special[text] for text in grammar.control_tokens if text in self._special}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
         """A matcher at its beginning."""

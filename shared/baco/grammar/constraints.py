@@ -10,7 +10,7 @@ from typing import Any
 
 from baco.checks import nearest, require
 from baco.errors import ConfigError
-from baco.grammar.grammar import Grammar
+from baco.grammar.grammar import CallsGrammar, Grammar
 from baco.parsing.tools import Tool
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
@@ -105,7 +105,7 @@ def _check_choice(given: object, forced: str | bool | None, names: Sequence[str]
         raise ConfigError(f"`tool_choice` must be {form} or a choice of another name, since a tool is named {given!r}, but is {given!r}")
 
 
-def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
+def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> CallsGrammar:
     """The texts that are calls of tools, in the form in which the pair writes them.
 
     Args:

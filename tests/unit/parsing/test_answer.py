@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baco.parsing.answer import AnswerFormat, ParsedAnswer
-from baco.parsing.formats import HERMES, ToolCallFormat
+from baco.parsing.formats import ToolCallFormat
+from baco.parsing.hermes import HERMES
 from baco.parsing.reasoning import ReasoningFormat
 from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 

@@ -127,7 +127,7 @@ def test_what_transformers_cannot_read_is_told_and_not_dropped(text: str, conten
 
 def test_control_tokens_of_the_description_are_shown_and_those_that_end_the_answer_are_not() -> None:
     tokenizer = described(JSON, "<|tool_call>", "<tool_call|>", "<turn|>", "<|other|>")
-    assert set(ResponseTemplate.of(tokenizer, "", []).control) == {"<|tool_call>", "<tool_call|>"}
+    assert set(ResponseTemplate.of(tokenizer, "", []).control_tokens) == {"<|tool_call>", "<tool_call|>"}
 
 
 def test_a_description_that_transformers_refuses_is_named() -> None:

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
+from baco.parsing.llama3 import LLAMA3
+from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import Calls, ToolCall
 
 FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
@@ -57,7 +60,7 @@ def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[To
     form, parts = given_text
     text = "".join(parts)
     content, calls = form.read(text)
-    if not any(control in text for control in form.control):
+    if not any(control in text for control in form.control_tokens):
         assert calls or content == text
         assert form is LLAMA3 or not calls
 
