@@ -250,7 +250,7 @@ def _in_format(grammar: CallsGrammar, call_format: ToolCallTemplate) -> CallsGra
 
 
 def _grammars_of(schemas: Iterable[dict[str, Any]]) -> Iterator[Grammar]:
-    """Schemas as grammars, each once, without those that refer to a definition outside of themselves."""
+    """Schemas as grammars, without duplicates and without those that refer to what is not in them."""
     for schema in distinct(schemas):
         with suppress(ConfigError):
             yield JsonGrammar(schema)

@@ -1,4 +1,4 @@
-"""Answers held to a grammar: the reference's, token by token; whole whatever room they have; and syntax by the aligned model alone."""
+"""Answers under a grammar: the reference's, token by token; whole whatever room they have; and syntax by the aligned model alone."""
 
 import json
 import pickle
@@ -68,7 +68,7 @@ COMPARED = 14
 
 
 @pytest.mark.parametrize("arch", ["llama", "mistral", "gpt2"])
-def test_an_answer_held_to_a_grammar_is_the_one_that_the_reference_writes(
+def test_an_answer_under_a_grammar_is_the_one_that_the_reference_writes(
     arch: str, get_engine: Callable[[str], Engine], get_oracle: Callable[[str], Oracle]
 ) -> None:
     engine, oracle, chance = get_engine(arch), get_oracle(arch), random.Random(f"grammar {arch}")

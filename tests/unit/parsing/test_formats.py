@@ -56,7 +56,7 @@ def test_an_argument_may_hold_anything(form: ToolCallTemplate, argument: str) ->
     assert form.read(form.write([("say", {"text": argument})])) == ("", [ToolCall(name="say", arguments={"text": argument})])
 
 
-def test_a_message_has_its_calls_behind_its_content() -> None:
+def test_a_message_has_its_calls_after_its_content() -> None:
     calls = [{"type": "function", "function": {"name": name, "arguments": arguments}} for name, arguments in CALLS]
     for form in FORMATS:
         assert form.with_written_calls({"content": "So:", "tool_calls": calls}) == "So:\n" + form.write(CALLS)
