@@ -11,6 +11,9 @@ from typing import Any
 from baco.grammar.json_scan import JsonPosition
 from baco.parsing.formats import ToolCallTemplate
 
+SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""JSON is written as Python's `json.dumps` writes it: in one way, so that no token is spent on white space."""
+
 
 def lark(
     functions: Sequence[tuple[str, Mapping[str, Any]]],
@@ -19,7 +22,6 @@ def lark(
     *,
     several: bool,
     token_ids: Mapping[str, int],
-    separators: Mapping[str, Any],
 ) -> str:
     """Calls of functions in llguidance's own notation.
 
@@ -29,7 +31,6 @@ def lark(
         form: how calls are written.
         several: whether there may be more than one call.
         token_ids: ids of the texts in it that are one control token each; others are written as text.
-        separators: how JSON is written.
     """
     names, schemas = list[str](), dict[str, Mapping[str, Any]]()
     for index, (name, parameters) in enumerate(functions):
@@ -43,7 +44,7 @@ def lark(
     one = _sequence(_literal(form.before, token_ids), f"({' | '.join(names)})", _literal(form.after, token_ids))
     lines = [f"start: {calls}" + ("" if answer is None else " | answer"), f"one: {one}"]
     for rule, schema in schemas.items():
-        lines.append(f"{rule}: %json {json.dumps({**schema, 'x-guidance': separators}, ensure_ascii=False)}")
+        lines.append(f"{rule}: %json {json.dumps({**schema, 'x-guidance': SEPARATORS}, ensure_ascii=False)}")
     return "\n".join(lines)
 
 

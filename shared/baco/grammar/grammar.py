@@ -22,9 +22,6 @@ from baco.grammar.schemas import closed, distinct, parts
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
 
-SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""JSON is written as Python's `json.dumps` writes it: in one way, so that no token is spent on white space."""
-
 
 class Grammar(ABC):
     """What an answer may be, for `SamplingParams`. Made by `json_schema`, `regex` or `choices`.
@@ -113,9 +110,9 @@ class Grammar(ABC):
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form. `token_ids`: ids of those `control_tokens` that a vocabulary has."""
 
-    @abstractmethod
     def parts(self) -> "list[Grammar]":
-        """The parts of which one more token can oblige an answer to write a whole one."""
+        """Its parts, of which one more token can oblige an answer to write a whole one; [] if it is not taken apart."""
+        return []
 
     def beginning(self) -> JsonPosition:
         """The position at which its JSON begins."""
@@ -138,7 +135,7 @@ class JsonGrammar(Grammar):
 
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form."""
-        return LLMatcher.grammar_from_json_schema(self.schema, overrides=cast(Any, SEPARATORS))
+        return LLMatcher.grammar_from_json_schema(self.schema, overrides=cast(Any, call_grammar.SEPARATORS))
 
     def parts(self) -> list[Grammar]:
         """Each field and each item that the schema knows."""
@@ -161,10 +158,6 @@ class RegexGrammar(Grammar):
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form."""
         return LLMatcher.grammar_from_regex(self.pattern)
-
-    def parts(self) -> list[Grammar]:
-        """None: an expression is not taken apart."""
-        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +214,7 @@ class CallsGrammar(Grammar):
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form. `token_ids`: ids of those `control_tokens` that a vocabulary has."""
         functions, answer = self._schemas()
-        lark = call_grammar.lark(
-            functions, answer, self.call_format, several=self.several, token_ids=token_ids or {}, separators=SEPARATORS
-        )
+        lark = call_grammar.lark(functions, answer, self.call_format, several=self.several, token_ids=token_ids or {})
         return LLMatcher.grammar_from_lark(lark)
 
     def parts(self) -> list[Grammar]:
