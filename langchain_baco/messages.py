@@ -21,7 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from baco.checks import nearest, require
 from baco.errors import ConfigError, PromptError
 from baco.grammar.schemas import is_recursive, rooted
-from baco.parsing.formats import HERMES
+from baco.parsing.hermes import HERMES
 from baco.text.chat_template import Message
 from baco.text.prompts import ROLES
 

@@ -21,7 +21,7 @@ class GrammarReference:
         self.tokens = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=sorted(end_ids))
         names = tokenizer.convert_ids_to_tokens(list(range(vocab_size)))
         quotes = [grammar.kind == "json" and '"' in (name or "") for name in names]
-        self.closing = torch.tensor(quotes)
+        self.quote_tokens = torch.tensor(quotes)
 
     def allowed(self, token_ids: Sequence[int]) -> torch.Tensor:
         """Tokens that may follow, bool [V]."""

@@ -68,7 +68,7 @@ class Oracle:
             owner = self._owner(logits, router, token_ids, from_base, key, margins)
             forbidden = torch.zeros(self.vocab_size, dtype=torch.bool) if limits is None else ~limits.allowed(token_ids)
             if limits is not None and router.name not in MODELS:
-                barred = self.lexicon.special | limits.closing
+                barred = self.lexicon.special | limits.quote_tokens
                 best = logits["base"].masked_fill(forbidden, -torch.inf)
                 margins.append(_gap(best.numpy()))
                 if not limits.base_may_write(token_ids) or barred[best.argmax()]:

@@ -14,10 +14,11 @@ from baco.decoding.row import PassCount, Row
 from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
 from baco.errors import ConfigError
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
+from baco.grammar.grammar import CallsGrammar
 from baco.grammar.guide import Guide
 from baco.models.pair import ModelPair
 from baco.parsing.answer import PLAIN, AnswerFormat
-from baco.parsing.detection import detect_tool_calls, reasoning_format, tool_call_format
+from baco.parsing.detection import detect_tool_calls, reasoning_format, tool_call_format, unknown_format
 from baco.parsing.tools import Tool, check_tools
 from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routing import Router
@@ -127,12 +128,12 @@ def build_requests(
         ChatTemplateError: the pair writes calls in a form that cannot be read.
     """
     grammar, calls = params.grammar, bool(tools)
-    if grammar is not None and grammar.kind == "calls":
+    if isinstance(grammar, CallsGrammar):
         known = detect_tool_calls(pair.tokenizer)
         if known is None:
             raise ConfigError(
-                "a call cannot be forced with this pair: its chat template writes calls in a form that is neither Hermes', Llama 3's nor "
-                "Mistral's; leave the choice to the models, or choose another pair"
+                f"a call cannot be forced with this pair: its chat template writes calls in {unknown_format()}; leave the choice to the "
+                "models, or choose another pair"
             )
         grammar, calls = grammar.in_format(known), True
     compiled = None if grammar is None else vocabulary_of(pair, router.models[-1]).compile(grammar)
@@ -163,7 +164,7 @@ class Answer:
     def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
-        shown = () if request.format.tool_calls is None else request.format.tool_calls.control
+        shown = () if request.format.tool_calls is None else request.format.tool_calls.control_tokens
         self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
         self._surface = TokenTexts.of(pair.tokenizer)

@@ -1,4 +1,4 @@
-"""`CompiledGrammar`: a grammar read over one vocabulary, and how many tokens it takes to end an answer of it.
+"""`CompiledGrammar`: a grammar compiled for one vocabulary, and how many tokens its answers need.
 
 Knows tokenizers and grammars; knows no answers.
 """
@@ -20,34 +20,34 @@ from baco.grammar.grammar import Grammar
 from baco.grammar.json_scan import QUOTE, JsonPosition
 
 SLACK = 4
-"""Tokens that a free one may oblige an answer to beyond what its parts take: a sign, a point, a quotation mark (our own choice)."""
-KEPT_GRAMMARS = 64
-MOST_SHOWN = 200
+"""Tokens that an answer may have to write beyond a part: a sign, a point, a quotation mark (our own choice)."""
+MAX_CACHED = 64
+MAX_SHOWN = 200
 """Characters of a grammar that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledGrammar:
-    """A grammar over one vocabulary."""
+    """A grammar for one vocabulary."""
 
     grammar: Grammar
     vocabulary: "GrammarVocabulary"
     matcher: LLMatcher
-    """At the beginning; only ever copied."""
+    """In its initial state; answers copy it."""
     min_tokens: int
-    """Tokens of a short answer."""
+    """Tokens of the shortest answer that was found."""
     max_obligation: int
-    """Most tokens to which one freely chosen token can oblige an answer."""
-    control: Mapping[int, bytes]
-    """Control tokens that the grammar writes, and their texts."""
+    """Upper bound on the tokens needed to finish after one more unconstrained token."""
+    control_bytes: Mapping[int, bytes]
+    """Texts of the control tokens that the grammar writes, by id."""
 
     def bytes_of(self, token_id: int) -> bytes:
         """What a token adds to a text of this grammar."""
-        return self.control.get(token_id, self.vocabulary.bytes[token_id])
+        return self.control_bytes.get(token_id, self.vocabulary.bytes[token_id])
 
 
 class GrammarVocabulary:
-    """A tokenizer as grammars read it."""
+    """A tokenizer as grammars see it."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> None:
         if not end_ids:
@@ -57,11 +57,11 @@ class GrammarVocabulary:
         except (ValueError, RuntimeError) as error:
             raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
         self.bytes = [self._bytes(token_id) for token_id in range(vocab_size)]
-        """What each token adds to a text; nothing for special ones."""
+        """What each token adds to a text; b"" for special tokens."""
         added = tokenizer.added_tokens_decoder.items()
         self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
-        self.preferences = CompletionScores(self.bytes)
-        self.closing = torch.tensor([QUOTE in token for token in self.bytes])
+        self.completion_scores = CompletionScores(self.bytes)
+        self.quote_tokens = torch.tensor([QUOTE in token for token in self.bytes])
         """bool [V]: tokens with a quotation mark, which may end a string."""
         self.size = vocab_size
         self.end_ids = frozenset(end_ids)
@@ -70,22 +70,22 @@ class GrammarVocabulary:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
-        """Make it, or find the one that was made before: a large vocabulary takes a second."""
-        held = _vocabularies.setdefault(tokenizer, {})
+        """Make it, or find it in the cache: a large vocabulary takes a second."""
+        cached = _vocabularies.setdefault(tokenizer, {})
         key = (vocab_size, *sorted(end_ids))
-        if key not in held:
-            held[key] = cls(tokenizer, vocab_size, end_ids)
-        return held[key]
+        if key not in cached:
+            cached[key] = cls(tokenizer, vocab_size, end_ids)
+        return cached[key]
 
     def compile(self, grammar: Grammar) -> CompiledGrammar:
-        """Read a grammar, or find it read.
+        """Compile a grammar, or find it in the cache.
 
         Raises:
-            ConfigError: it is too large, or no way was found to the end of an answer.
+            ConfigError: it is too large, or no answer was found that is short enough.
         """
         with self._compiling:
             if grammar not in self._compiled:
-                if len(self._compiled) >= KEPT_GRAMMARS:
+                if len(self._compiled) >= MAX_CACHED:
                     self._compiled.pop(next(iter(self._compiled)))
                 self._compiled[grammar] = self._compile(grammar)
             return self._compiled[grammar]
@@ -96,25 +96,29 @@ class GrammarVocabulary:
             raise ConfigError(f"`grammar` cannot be enforced: {matcher.get_error().splitlines()[0]}")
         lengths = [self._shortest(part, self._matcher(part)) for part in grammar.parts()]
         min_tokens = self._shortest(grammar, matcher)
-        # What has no parts can oblige an answer to all of itself.
+        # A grammar without parts can oblige an answer to write a whole one.
         max_obligation = SLACK + max(lengths, default=min_tokens)
-        control = {index: text.encode() for text, index in self._control_ids(grammar).items()}
-        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control)
+        control_bytes = {index: text.encode() for text, index in self._control_ids(grammar).items()}
+        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control_bytes)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
-        return {text: self._special[text] for text in grammar.control if text in self._special}
+        return {text: self._special[text] for text in grammar.control_tokens if text in self._special}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
-        """A matcher at its beginning."""
+        """A matcher in its initial state."""
         return LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
-        """How long a short answer is."""
-        way = None if matcher.is_error() else shortest_completion(matcher, self.preferences, JsonPosition() if grammar.is_json else None)
-        if way is None:
-            source = grammar.source if len(grammar.source) <= MOST_SHOWN else f"{grammar.source[:MOST_SHOWN]} …"
+        """Tokens of the shortest answer that is found."""
+        answer = (
+            None
+            if matcher.is_error()
+            else shortest_completion(matcher, self.completion_scores, JsonPosition() if grammar.is_json else None)
+        )
+        if answer is None:
+            source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")
-        return len(way)
+        return len(answer)
 
     def _bytes(self, token_id: int) -> bytes:
         return b"" if self._tokenizer.is_special_token(token_id) else self._tokenizer.decode_bytes([token_id])

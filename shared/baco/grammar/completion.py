@@ -1,8 +1,8 @@
-"""The way to the end of a grammar: few tokens that complete an answer, so that it is whole when its last token is spent.
+"""The shortest completion of an answer: few tokens after which its text is whole, for an answer whose last tokens are near.
 
-What closes comes before what goes on, and where nothing closes, what leads soonest to where something does, as far as a bounded look ahead
-can see. So the way is short, and of plain schemas mostly the shortest; nothing depends on that but how early an answer is brought to its
-end (our own choice).
+Tokens that close a string or a bracket come first; where none may follow, the search looks a bounded number of tokens ahead for a position
+where one may. The completion is short, and minimal for most plain schemas. Correctness does not depend on it: a longer completion only ends
+the answer earlier (our own choice).
 
 Knows matchers and tokens; knows no models and no answers.
 """
@@ -15,126 +15,126 @@ from llguidance import LLMatcher
 from baco.grammar.completion_scores import CompletionScores, has_bit, unpack
 from baco.grammar.json_scan import JsonPosition
 
-LONGEST_WAY = 4096
-"""Tokens after which no way is looked for any more."""
+MAX_COMPLETION_TOKENS = 4096
+"""Tokens after which a search gives up."""
 TRIALS = 24
-"""Tokens that are tried where none closes, before characters are."""
-WORK, PER_TRIAL = 1_500_000_000, 50_000
-"""What a whole way may cost, where a trial costs as much as the vocabulary has tokens, and so much more: a second or two on a slow CPU."""
-MOST_AHEAD, MOST_FRUITLESS = 4000, 400
+"""Tokens that are tried where none closes, before single characters are."""
+MAX_WORK, WORK_PER_TRIAL = 1_500_000_000, 50_000
+"""Bound of a whole search. A trial costs the size of the vocabulary and this much more; the bound is a second or two on a slow CPU."""
+MAX_LOOK_AHEAD, MAX_FRUITLESS = 4000, 400
 """Trials of one look ahead, and those of them that may show nothing new."""
 
 
-def shortest_completion(matcher: LLMatcher, preferences: CompletionScores, position: JsonPosition | None) -> list[int] | None:
-    """Tokens that complete an answer from where a matcher stands, which is there again afterwards; None if none are found.
+def shortest_completion(matcher: LLMatcher, scores: CompletionScores, position: JsonPosition | None) -> list[int] | None:
+    """Tokens that complete an answer, found from a matcher's state, to which it returns; None if none are found.
 
-    It is a function of that place alone.
+    The result is a function of that state alone.
 
     Args:
-        matcher: at some place.
-        preferences: of its tokens.
-        position: the place in a JSON text; None for other grammars.
+        matcher: in any state.
+        scores: of the vocabulary's tokens.
+        position: the position in a JSON text; None for other grammars.
     """
-    way: list[int] = []
-    search = _Search(matcher, preferences)
+    completion: list[int] = []
+    search = _Search(matcher, scores)
     try:
         while not matcher.is_accepting():
-            # Forced ones one at a time: behind each, longer ones may be seen.
+            # Forced tokens one at a time: after each, longer ones may be forced.
             step = list(matcher.compute_ff_tokens())[:1] or search.next_tokens(position)
             taken = matcher.try_consume_tokens(step) if step else 0
-            way += step[:taken]
-            if taken < 1 or taken < len(step) or len(way) > LONGEST_WAY or search.work > WORK:
+            completion += step[:taken]
+            if taken < 1 or taken < len(step) or len(completion) > MAX_COMPLETION_TOKENS or search.work > MAX_WORK:
                 return None
-            position = None if position is None else position.after(preferences.text(step))
-        return way
+            position = None if position is None else position.after(scores.text(step))
+        return completion
     finally:
-        matcher.rollback(len(way))
+        matcher.rollback(len(completion))
 
 
 class _SearchNode(NamedTuple):
-    """What is ahead, and how it is reached."""
+    """A state ahead of the matcher's, and the path to it."""
 
     path: list[int]
     position: JsonPosition | None
     bits: bytes
-    """What may follow."""
+    """Tokens that may follow."""
     ends: bool = False
-    """Whether something closes there, or the answer is whole."""
-    passed: frozenset[bytes] = frozenset()
-    """What may follow at the places on the path."""
-    again: frozenset[bytes] = frozenset()
-    """Those of them that it has come back to."""
+    """Whether a closing token may follow, or the answer is whole."""
+    visited: frozenset[bytes] = frozenset()
+    """`bits` of the nodes on the path."""
+    revisited: frozenset[bytes] = frozenset()
+    """Those of them to which the path has returned."""
 
     def looks_like(self) -> tuple[object, ...]:
-        """What tells places in equal distance from each other, as far as can be seen."""
-        return self.bits, self.passed, self.again
+        """What distinguishes nodes at equal depth, as far as the matcher shows it."""
+        return self.bits, self.visited, self.revisited
 
 
 class _Search:
-    """Looks for the next tokens of a way, and counts what that costs."""
+    """Searches for the next tokens of a completion, and counts the work."""
 
-    def __init__(self, matcher: LLMatcher, preferences: CompletionScores) -> None:
-        self.matcher, self.preferences, self.work = matcher, preferences, 0
+    def __init__(self, matcher: LLMatcher, scores: CompletionScores) -> None:
+        self.matcher, self.scores, self.work = matcher, scores, 0
 
     def next_tokens(self, position: JsonPosition | None) -> list[int]:
-        """The next tokens on a way; none if there are none."""
-        bits, preference, size = self.matcher.compute_bitmask(), self.preferences.at(position), len(self.preferences.tokens)
-        self.work += PER_TRIAL
-        if int.from_bytes(bits, "little") & preference.closing_bits:
-            return [next(token for token in preference.closing if has_bit(bits, token))]
-        best = torch.where(unpack(bits, size), preference.scores, 0).topk(min(TRIALS, size))
+        """The next tokens of a completion; [] if none are found."""
+        bits, ranked, size = self.matcher.compute_bitmask(), self.scores.at(position), len(self.scores.tokens)
+        self.work += WORK_PER_TRIAL
+        if int.from_bytes(bits, "little") & ranked.closing_bits:
+            return [next(token for token in ranked.closing if has_bit(bits, token))]
+        best = torch.where(unpack(bits, size), ranked.scores, 0).topk(min(TRIALS, size))
         tokens = [int(token) for token, score in zip(best.indices, best.values, strict=True) if score > 0]
-        here = _SearchNode([], position, bits, passed=frozenset([bits]))
+        root = _SearchNode([], position, bits, visited=frozenset([bits]))
         trials = list[_SearchNode]()
         for token in tokens:
-            trials.append(self._beyond(here, token))
+            trials.append(self._child(root, token))
             if trials[-1].ends and len(trials[-1].path) == 1:
                 return [token]
-        near = [place.path for place in trials if place.ends]
+        near = [node.path for node in trials if node.ends]
         if near:
             return min(near, key=len)[:1]
-        # Where nothing is seen, what is forced is progress.
-        ahead = self._look_ahead(here) if trials else []
-        return ahead or min((place.path for place in trials), key=lambda path: (len(path) == 1, len(path)), default=[])[:1]
+        ahead = self._look_ahead(root) if trials else []
+        # Where no end is in sight, forced tokens are progress.
+        return ahead or min((node.path for node in trials), key=lambda path: (len(path) == 1, len(path)), default=[])[:1]
 
-    def _beyond(self, place: _SearchNode, token: int) -> _SearchNode:
-        """Where a token leads from a place at which the matcher stands, and what is forced behind it."""
-        self.work += len(self.preferences.tokens) + PER_TRIAL
+    def _child(self, node: _SearchNode, token: int) -> _SearchNode:
+        """The node after a token and what it forces; the matcher is at `node`."""
+        self.work += len(self.scores.tokens) + WORK_PER_TRIAL
         self.matcher.consume_token(token)
         forced = list(self.matcher.compute_ff_tokens())
         more = [token, *forced[: self.matcher.try_consume_tokens(forced) if forced else 0]]
-        bits, whole = self.matcher.compute_bitmask(), self.matcher.is_accepting()
+        bits, is_whole = self.matcher.compute_bitmask(), self.matcher.is_accepting()
         self.matcher.rollback(len(more))
-        position = None if place.position is None else place.position.after(self.preferences.text(more))
-        closes = int.from_bytes(bits, "little") & self.preferences.at(position).closing_bits
-        again = place.again | {bits} if bits != place.bits and bits in place.passed else place.again
-        return _SearchNode([*place.path, *more], position, bits, whole or closes > 0, place.passed | {bits}, again)
+        position = None if node.position is None else node.position.after(self.scores.text(more))
+        closes = int.from_bytes(bits, "little") & self.scores.at(position).closing_bits
+        revisited = node.revisited | {bits} if bits != node.bits and bits in node.visited else node.revisited
+        return _SearchNode([*node.path, *more], position, bits, is_whole or closes > 0, node.visited | {bits}, revisited)
 
-    def _look_ahead(self, here: _SearchNode) -> list[int]:
-        """The tokens to the nearest place where something closes, by characters, layer by layer; none if none is seen."""
-        layer, seen, fruitless, tried = [here], {here.bits}, 0, 0
-        while layer and tried < MOST_AHEAD and fruitless < MOST_FRUITLESS:
-            found = [(place, there) for place in layer for there in self._around(place)]
-            ends = [there.path for _, there in found if there.ends]
+    def _look_ahead(self, root: _SearchNode) -> list[int]:
+        """The tokens to the nearest node where a token closes: a breadth-first search by characters. [] if there is none in sight."""
+        layer, seen, fruitless, tried = [root], {root.bits}, 0, 0
+        while layer and tried < MAX_LOOK_AHEAD and fruitless < MAX_FRUITLESS:
+            found = [(node, child) for node in layer for child in self._children(node)]
+            ends = [child.path for _, child in found if child.ends]
             if ends:
-                return min(map(self.preferences.spelled, ends), key=len)
-            # Of places that look alike, the one that others like it led to is the further: it may have counted.
+                return min(map(self.scores.spelled, ends), key=len)
+            # Of nodes that look alike, one whose parent looks like it is kept: a counter that the matcher does not show may have advanced.
             found.sort(key=lambda step: step[1].bits != step[0].bits)
             following = dict[object, _SearchNode]()
-            for _, there in found:
-                following.setdefault(there.looks_like(), there)
+            for _, child in found:
+                following.setdefault(child.looks_like(), child)
             layer = list(following.values())
-            news = {place.bits for place in layer}
-            if news == {here.bits}:
-                break  # whatever comes, all is as before
-            tried, fruitless = tried + len(found), 0 if news - seen else fruitless + len(found)
-            seen |= news
+            new = {node.bits for node in layer}
+            if new == {root.bits}:
+                break  # every character leads back to the same
+            tried, fruitless = tried + len(found), 0 if new - seen else fruitless + len(found)
+            seen |= new
         return []
 
-    def _around(self, place: _SearchNode) -> list[_SearchNode]:
-        """Where each character leads to from a place ahead."""
-        self.matcher.consume_tokens(place.path)
-        places = [self._beyond(place, token) for token in self.preferences.characters(place.bits)]
-        self.matcher.rollback(len(place.path))
-        # An escape behind which nothing is forced is one of many that a string may have, and leads nowhere in particular.
-        return [there for there in places if there.position is None or not there.position.escaped]
+    def _children(self, node: _SearchNode) -> list[_SearchNode]:
+        """The nodes after each character that may follow."""
+        self.matcher.consume_tokens(node.path)
+        children = [self._child(node, token) for token in self.scores.characters(node.bits)]
+        self.matcher.rollback(len(node.path))
+        # An escape that forces nothing is one of many that a string may have, and leads nowhere in particular.
+        return [child for child in children if child.position is None or not child.position.escaped]

@@ -1,4 +1,4 @@
-"""`CompletionScores`: which tokens of a vocabulary lead to the end of an answer, and which to nowhere in particular.
+"""`CompletionScores`: how soon a completion takes each token of a vocabulary.
 
 Knows tokens as bytes; knows no grammars.
 """
@@ -15,35 +15,35 @@ from torch import Tensor
 from baco.grammar.json_scan import QUOTE, JsonPosition
 
 CLOSES = 3000
-"""The least that tokens are preferred which close something, or lead on to what does."""
-MOST_PLAIN = 100
-"""The most that tokens are preferred that lead nowhere in particular."""
+"""The lowest score of tokens that close something, or lead to what does."""
+MAX_PLAIN = 100
+"""The highest score of other tokens."""
 CLOSING, LINKING, SIMPLE, OPENING = frozenset(b'"}]'), frozenset(b'",: '), frozenset(b"0123456789"), frozenset(b'",: {}[]')
 CLASSES = tuple(text.encode() for text in (string.ascii_lowercase, string.ascii_uppercase, string.digits))
-"""Characters of which the first and the last of each run stand for all: expressions treat ranges alike."""
+"""Characters that expressions mostly treat as ranges: of each run that may follow, the first and the last stand for all."""
 OTHERS = string.punctuation.encode() + b" "
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionScore:
-    """How early each token is taken on the way to an end, at one kind of place."""
+    """How soon a completion takes each token, at one kind of position."""
 
     scores: Tensor
-    """int64 [V]: larger is earlier, and 0 is never."""
+    """int64 [V]: higher is sooner, and 0 is never."""
     closing: Sequence[int]
-    """Tokens that close something, the earliest first."""
+    """Tokens that close something, the highest score first."""
     closing_bits: int
-    """The same, one bit a token."""
+    """The same, one bit per token."""
 
     @classmethod
     def of(cls, scores: Sequence[int]) -> "CompletionScore":
-        """Put tokens in order by their scores."""
+        """Make it from the scores of all tokens."""
         closing = sorted((token for token, score in enumerate(scores) if score >= CLOSES), key=lambda token: -scores[token])
         return cls(torch.tensor(scores), closing, _packed(closing, len(scores)))
 
 
 class CompletionScores:
-    """How early each token of a vocabulary is taken on the way to an end, by place."""
+    """How soon a completion takes each token of a vocabulary, by the kind of position."""
 
     def __init__(self, tokens: Sequence[bytes]) -> None:
         self.tokens = tokens
@@ -61,7 +61,7 @@ class CompletionScores:
         return [self._ids[bytes([code])] for code in codes if bytes([code]) in self._ids]
 
     def at(self, position: JsonPosition | None) -> CompletionScore:
-        """Those that hold at a place in a JSON text, or in another text."""
+        """The scores at a position in a JSON text; None is any position in another text."""
         if position is None or position.escaped:
             return self.anywhere
         return self.in_string if position.in_string else self.outside
@@ -71,7 +71,7 @@ class CompletionScores:
         return b"".join(self.tokens[token] for token in token_ids)
 
     def characters(self, bits: bytes) -> Sequence[int]:
-        """Tokens of one character that stand for all that may follow."""
+        """Tokens of one character that stand for all that may follow, as a matcher's `bits` say."""
         return self._standing_for(int.from_bytes(bits, "little") & self._single_bits)
 
     def _stand_for(self, bits: int) -> tuple[int, ...]:
@@ -82,7 +82,7 @@ class CompletionScores:
         return (*found, *(token for token in self._others if bits >> token & 1))
 
     def spelled(self, path: Sequence[int]) -> list[int]:
-        """The text of some tokens in longer ones, as they come; control tokens, which have no text, stay among the others."""
+        """The text of some tokens in the longest tokens, from left to right; unchanged if some are control tokens, or no token fits."""
         if not all(self.tokens[token] for token in path):
             return list(path)
         text, result = self.text(path), list[int]()
@@ -97,14 +97,14 @@ class CompletionScores:
 
 
 def _outside(token: bytes) -> int:
-    """Outside of strings. What begins one closes nothing, and is not syntax where it goes on in it."""
+    """Outside of strings. A token that begins a string closes nothing, and is no syntax if it goes on inside of it."""
     if token.count(QUOTE) % 2 == 0:
         return _syntax(token)
     return min(_syntax(token), CLOSES + len(token)) if token[-1] == QUOTE else _plain(token)
 
 
 def _in_string(token: bytes) -> int:
-    """In a string, only what begins with a quotation mark goes on to an end."""
+    """In a string, only a token that begins with a quotation mark leads to an end."""
     return max(_syntax(token), CLOSES) if token[:1] == b'"' else _plain(token)
 
 
@@ -122,12 +122,12 @@ def _syntax(token: bytes) -> int:
 
 
 def _plain(token: bytes) -> int:
-    """Long words go far; what is no word may oblige to something, and comes last."""
-    return min(len(token), MOST_PLAIN) if token.strip(b" ").isalnum() else min(len(token), 1)
+    """Prefer long alphanumeric tokens; punctuation may open a structure, so it scores lowest."""
+    return min(len(token), MAX_PLAIN) if token.strip(b" ").isalnum() else min(len(token), 1)
 
 
 def _packed(tokens: Sequence[int], vocab_size: int) -> int:
-    """One bit a token, as a matcher gives them."""
+    """One bit per token, as in a matcher's bit mask."""
     octets = bytearray(vocab_size // 8 + 1)
     for token in tokens:
         octets[token >> 3] |= 1 << (token & 7)
@@ -135,11 +135,11 @@ def _packed(tokens: Sequence[int], vocab_size: int) -> int:
 
 
 def unpack(bits: bytes, vocab_size: int) -> Tensor:
-    """Bits of tokens, as a matcher gives them, as bool [V]."""
+    """A matcher's bit mask as bool [V]."""
     octets = torch.frombuffer(bytearray(bits), dtype=torch.uint8)
     return ((octets[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1).bool().flatten()[:vocab_size]
 
 
 def has_bit(bits: bytes, token: int) -> bool:
-    """Whether a token is among those that a matcher's bits stand for."""
+    """Whether a token is in a matcher's bit mask."""
     return bool(bits[token >> 3] >> (token & 7) & 1)

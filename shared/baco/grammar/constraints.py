@@ -1,4 +1,4 @@
-"""What an answer is held to: `tool_choice` and `response_format`, in the forms that users of hosted models know, as a grammar.
+"""The grammar that `tool_choice` and `response_format` ask for, in the forms that hosted models accept.
 
 Knows tools and grammars; knows no framework and no models.
 """
@@ -10,15 +10,15 @@ from typing import Any
 
 from baco.checks import nearest, require
 from baco.errors import ConfigError
-from baco.grammar.grammar import Grammar
+from baco.grammar.grammar import CallsGrammar, Grammar
 from baco.parsing.tools import Tool
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
-"""Words that make the answer a call of any tool, and that do not."""
+"""Values of `tool_choice` that force a call of any tool, and that force none."""
 
 
 def read_constraint(tools: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> Grammar | None:
-    """What the answer is held to: a call where one is forced, JSON where a schema is asked for, either where tools may be called too."""
+    """The grammar of an answer: calls if one is forced, JSON if a schema is given, either if there are tools too; None if it is free."""
     forced, several = forced_tool(values.get("tool_choice")), values.get("parallel_tool_calls")
     require(several is None or isinstance(several, bool), "parallel_tool_calls", "None, True or False", several)
     schema = answer_schema(values.get("response_format"))
@@ -45,7 +45,7 @@ def _json(schema_json: str) -> Grammar:
 
 
 def answer_schema(response_format: object) -> str | None:
-    """Read OpenAI's `response_format`: the schema as JSON, None where the answer is text.
+    """Read OpenAI's `response_format`; return the schema as JSON, None if the answer is text.
 
     Raises:
         ConfigError: it has another form.
@@ -70,7 +70,7 @@ def answer_schema(response_format: object) -> str | None:
 
 
 def forced_tool(tool_choice: object) -> str | bool | None:
-    """Read a choice in OpenAI's, Anthropic's or LangChain's form: a tool's name, True for any tool, None where nothing is forced.
+    """Read a choice in OpenAI's, Anthropic's or LangChain's form; return a tool's name, True for any tool, None if nothing is forced.
 
     Raises:
         ConfigError: it has another form.
@@ -92,7 +92,7 @@ def forced_tool(tool_choice: object) -> str | bool | None:
 
 
 def offers_tools(tool_choice: object) -> bool:
-    """Whether the models see the tools at all."""
+    """Whether the prompt shows the tools."""
     return (tool_choice.get("type") if isinstance(tool_choice, Mapping) else tool_choice) != "none"
 
 
@@ -105,13 +105,13 @@ def _check_choice(given: object, forced: str | bool | None, names: Sequence[str]
         raise ConfigError(f"`tool_choice` must be {form} or a choice of another name, since a tool is named {given!r}, but is {given!r}")
 
 
-def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> Grammar:
-    """The texts that are calls of tools, in the form in which the pair writes them.
+def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mapping[str, Any] | None = None) -> CallsGrammar:
+    """The grammar of calls of tools, in Hermes' format; an engine puts its pair's in its place.
 
     Args:
         tools: checked, at least one.
-        several: whether there may be more calls than one.
-        answer: the schema of a JSON answer that there may be instead of a call.
+        several: whether there may be more than one call.
+        answer: the schema of JSON that there may be instead of calls.
 
     Raises:
         ConfigError: a tool's parameters cannot be enforced.

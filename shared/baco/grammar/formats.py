@@ -1,7 +1,7 @@
-"""Formats of strings that are stated as patterns, narrower than the standards where readers of JSON are.
+"""String formats of JSON schemas that are enforced as patterns: those of dates and times, which are narrower than RFC 3339.
 
-RFC 3339 knows leap seconds and the year 0000, and its grammar knows no lengths of months; Python's `datetime`, and with it Pydantic, reads
-neither a 60th second nor the 30th of February. So February ends with the 28th, and a minute with its 59th second (our own choice).
+The RFC has leap seconds and the year 0000, and its grammar has no lengths of months; Python's `datetime`, and with it Pydantic, parses
+neither second 60 nor February 30. So February ends with the 28th, and a minute with second 59 (our own choice). Knows nothing of schemas.
 """
 
 _YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
@@ -17,4 +17,4 @@ PATTERNS = {
     "time": f"^{_TIME}$",
     "date-time": f"^{_DATE}T{_TIME}$",
 }
-"""What takes the place of these formats; the others are llguidance's own."""
+"""Patterns by format; llguidance enforces the other formats itself."""

@@ -21,29 +21,30 @@ from baco.vocab.token_ids import common_length
 
 @dataclass(frozen=True, slots=True)
 class TokenMask:
-    """What may come next."""
+    """Which tokens may come next."""
 
     tokens: Tensor
     """bool [V]"""
     base_may_write: bool
-    """Whether the base may write here."""
+    """Whether the base model may write the next token."""
 
 
 class Guide:
-    """The place of one answer in its grammar. Goes back as readily as forward."""
+    """The state of one answer in its grammar. It moves back as readily as forward."""
 
     def __init__(self, grammar: CompiledGrammar, max_tokens: int) -> None:
-        """Begin an answer of at most so many tokens, which is brought to its end in time."""
+        """Begin an answer of at most `max_tokens` tokens, which is completed in time."""
         self.vocabulary = grammar.vocabulary
         self.grammar = grammar
         self.max_tokens = max_tokens
         self._matcher = grammar.matcher.deep_copy()
-        self._held: list[int] = []
+        self._token_ids: list[int] = []
+        # The lists below have one entry for each prefix of the answer, the empty one first.
         self._positions = [grammar.grammar.beginning()]
         self._bounds = [grammar.min_tokens]
-        """Behind each prefix, a number of tokens that is enough to end."""
-        self._ways = [self._way_if_due()]
-        """Behind each prefix, the way to the end, if nothing else fits any more."""
+        """Numbers of tokens that suffice for a completion."""
+        self._completions = [self._completion_if_due()]
+        """Completions, where nothing longer fits any more."""
 
     @property
     def is_json(self) -> bool:
@@ -51,52 +52,54 @@ class Guide:
         return self.grammar.grammar.is_json
 
     def allowed(self, token_ids: Sequence[int]) -> TokenMask | None:
-        """What may come behind the tokens of an answer; None behind tokens that the grammar does not allow, or that end it.
+        """Which tokens may follow those of an answer; None after tokens that the grammar does not allow, or that end it.
 
         Raises:
             GrammarError: the answer has become too complex to follow.
         """
         if not self._go_to(token_ids):
             return None
-        way = self._ways[-1]
-        if way is not None:
-            ends = [way[0]] if way else list(self.vocabulary.end_ids)
+        completion = self._completions[-1]
+        if completion is not None:
+            ends = [completion[0]] if completion else list(self.vocabulary.end_ids)
             return TokenMask(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
         tokens = unpack(self._matcher.compute_bitmask(), self.vocabulary.size)
         return TokenMask(tokens, not self.is_json or self._positions[-1].in_value)
 
-    def _way_if_due(self) -> list[int] | None:
-        left, step = self.max_tokens - len(self._held), self.grammar.max_obligation
-        if left > self._bounds[-1] + step:
+    def _completion_if_due(self) -> list[int] | None:
+        """The completion, if the tokens that are left might not suffice for it after one more free token."""
+        left, obligation = self.max_tokens - len(self._token_ids), self.grammar.max_obligation
+        if left > self._bounds[-1] + obligation:
             return None
-        way = shortest_completion(self._matcher, self.vocabulary.preferences, self._positions[-1] if self.is_json else None)
-        if way is None:
+        completion = shortest_completion(self._matcher, self.vocabulary.completion_scores, self._positions[-1] if self.is_json else None)
+        if completion is None:
             return None
-        self._bounds[-1] = len(way)
-        return way if left <= len(way) + step else None
+        self._bounds[-1] = len(completion)
+        return completion if left <= len(completion) + obligation else None
 
     def _go_to(self, token_ids: Sequence[int]) -> bool:
-        common = common_length(self._held, token_ids)
-        if common < len(self._held):
-            self._matcher.rollback(len(self._held) - common)
-            for behind in (self._positions, self._bounds, self._ways):
-                del behind[common + 1 :]
-            del self._held[common:]
+        """Move to the end of a prefix; say whether the grammar allows it."""
+        common = common_length(self._token_ids, token_ids)
+        if common < len(self._token_ids):
+            self._matcher.rollback(len(self._token_ids) - common)
+            for states in (self._positions, self._bounds, self._completions):
+                del states[common + 1 :]
+            del self._token_ids[common:]
         return all(self._take(token_id) for token_id in token_ids[common:])
 
     def _take(self, token_id: int) -> bool:
-        """Go on by one token, if it is allowed. What is known behind it depends on the tokens before alone, not on what was asked."""
-        way = self._ways[-1]
-        # Nothing follows an end token, and the matcher, which counts none where nothing else can follow, must not see one.
-        if token_id in self.vocabulary.end_ids or (way is not None and way[:1] != [token_id]):
+        """Move by one token, if it is allowed. The new state depends on the prefix alone, not on what was asked before."""
+        completion = self._completions[-1]
+        # Nothing follows an end token, and the matcher must not see one: where nothing else can follow, it does not count it.
+        if token_id in self.vocabulary.end_ids or (completion is not None and completion[:1] != [token_id]):
             return False
         taken = self._matcher.try_consume_tokens([token_id])
         if self._matcher.is_error():
             raise GrammarError(self._matcher.get_error().splitlines()[0])
         if not taken:
             return False
-        self._held.append(token_id)
+        self._token_ids.append(token_id)
         self._positions.append(self._positions[-1].after(self.grammar.bytes_of(token_id)))
         self._bounds.append(self._bounds[-1] + self.grammar.max_obligation)
-        self._ways.append(self._way_if_due() if way is None else way[1:])
+        self._completions.append(self._completion_if_due() if completion is None else completion[1:])
         return True

@@ -1,6 +1,6 @@
-"""Where in a JSON text its end is: between tokens of syntax, in the name of a field, or in a string that is a value.
+"""`JsonPosition`: where in a JSON text one is, in syntax, in the name of a field, or in a string that is a value.
 
-Knows characters; checks nothing, since the text is JSON by construction.
+Knows bytes; knows no schema, and checks nothing, since the text is JSON by construction.
 """
 
 from typing import NamedTuple
@@ -9,29 +9,29 @@ QUOTE, BACKSLASH = ord('"'), ord("\\")
 
 
 class JsonPosition(NamedTuple):
-    """The end of a text, and what is open there."""
+    """The position at the end of a text."""
 
     containers: bytes = b""
-    """Open objects and arrays, outermost first: "{" and "["."""
+    """Open objects and arrays, "{" and "[", outermost first."""
     before_name: bool = False
     """Whether the next string is the name of a field."""
     in_string: bool = False
     escaped: bool = False
     """Whether the last byte was a backslash that begins an escape."""
     marker: bytes = b""
-    """How a text begins in which only the strings inside of so many containers are values; nothing: however it begins."""
+    """Beginning of texts to which `depth` applies; b"" is the beginning of all."""
     depth: int = 0
-    """So many containers."""
+    """Containers outside of which no string is a value."""
     head: bytes = b""
-    """What the text begins with, as far as the marker goes."""
+    """Beginning of this text, up to the length of the marker."""
 
     @property
     def in_value(self) -> bool:
-        """Whether the text ends inside of a string that is a value."""
+        """Whether this is inside of a string that is a value."""
         return self.in_string and not self.before_name and (self.head != self.marker or len(self.containers) >= self.depth)
 
     def after(self, more: bytes) -> "JsonPosition":
-        """The position behind more bytes."""
+        """The position after more bytes."""
         containers, before_name, in_string, escaped, marker, depth, head = self
         for byte in more:
             if in_string:

@@ -1,4 +1,4 @@
-"""What grammars do with JSON schemas: close their objects, let them stand anywhere, and take them apart.
+"""JSON schemas for grammars: their objects are closed, their references moved, and their parts listed.
 
 Knows schemas as plain data; knows no tokens.
 """
@@ -15,18 +15,18 @@ IN_ONE, IN_MANY, IN_LIST = (
     ("properties", "patternProperties", "$defs", "definitions"),
     ("anyOf", "oneOf", "prefixItems"),
 )
-"""Keywords of a schema that hold a schema, schemas by name, or a list of schemas."""
+"""Keywords whose value is a schema, schemas by name, or a list of schemas."""
 DEFINITIONS = ("$defs", "definitions")
 TO_DEFINITIONS = tuple(f"#/{word}/" for word in DEFINITIONS)
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
-"""The bounds of integers that llguidance enforces: it takes these for any that are beyond them."""
+"""The widest bounds of integers that llguidance enforces: it replaces wider ones by these."""
 DEEPEST = 100
-"""Objects and lists inside of each other. llguidance reads 127, and puts a schema into others (our own choice)."""
+"""Nested objects and lists. llguidance reads 127, and a schema is put into others (our own choice)."""
 
 
 def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Close the objects of a schema that say nothing of further properties, narrow formats, and let it stand inside of another one.
+    """Close the objects of a schema that say nothing of further properties, narrow its formats, and make it fit into another schema.
 
     Raises:
         ConfigError: it is too deep, bounds integers by larger numbers than can be enforced, or asks for something without an end.
@@ -40,7 +40,7 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _closed(schema: Any) -> Any:
-    """Under `allOf` objects have to stay open for each other."""
+    """Close the objects of a schema; those under `allOf` stay open for each other."""
     if not isinstance(schema, Mapping):
         return schema
     result = _changed(schema, _closed)
@@ -53,7 +53,7 @@ def _closed(schema: Any) -> Any:
 
 
 def _changed(schema: Mapping[str, Any], change: Callable[[Any], Any], in_list: Sequence[str] = IN_LIST) -> dict[str, Any]:
-    """Copy a schema, with those that it holds changed."""
+    """Copy a schema and change the schemas in it."""
     result = dict(schema)
     for keyword in IN_ONE:
         if keyword in result:
@@ -71,14 +71,14 @@ def _check_depth(schema: Mapping[str, Any]) -> None:
     level: list[Any] = [schema]
     for _ in range(DEEPEST):
         inner = [value for part in level for value in (part.values() if isinstance(part, Mapping) else part)]
-        # One that holds itself, or one part many times, is looked at once a level.
+        # A schema that contains itself, or a part many times, is looked at once per level.
         level = list({id(value): value for value in inner if isinstance(value, Mapping | list | tuple)}.values())
     if level:
         raise ConfigError(f"`grammar` must be a JSON schema of at most {DEEPEST} objects and lists inside of each other, but is deeper")
 
 
 def _check_bounds(part: Any) -> Any:
-    """Raise where integers are bounded by what would be taken for another bound; return what was given."""
+    """Raise where llguidance would enforce another bound of integers than the schema's; return the schema."""
     if not isinstance(part, Mapping):
         return part
     kinds = part.get("type", "integer")
@@ -94,9 +94,9 @@ def _check_bounds(part: Any) -> Any:
 
 
 def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Let all references lead to definitions, which are found wherever the rest of a schema is put.
+    """Make all references lead to definitions, so that the schema can be put into another one.
 
-    One to the whole of it, or to a part, leads to a definition that is made of the whole.
+    A reference to the whole schema, or to a part of it, leads to a definition that is a copy of the whole.
     """
     given = schema.get("$defs")
     known = given if isinstance(given, Mapping) else {}
@@ -123,13 +123,13 @@ def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a definition that a schema only refers to, as Pydantic's of a class that holds itself, into its root."""
+    """Replace a schema that is only a reference, as Pydantic's of a recursive class is, by the definition."""
     own = str(schema.get("$ref", "")).removeprefix("#/$defs/")
     return {**schema["$defs"][own], "$defs": schema["$defs"]} if own else dict(schema)
 
 
 def is_recursive(schema: Mapping[str, Any]) -> bool:
-    """Whether something that a schema defines leads back to itself."""
+    """Whether a definition of a schema refers to itself, directly or through others."""
     definitions = _definitions(_movable(schema))
     waiting = {reference: _references(inner) & definitions.keys() for reference, inner in definitions.items()}
     while done := [reference for reference, inner in waiting.items() if not inner & waiting.keys()]:
@@ -152,13 +152,13 @@ def _references(schema: Any) -> set[str]:
 
 
 def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What a schema defines, by the reference to it."""
+    """A schema's definitions, by the references to them."""
     held = [(word, schema[word]) for word in DEFINITIONS if isinstance(schema.get(word), Mapping)]
     return {f"#/{word}/{name}": inner for word, definitions in held for name, inner in definitions.items()}
 
 
 def _check_end(schema: Mapping[str, Any]) -> None:
-    """Raise where a schema that refers to itself asks for one more of itself for ever."""
+    """Raise if nothing finite can meet a schema, because a definition requires itself."""
     targets = _definitions(schema)
     endless = set(targets)
     while ending := {reference for reference in endless if _ends(targets[reference], endless)}:
@@ -171,7 +171,7 @@ def _check_end(schema: Mapping[str, Any]) -> None:
 
 
 def _ends(schema: Any, endless: set[str]) -> bool:
-    """Whether a schema can be met, as far as can be seen, without what `endless` references stand for."""
+    """Whether a schema can be met without the definitions that `endless` references lead to, as far as can be seen."""
     if not isinstance(schema, Mapping):
         return True
     choices = [schema[word] for word in ("anyOf", "oneOf") if isinstance(schema.get(word), list) and schema[word]]
@@ -182,10 +182,10 @@ def _ends(schema: Any, endless: set[str]) -> bool:
 
 
 def _needed(schema: Mapping[str, Any]) -> Iterator[Any]:
-    """What a schema holds that whatever meets it has to have."""
+    """The schemas in a schema that cannot be avoided: those of `allOf`, of required fields, and of items up to `minItems`."""
     for word in ("allOf", "prefixItems", "required"):
         if not isinstance(schema.get(word, []), list):
-            return  # llguidance refuses it, and says so better
+            return  # llguidance refuses it with a better message
     yield from schema.get("allOf", ())
     if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
         yield from (inner for name, inner in schema["properties"].items() if name in schema.get("required", ()))
@@ -196,7 +196,7 @@ def _needed(schema: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def parts(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What one more token can oblige an answer to: each field and each item that a schema knows, as a schema of its own."""
+    """What one more token can oblige an answer to write: each field and each item of a schema, as a separate schema."""
     definitions = {name: schema[name] for name in ("$defs", "definitions") if name in schema}
     for part in _parts(schema):
         yield {**part, **definitions}
@@ -221,5 +221,5 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def distinct(schemas: Iterable[dict[str, Any]]) -> list[str]:
-    """Schemas as JSON, each once."""
+    """Schemas as JSON, without duplicates."""
     return list(dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas))

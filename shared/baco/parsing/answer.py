@@ -1,4 +1,4 @@
-"""`AnswerFormat`: what an answer is made of, reasoning, content and tool calls, and how they are told apart in its text.
+"""`AnswerFormat`: how an answer writes its parts, reasoning, content and tool calls, so that they can be parsed.
 
 Knows the parsers of the parts; knows no results and no framework.
 """
@@ -52,9 +52,9 @@ PLAIN = AnswerFormat()
 
 
 class AnswerParser:
-    """Parses one answer as its text arrives. Put together, the parts are those of the whole answer, however its text is cut.
+    """Parses one answer as its text arrives. Joined, the parts are those of the whole answer, however its text is cut.
 
-    Where there may be calls, text that may become one is held back, and a call comes as a whole.
+    Where there may be calls, text that may become one is held back, and a call is returned as a whole.
     """
 
     def __init__(self, form: AnswerFormat) -> None:
@@ -62,7 +62,7 @@ class AnswerParser:
         self._calls = None if form.tool_calls is None else form.tool_calls.reader()
 
     def push(self, text: str, final: bool) -> ParsedAnswer:
-        """Take more text; return what is now certain, all of it if nothing follows."""
+        """Take more text; return what is now certain. `final`: the answer ends here, and all of it is."""
         reasoning, calls = "", Calls()
         if self._reasoning is not None:
             reasoning, text = self._reasoning.push(text)

@@ -1,4 +1,4 @@
-"""Calls read by transformers' own parser, where a tokenizer comes with a description of answers (`response_template`).
+"""Tool calls parsed by transformers' own parser, where a tokenizer has a description of its answers (`response_template`).
 
 Knows tokenizers and the texts of answers; knows no models.
 """
@@ -22,10 +22,10 @@ CONTENT, CALLS = "content", "tool_calls"
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseTemplate(ToolCallFormat):
-    """Calls as a description says. Of other fields than content and calls, such as thoughts, nothing is read."""
+    """Calls as a description says. Fields other than content and calls, such as reasoning, are not read."""
 
     name: str = "response_template"
-    control: tuple[str, ...]
+    control_tokens: tuple[str, ...]
     tokenizer: PreTrainedTokenizerBase = field(repr=False, compare=False)
     prompt: str = field(repr=False)
     tools: tuple[Tool, ...] = field(repr=False)
@@ -36,8 +36,8 @@ class ResponseTemplate(ToolCallFormat):
 
         Args:
             tokenizer: it has a `response_template`.
-            prompt: which may write the beginning of the answer. "" where there is none to see.
-            tools: by whose schemas arguments that are written as text become numbers and so on.
+            prompt: it may end with the beginning of the answer; "" where it is not known.
+            tools: their schemas say which arguments that are written as text are numbers, and so on.
 
         Raises:
             PairError: transformers refuses the description.
@@ -46,29 +46,29 @@ class ResponseTemplate(ToolCallFormat):
         try:
             tokenizer.get_response_parser(prefix="")
         except (ValueError, TypeError) as error:
-            raise PairError(f"the response_template of {tokenizer.name_or_path!r} is none that transformers reads: {error}") from error
-        # What ends the content ends the answer too, and need not be seen.
+            raise PairError(f"transformers cannot read the response_template of {tokenizer.name_or_path!r}: {error}") from error
+        # What ends the content also ends the answer, and need not be shown.
         described = {name: rule for name, rule in template["fields"].items() if name != CONTENT}
         texts = list(_texts(described))
-        control = [token for token in TokenTexts.of(tokenizer).control if any(token in text or re.escape(token) in text for text in texts)]
-        return cls(control=tuple(control), tokenizer=tokenizer, prompt=prompt, tools=tuple(tools))
+        shown = [token for token in TokenTexts.of(tokenizer).control if any(token in text or re.escape(token) in text for text in texts)]
+        return cls(control_tokens=tuple(shown), tokenizer=tokenizer, prompt=prompt, tools=tuple(tools))
 
     def reader(self) -> ToolCallParser:
-        """Make a reader for one answer."""
+        """Make a parser for one answer."""
         return ResponseParser(self.tokenizer.get_response_parser(prefix=self.prompt, tools=list(self.tools)))  # type: ignore[arg-type]
 
 
 class ResponseParser(ToolCallParser):
-    """Feeds a parser of transformers, character by character, so that pieces make no difference, and nothing is lost where it fails."""
+    """Feeds transformers' parser one character at a time: pieces then make no difference, and nothing is lost where it fails."""
 
     def __init__(self, parser: Any) -> None:
         super().__init__()
         self._parser = parser
         self._text = ""
-        self._read_to = 0
-        """Length of the text of which content or calls have been returned."""
-        self._white = ""
-        """White space that is content only if more follows."""
+        self._returned = 0
+        """Length of the text whose content and calls have been returned."""
+        self._space = ""
+        """White space that is content only if more content follows."""
         self._failure: str | None = None
 
     def push(self, text: str) -> tuple[str, Calls]:
@@ -81,38 +81,38 @@ class ResponseParser(ToolCallParser):
         return content, calls
 
     def finish(self) -> tuple[str, Calls]:
-        """End the answer; return what was held. What the parser could not read is a broken call."""
+        """End the answer; return the rest. What the parser could not read is an invalid call."""
         content, calls = self._take(lambda: self._parser.finalize()[1])
-        rest = self._text[self._read_to :].strip()
+        rest = self._text[self._returned :].strip()
         if self._failure is not None and rest:
             calls.append(InvalidToolCall(text=rest, error=self._failure))
         return content, calls
 
-    def _take(self, step: Callable[..., list[dict[str, Any]]], *given: str) -> tuple[str, Calls]:
+    def _take(self, step: Callable[..., list[dict[str, Any]]], *arguments: str) -> tuple[str, Calls]:
         content, calls = "", Calls()
         if self._failure is not None:
             return content, calls
         try:
-            events = step(*given)
+            events = step(*arguments)
         except (ValueError, TypeError, LookupError) as error:
             self._failure = str(error)
             return content, calls
         for event in events:
             if event["type"] == "region_chunk" and event["field"] == CONTENT:
-                content += self._with_white(event["text"])
+                content += self._with_space(event["text"])
             elif event["type"] == "region_close" and event["field"] == CALLS:
                 values = event["value"] if isinstance(event["value"], list) else [event["value"]]
                 calls += [self._call(value) for value in values]
-                self._white, self._follows_call = "", True
+                self._space, self._follows_call = "", True
             if event["type"] == ("region_close" if event["field"] == CALLS else "region_chunk"):
-                self._read_to = len(self._text)
+                self._returned = len(self._text)
         return content, calls
 
-    def _with_white(self, text: str) -> str:
-        text = self._white + text
+    def _with_space(self, text: str) -> str:
+        text = self._space + text
         text = text if self._has_content else text.lstrip()
         body = text.rstrip()
-        self._white = text[len(body) :]
+        self._space = text[len(body) :]
         return self._content(body)
 
     def _call(self, value: Any) -> ToolCall | InvalidToolCall:
@@ -124,7 +124,7 @@ class ResponseParser(ToolCallParser):
             arguments = None
         if not isinstance(name, str) or not name or not isinstance(arguments, dict):
             return InvalidToolCall(
-                text=self._text[self._read_to :].strip(), error="a call must have a name, and arguments that are an object"
+                text=self._text[self._returned :].strip(), error="a call must have a name, and arguments that are an object"
             )
         return ToolCall(name=name, arguments=arguments)
 

@@ -1,10 +1,12 @@
-"""Calls read out of an answer as its text arrives.
+"""Tool-call parsers: content and calls told apart in an answer as its text arrives.
 
-However a text is cut into pieces makes no difference: what is read depends on the whole of it, and text that may yet become a call is held
-back. White space beside a call belongs to neither, and content behind a call starts a new line. Knows texts; knows no form of calls.
+The result depends on the whole text and not on how it is cut into pieces; text that may still become a call is held back. White space
+beside a call belongs to neither, and content after a call starts a new line. Knows texts; knows no family's format.
 """
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -25,10 +27,10 @@ class ToolCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvalidToolCall:
-    """Something in the place of a call that is none."""
+    """Text that stands where a call should, and that cannot be parsed as one."""
 
     text: str
-    """All that was written, with the marker that announces a call, so that it can be told from JSON."""
+    """The whole text, with the marker that announces a call: with it, the text cannot be taken for JSON."""
     error: str
 
 
@@ -37,7 +39,7 @@ Calls = list[ToolCall | InvalidToolCall]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Calls at a place in a text, with all that is written around them; none where it is only such a thing."""
+    """A span of a text that is no content: calls with the markers around them, or markers alone."""
 
     start: int
     end: int
@@ -45,7 +47,7 @@ class Found:
 
 
 class ToolCallParser(ABC):
-    """Parts one answer into content and calls."""
+    """Splits one answer into content and calls."""
 
     def __init__(self) -> None:
         self._has_content = False
@@ -57,10 +59,10 @@ class ToolCallParser(ABC):
 
     @abstractmethod
     def finish(self) -> tuple[str, Calls]:
-        """End the answer; return what was held. A call that was cut off is a broken one, unless only what closes it is missing."""
+        """End the answer; return the rest. A call that is cut off is invalid, unless only its closing marker is missing."""
 
     def _content(self, text: str) -> str:
-        """Content, on a line of its own behind a call."""
+        """Note that this text is content; return it, on a new line if it follows a call."""
         if self._follows_call:
             text = text.lstrip()
             text = "\n" + text if text and self._has_content else text
@@ -70,31 +72,87 @@ class ToolCallParser(ABC):
 
 
 class SearchingParser(ToolCallParser):
-    """Looks for calls in the text that is held."""
+    """Searches the text that has arrived for calls; a family says how one looks (`_find`)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._held = ""
+        self._pending = ""
+        """Text that has arrived and may still become a call."""
 
     def push(self, text: str) -> tuple[str, Calls]:
         """Take more text; return the content and the calls that are now certain."""
-        self._held += text
+        self._pending += text
         return self._read(final=False)
 
     def finish(self) -> tuple[str, Calls]:
-        """End the answer; return what was held."""
+        """End the answer; return the rest."""
         return self._read(final=True)
 
     def _read(self, final: bool) -> tuple[str, Calls]:
         content, calls = "", Calls()
-        while not isinstance(found := self._find(self._held, final), int):
-            content += self._content(self._held[: found.start].rstrip())
+        while not isinstance(found := self._find(self._pending, final), int):
+            content += self._content(self._pending[: found.start].rstrip())
             calls += found.calls
-            self._held, self._follows_call = self._held[found.end :], True
-        content += self._content(self._held[:found])
-        self._held = self._held[found:]
+            self._pending, self._follows_call = self._pending[found.end :], True
+        content += self._content(self._pending[:found])
+        self._pending = self._pending[found:]
         return content, calls
 
     @abstractmethod
     def _find(self, text: str, final: bool) -> Found | int:
-        """Find the next call, or say how much of the text is content, whatever follows it. `final`: whether nothing follows."""
+        """Find the next call in `text`, the part of the answer that has not been returned yet.
+
+        Args:
+            text: it begins where the last call or the certain content ended.
+            final: whether the answer ends here.
+
+        Returns:
+            The call, or the number of characters that are content whatever follows.
+        """
+
+
+_JSON = json.JSONDecoder(strict=False)  # small models write line breaks into strings
+
+
+def decode_object(text: str, start: int) -> tuple[dict[str, Any], int] | None:
+    """Decode the JSON object that begins at `start`; return it and where it ends, None where no whole object begins."""
+    if text[start : start + 1] != "{":
+        return None
+    try:
+        value, end = _JSON.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return value, end
+
+
+def read_call(text: str, body: str) -> ToolCall | InvalidToolCall:
+    """Read a call from its JSON. `text`: the same with its markers, which an error keeps."""
+    try:
+        call = _JSON.decode(body)
+    except (ValueError, RecursionError) as error:
+        return InvalidToolCall(text=text, error=f"no JSON: {error}")
+    return as_call(text, call)
+
+
+def as_call(text: str, call: object) -> ToolCall | InvalidToolCall:
+    """Read a call from decoded JSON: an object with "name", and with "arguments" or "parameters"."""
+    name, arguments = (call.get("name"), call.get("arguments", call.get("parameters"))) if isinstance(call, dict) else (None, None)
+    if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+        return InvalidToolCall(text=text, error='a call must be {"name": a text, "arguments" or "parameters": an object}')
+    return ToolCall(name=name, arguments=arguments)
+
+
+def length_before_marker(text: str, marker: str) -> int:
+    """Length of the content in a text that holds no marker, but may end with the beginning of one.
+
+    White space before that beginning is no content yet.
+    """
+    begun = next(length for length in range(len(marker) - 1, -1, -1) if text.endswith(marker[:length]))
+    return len(text[: len(text) - begun].rstrip())
+
+
+def skip_space(text: str, start: int, separators: Collection[str] = "") -> int:
+    """The first position from `start` on that is neither white space nor a separator."""
+    while start < len(text) and (text[start].isspace() or text[start] in separators):
+        start += 1
+    return start

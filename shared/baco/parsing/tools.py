@@ -1,4 +1,4 @@
-"""Tools that a model may call: their form, OpenAI's, and that of calls in a conversation. Knows no tokenizer and no chat template."""
+"""Checks of tools that a model may call, and of calls in a conversation, both in OpenAI's form. Knows no tokenizer and no chat template."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ def check_tools(tools: Sequence[Tool] | None) -> list[dict[str, Any]]:
     """Check the form of tools; return a copy, [] for None.
 
     Raises:
-        ConfigError: they are no list of functions in OpenAI's form, or two have one name.
+        ConfigError: they are not a list of functions in OpenAI's form, or two have the same name.
     """
     given: Any = () if tools is None else tools  # what arrives at run time may be anything
     require(isinstance(given, Sequence) and not isinstance(given, str), "tools", f"None or a list of {FORM}", tools)
@@ -40,10 +40,10 @@ def check_tools(tools: Sequence[Tool] | None) -> list[dict[str, Any]]:
 
 
 def check_calls(where: str, calls: object) -> list[dict[str, Any]]:
-    """Check the form of a message's calls; return them with arguments that are dicts, as chat templates want them.
+    """Check the form of a message's calls; return them with arguments as dicts, which chat templates expect.
 
     Raises:
-        PromptError: they are no list of calls in OpenAI's form.
+        PromptError: they are not a list of calls in OpenAI's form.
     """
     if not isinstance(calls, list):
         raise PromptError(f"the tool_calls of {where} must be a list, but are {calls!r}")

@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.errors import ChatTemplateError, PromptError
 from baco.parsing.detection import template_name
-from baco.parsing.formats import HERMES, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool
 
 Message = Mapping[str, Any]

@@ -29,7 +29,8 @@ from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, Pr
 from baco.models.loading import embedding_rows
 from baco.models.pair import ModelPair
 from baco.parsing.detection import REFUSALS, detect_tool_calls, template_name
-from baco.parsing.formats import HERMES, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool, check_calls, check_tools
 from baco.results import Model
 from baco.text.chat_template import Message, adaptations, check_keys, visible

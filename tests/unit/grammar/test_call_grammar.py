@@ -9,7 +9,9 @@ from baco import Engine, ModelPair, Router, SamplingParams
 from baco.engine.requests import vocabulary_of
 from baco.grammar.constraints import calls_grammar
 from baco.grammar.json_scan import JsonPosition
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED
+from baco.parsing.hermes import HERMES
+from baco.parsing.llama3 import LLAMA3
+from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import ToolCall
 from baco.results import Candidate
 from tests.support.grammar_reference import in_value
@@ -27,7 +29,7 @@ from tests.support.tokenizers import (
 )
 
 TEMPLATES = {
-    HERMES_TEMPLATE: (HERMES, HERMES.control),
+    HERMES_TEMPLATE: (HERMES, HERMES.control_tokens),
     LLAMA_TEMPLATE: (LLAMA3, LLAMA_CONTROL),
     MISTRAL_TEMPLATE: (MISTRAL, MISTRAL_CONTROL),
     MISTRAL_NAMED_TEMPLATE: (MISTRAL_NAMED, MISTRAL_CONTROL),
@@ -168,14 +170,14 @@ def test_every_token_of_a_marker_is_the_special_one_where_there_is_one() -> None
 
 def test_a_marker_that_is_an_added_token_but_no_special_one_can_be_forced() -> None:
     tokenizer = byte_level_bpe()
-    tokenizer.add_tokens([*HERMES.control])
+    tokenizer.add_tokens([*HERMES.control_tokens])
     tokenizer.chat_template = HERMES_TEMPLATE
     pair = make_pair("llama", tokenizer)
     pair.__dict__["context_window"] = 4096
     params = SamplingParams(max_tokens=80, seed=1, grammar=calls_grammar(TOOLS[1:]))
     (candidate,) = Engine(pair).generate("x", params, tools=TOOLS).candidates
     assert candidate.text == '<tool_call>\n{"name": "wait", "arguments": {}}\n</tool_call>'
-    assert set(tokenizer.convert_tokens_to_ids([*HERMES.control])) <= set(candidate.token_ids)
+    assert set(tokenizer.convert_tokens_to_ids([*HERMES.control_tokens])) <= set(candidate.token_ids)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Strings of a format, and others to whose end the way is not plain: whole and valid whatever room they have, and found or refused soon.
+"""Strings of a format, and others without a plain completion: whole and valid whatever room they have, and found or refused soon.
 
 Validity is the verdict of readers that know no grammars. Answers are drawn without models, by guides alone, where models would add nothing.
 """
@@ -156,7 +156,7 @@ def test_what_is_allowed_depends_on_the_tokens_before_and_not_on_what_was_asked(
 
 
 class Counted:
-    """A matcher that counts how often it is asked what may follow."""
+    """A matcher that counts how many masks it computes."""
 
     def __init__(self, matcher: LLMatcher) -> None:
         self.matcher, self.count = matcher, 0
@@ -166,17 +166,17 @@ class Counted:
         return getattr(self.matcher, name)
 
 
-def way_of(grammar: Grammar, vocabulary: GrammarVocabulary) -> tuple[list[int] | None, int]:
-    """The way from its beginning, and how many questions it took to find or to give up."""
+def completion_of(grammar: Grammar, vocabulary: GrammarVocabulary) -> tuple[list[int] | None, int]:
+    """The completion of an empty answer, and how many masks were computed to find it or to give up."""
     matcher = Counted(LLMatcher(vocabulary._tokenizer, grammar.compile(), log_level=0))
     position = JsonPosition() if grammar.is_json else None
-    return shortest_completion(cast(LLMatcher, matcher), vocabulary.preferences, position), matcher.count
+    return shortest_completion(cast(LLMatcher, matcher), vocabulary.completion_scores, position), matcher.count
 
 
-def test_the_way_of_a_format_takes_few_questions(vocabulary: GrammarVocabulary) -> None:
+def test_the_completion_of_a_format_takes_few_masks(vocabulary: GrammarVocabulary) -> None:
     for schema in [*STRINGS.values(), USER]:
-        way, count = way_of(Grammar.json_schema(schema), vocabulary)
-        assert way and count < 10_000, (schema, count)
+        completion, count = completion_of(Grammar.json_schema(schema), vocabulary)
+        assert completion and count < 10_000, (schema, count)
 
 
 LABELS = r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?"
@@ -196,7 +196,7 @@ LABELS = r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?"
         (r".{1500,}", 1500),
     ],
 )
-def test_a_short_way_out_of_repetitions_is_found_in_strings_and_in_plain_text(
+def test_a_short_completion_of_repetitions_is_found_in_strings_and_in_plain_text(
     pattern: str, least: int, vocabulary: GrammarVocabulary
 ) -> None:
     for grammar in (Grammar.regex(pattern), Grammar.json_schema({"type": "string", "pattern": f"^({pattern})$"})):
@@ -217,8 +217,8 @@ def test_numbers_and_choices_that_lead_back_to_themselves_are_brought_to_an_end(
 
 def test_what_would_take_too_long_is_refused_after_bounded_work_and_named(vocabulary: GrammarVocabulary) -> None:
     endless = {"type": "string", "minLength": 100_000}
-    way, count = way_of(Grammar.json_schema(endless), vocabulary)
-    assert way is None and count < 30_000
+    completion, count = completion_of(Grammar.json_schema(endless), vocabulary)
+    assert completion is None and count < 30_000
     grammar = Grammar.json_schema({"type": "object", "properties": {"fine": {"type": "string"}, "long": endless}})
     with pytest.raises(ConfigError, match=r'cannot be enforced: no text, or none short enough, .* for \{.*"properties": \{"long": '):
         vocabulary.compile(grammar)

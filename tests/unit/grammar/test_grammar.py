@@ -1,17 +1,19 @@
-"""Answers held to a grammar: the reference's, token by token; whole whatever room they have; and syntax by the aligned model alone."""
+"""Answers under a grammar: the reference's, token by token; whole whatever room they have; and syntax by the aligned model alone."""
 
 import json
+import pickle
 import random
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import FrozenInstanceError, fields
+from typing import Any, cast
 
 import pytest
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.engine.requests import vocabulary_of
 from baco.grammar.constraints import calls_grammar
-from baco.parsing.formats import HERMES
+from baco.parsing.hermes import HERMES
 from baco.parsing.tool_call import ToolCall
 from tests.support.gate import ahead_and_in_lockstep
 from tests.support.grammar_reference import in_value
@@ -66,7 +68,7 @@ COMPARED = 14
 
 
 @pytest.mark.parametrize("arch", ["llama", "mistral", "gpt2"])
-def test_an_answer_held_to_a_grammar_is_the_one_that_the_reference_writes(
+def test_an_answer_under_a_grammar_is_the_one_that_the_reference_writes(
     arch: str, get_engine: Callable[[str], Engine], get_oracle: Callable[[str], Oracle]
 ) -> None:
     engine, oracle, chance = get_engine(arch), get_oracle(arch), random.Random(f"grammar {arch}")
@@ -260,6 +262,32 @@ def test_an_answer_for_which_there_is_no_room_is_refused_before_any_work(embedde
 def test_what_cannot_be_enforced_is_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def each_kind() -> list[Grammar]:
+    tool = {"type": "function", "function": {"name": "wait"}}
+    return [Grammar.json_schema(NAMED), Grammar.regex("[a-z]+"), Grammar.choices(["yes", "no"]), calls_grammar([tool], answer=NAMED)]
+
+
+def test_grammars_are_values() -> None:
+    for number, (grammar, same) in enumerate(zip(each_kind(), each_kind(), strict=True)):
+        assert grammar == same and hash(grammar) == hash(same) and repr(grammar) == repr(same)
+        back = pickle.loads(pickle.dumps(grammar))
+        assert back == grammar and hash(back) == hash(grammar) and back.compile() == grammar.compile()
+        assert [grammar == other for other in each_kind()] == [number == place for place in range(4)]
+        with pytest.raises(FrozenInstanceError):
+            setattr(grammar, fields(cast(Any, grammar))[0].name, None)
+    assert [grammar.kind for grammar in each_kind()] == ["json", "regex", "choices", "calls"]
+    assert Grammar.choices(["no", "yes"]) != Grammar.choices(["yes", "no"])
+
+
+def test_a_grammar_says_what_it_is_made_of() -> None:
+    schema, pattern, texts, calls = each_kind()
+    assert set(json.loads(schema.source)["properties"]) == {"name", "age"} and pattern.source == "[a-z]+"
+    assert json.loads(texts.source) == ["yes", "no"]
+    assert json.loads(calls.source)["functions"][0][0] == "wait" and json.loads(calls.source)["format"] == "hermes"
+    assert [part.source for part in texts.parts()] == ['["yes"]', '["no"]'] and pattern.parts() == []
+    assert [grammar.control_tokens for grammar in each_kind()] == [(), (), (), HERMES.control_tokens]
 
 
 def test_objects_are_closed_unless_a_schema_says_otherwise() -> None:

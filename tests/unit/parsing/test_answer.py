@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baco.parsing.answer import AnswerFormat, ParsedAnswer
-from baco.parsing.formats import HERMES, ToolCallFormat
+from baco.parsing.formats import ToolCallFormat
+from baco.parsing.hermes import HERMES
 from baco.parsing.reasoning import ReasoningFormat
 from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 
@@ -16,10 +17,10 @@ TEXT = f"<think>Shall I call <tool_call>?</think>\n\nI do.\n{CALL}\nDone.<tool_c
 
 
 def streamed(text: str, form: AnswerFormat, cuts: list[int]) -> ParsedAnswer:
-    reader, reasoning, content, calls = form.reader(), "", "", Calls()
+    parser, reasoning, content, calls = form.reader(), "", "", Calls()
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     for start, end in pairwise(places):
-        new = reader.push(text[start:end], final=end == len(text))
+        new = parser.push(text[start:end], final=end == len(text))
         reasoning, content, calls = reasoning + new.reasoning, content + new.content, calls + new.calls
     return ParsedAnswer(reasoning, content, calls)
 
@@ -27,9 +28,9 @@ def streamed(text: str, form: AnswerFormat, cuts: list[int]) -> ParsedAnswer:
 def test_reasoning_content_and_calls_are_told_apart() -> None:
     whole = AnswerFormat(reasoning=ReasoningFormat(inside=False), tool_calls=HERMES).read(TEXT)
     assert (whole.reasoning, whole.content) == ("Shall I call <tool_call>?", "I do.\nDone.")
-    call, broken = whole.calls
+    call, invalid = whole.calls
     assert call == ToolCall(name="add", arguments={"a": 2})
-    assert isinstance(broken, InvalidToolCall) and broken.text == "<tool_call>\n{"
+    assert isinstance(invalid, InvalidToolCall) and invalid.text == "<tool_call>\n{"
 
 
 @pytest.mark.parametrize("reasoning", [None, ReasoningFormat(inside=False), ReasoningFormat(inside=True)])

@@ -8,7 +8,10 @@ from baco import Engine, Router, SamplingParams
 from baco.errors import ChatTemplateError, ConfigError
 from baco.grammar.constraints import calls_grammar
 from baco.parsing.detection import detect_tool_calls, tool_call_format
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
+from baco.parsing.llama3 import LLAMA3
+from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import ToolCall
 from baco.text.prompts import build_prompt, encode_chat, normalise
 from tests.support.pairs import make_pair
@@ -110,7 +113,7 @@ def test_a_form_that_is_not_known_is_refused_where_calls_would_be_read_or_forced
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", unknown_template())
     tokenizer = engine.pair.tokenizer
     assert detect_tool_calls(tokenizer) is None
-    with pytest.raises(ChatTemplateError, match=r"neither Hermes', Llama 3's nor Mistral's.*response_template"):
+    with pytest.raises(ChatTemplateError, match=r"does not know \(it knows Hermes, Llama 3, Mistral\).*response_template"):
         tool_call_format(tokenizer, [], TOOLS)
     tools = [{"type": "function", "function": {"name": "a"}}]
     with pytest.raises(ChatTemplateError, match="leave out the tools"):

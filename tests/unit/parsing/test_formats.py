@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
+from baco.parsing.llama3 import LLAMA3
+from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import ToolCall
 from baco.text.detokenize import AnswerText
 from tests.support.tokenizers import LLAMA_CONTROL, MISTRAL_CONTROL, byte_level_bpe, sentencepiece_like, with_control_tokens
@@ -53,7 +56,7 @@ def test_an_argument_may_hold_anything(form: ToolCallTemplate, argument: str) ->
     assert form.read(form.write([("say", {"text": argument})])) == ("", [ToolCall(name="say", arguments={"text": argument})])
 
 
-def test_a_message_has_its_calls_behind_its_content() -> None:
+def test_a_message_has_its_calls_after_its_content() -> None:
     calls = [{"type": "function", "function": {"name": name, "arguments": arguments}} for name, arguments in CALLS]
     for form in FORMATS:
         assert form.with_written_calls({"content": "So:", "tool_calls": calls}) == "So:\n" + form.write(CALLS)
@@ -67,14 +70,14 @@ def test_a_message_has_its_calls_behind_its_content() -> None:
 def test_the_markers_of_calls_are_text_in_an_answer_that_shows_them(make: Any, form: ToolCallTemplate, special: bool) -> None:
     tokenizer = make()
     if special:
-        with_control_tokens(tokenizer, "", [*LLAMA_CONTROL, *MISTRAL_CONTROL, *HERMES.control])
+        with_control_tokens(tokenizer, "", [*LLAMA_CONTROL, *MISTRAL_CONTROL, *HERMES.control_tokens])
     else:
-        tokenizer.add_tokens([*form.control])
+        tokenizer.add_tokens([*form.control_tokens])
     written = "<|python_tag|>" * (form is LLAMA3) + form.write(CALLS)
     ids = tokenizer(written, add_special_tokens=False)["input_ids"]
-    assert any(tokenizer.convert_tokens_to_ids(text) in ids for text in form.control)
+    assert any(tokenizer.convert_tokens_to_ids(text) in ids for text in form.control_tokens)
     answers = []
-    for shown in (form.control, ()):
+    for shown in (form.control_tokens, ()):
         answer = AnswerText(tokenizer, shown=shown)
         tokens = [token for token_id in ids for token in answer.push(token_id, False)] + answer.finish()
         answers.append("".join(token.text for token in tokens))

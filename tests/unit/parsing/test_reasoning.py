@@ -1,4 +1,4 @@
-"""Thoughts read out of answers: hand-worked cases, and any way to cut an answer gives the same."""
+"""Reasoning parsed out of answers: hand-worked cases, and however an answer is cut, the result is the same."""
 
 import re
 
@@ -12,14 +12,14 @@ PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "
 
 
 def by_expression(text: str, inside: bool) -> tuple[str, str]:
-    """The rule in one expression: a thought at the very beginning, closed or not."""
+    """The rule in one expression: reasoning at the very beginning, closed or not."""
     opening = "" if inside else r"\s*<think>"
-    match = re.match(rf"{opening}(?P<thought>.*?)(?:</think>(?P<rest>.*)|\Z)", text, re.DOTALL)
-    return ("", text) if match is None else (match["thought"].strip(), (match["rest"] or "").lstrip())
+    match = re.match(rf"{opening}(?P<reasoning>.*?)(?:</think>(?P<rest>.*)|\Z)", text, re.DOTALL)
+    return ("", text) if match is None else (match["reasoning"].strip(), (match["rest"] or "").lstrip())
 
 
 @pytest.mark.parametrize(
-    ("text", "inside", "thought", "rest"),
+    ("text", "inside", "reasoning", "rest"),
     [
         ("<think>\nTwo and two.\n</think>\n\nFour.", False, "Two and two.", "Four."),
         ("Two and two.\n</think>\n\nFour.", True, "Two and two.", "Four."),
@@ -33,24 +33,24 @@ def by_expression(text: str, inside: bool) -> tuple[str, str]:
         ("", True, "", ""),
     ],
 )
-def test_an_answer_is_parted_into_its_thought_and_the_rest(text: str, inside: bool, thought: str, rest: str) -> None:
-    assert ReasoningFormat(inside).read(text) == (thought, rest)
-    assert by_expression(text, inside) == (thought, rest)
+def test_an_answer_is_split_into_its_reasoning_and_the_rest(text: str, inside: bool, reasoning: str, rest: str) -> None:
+    assert ReasoningFormat(inside).read(text) == (reasoning, rest)
+    assert by_expression(text, inside) == (reasoning, rest)
 
 
 @given(PIECES, st.booleans(), st.data())
 def test_however_it_is_cut_it_is_read_the_same(pieces: list[str], inside: bool, data: st.DataObject) -> None:
     text = "".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    reader = ReasoningFormat(inside).reader()
-    found = [reader.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [reader.finish()]
-    thought, rest = ("".join(part) for part in zip(*found, strict=True))
-    assert (thought, rest) == by_expression(text, inside)
+    parser = ReasoningFormat(inside).reader()
+    found = [parser.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [parser.finish()]
+    reasoning, rest = ("".join(part) for part in zip(*found, strict=True))
+    assert (reasoning, rest) == by_expression(text, inside)
 
 
 def test_what_is_certain_comes_at_once() -> None:
-    reader = ReasoningFormat(False).reader()
-    assert [reader.push(text) for text in ("<think>Let me", " see </", "think>\n", "Fo", "ur.")] == [
+    parser = ReasoningFormat(False).reader()
+    assert [parser.push(text) for text in ("<think>Let me", " see </", "think>\n", "Fo", "ur.")] == [
         ("Let me", ""),
         (" see", ""),
         ("", ""),

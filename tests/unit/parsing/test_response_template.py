@@ -89,45 +89,45 @@ PARTS = [WEATHER, "<tool_call>", "</tool_call>", "<|tool_call>call:a", "{}", "{"
 def test_how_an_answer_is_cut_into_pieces_makes_no_difference(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     for form in FORMS:
-        reader, content, calls, rest = form.reader(), "", Calls(), text
+        parser, content, calls, rest = form.reader(), "", Calls(), text
         while rest:
             size = data.draw(st.integers(1, len(rest)))
-            more, found = reader.push(rest[:size])
+            more, found = parser.push(rest[:size])
             content, calls, rest = content + more, calls + found, rest[size:]
-        more, found = reader.finish()
+        more, found = parser.finish()
         assert (content + more, calls + found) == form.read(text)
 
 
 def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> None:
-    reader = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).reader()
-    assert [reader.push(piece) for piece in ("I ", "look.\n", "<|tool", '_call>call:weather{"days": 2}<tool_cal')] == [
+    parser = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).reader()
+    assert [parser.push(piece) for piece in ("I ", "look.\n", "<|tool", '_call>call:weather{"days": 2}<tool_cal')] == [
         ("I", []),
         (" look.", []),
         ("", []),
         ("", []),
     ]
-    assert reader.push("l|>") == ("", [ToolCall(name="weather", arguments={"days": 2})])
-    assert reader.push("\nDone.") == ("\nDone.", [])
-    assert reader.finish() == ("", [])
+    assert parser.push("l|>") == ("", [ToolCall(name="weather", arguments={"days": 2})])
+    assert parser.push("\nDone.") == ("\nDone.", [])
+    assert parser.finish() == ("", [])
 
 
 @pytest.mark.parametrize(
-    ("text", "content", "broken"),
+    ("text", "content", "invalid"),
     [
         ('So: <|tool_call>call:weather{"days": 2<tool_call|> More.', "So:", '<|tool_call>call:weather{"days": 2<tool_call|> More.'),
         ("So: <|tool_call>call:weather[1]<tool_call|>", "So:", "<|tool_call>call:weather[1]<tool_call|>"),
         ('<|tool_call>call:weather{"da', "", '<|tool_call>call:weather{"da'),
     ],
 )
-def test_what_transformers_cannot_read_is_told_and_not_dropped(text: str, content: str, broken: str) -> None:
+def test_what_transformers_cannot_read_is_an_invalid_call_and_not_dropped(text: str, content: str, invalid: str) -> None:
     found, (call,) = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).read(text)
     assert isinstance(call, InvalidToolCall) and call.error
-    assert (found, call.text) == (content, broken)
+    assert (found, call.text) == (content, invalid)
 
 
 def test_control_tokens_of_the_description_are_shown_and_those_that_end_the_answer_are_not() -> None:
     tokenizer = described(JSON, "<|tool_call>", "<tool_call|>", "<turn|>", "<|other|>")
-    assert set(ResponseTemplate.of(tokenizer, "", []).control) == {"<|tool_call>", "<tool_call|>"}
+    assert set(ResponseTemplate.of(tokenizer, "", []).control_tokens) == {"<|tool_call>", "<tool_call|>"}
 
 
 def test_a_description_that_transformers_refuses_is_named() -> None:

@@ -1,4 +1,4 @@
-"""What all readers of calls have in common: pieces make no difference, white space, new lines, and how much is held back."""
+"""What all tool-call parsers have in common: pieces make no difference, white space, new lines, and how much is held back."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.formats import HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, ToolCallTemplate
+from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.hermes import HERMES
+from baco.parsing.llama3 import LLAMA3
+from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import Calls, ToolCall
 
 FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
@@ -32,11 +35,11 @@ PIECES = st.sampled_from(FORMATS).flatmap(
 
 
 def read(form: ToolCallTemplate, pieces: list[str]) -> tuple[str, Calls]:
-    reader, content, calls = form.reader(), "", Calls()
+    parser, content, calls = form.reader(), "", Calls()
     for piece in pieces:
-        more, found = reader.push(piece)
+        more, found = parser.push(piece)
         content, calls = content + more, calls + found
-    more, found = reader.finish()
+    more, found = parser.finish()
     return content + more, calls + found
 
 
@@ -57,7 +60,7 @@ def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[To
     form, parts = given_text
     text = "".join(parts)
     content, calls = form.read(text)
-    if not any(control in text for control in form.control):
+    if not any(control in text for control in form.control_tokens):
         assert calls or content == text
         assert form is LLAMA3 or not calls
 
@@ -66,17 +69,17 @@ def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[To
 def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: ToolCallTemplate) -> None:
     whole = form.write([("a", {"x": "}]"}), ("b", {})])
     seen: list[Any] = []
-    reader = form.reader()
+    parser = form.reader()
     for end in range(len(whole)):
-        _, calls = reader.push(whole[end])
+        _, calls = parser.push(whole[end])
         seen += [(call, end) for call in calls]
     assert [call for call, _ in seen] == [ToolCall(name="a", arguments={"x": "}]"}), ToolCall(name="b", arguments={})]
     assert seen[0][1] < whole.rindex("b"), "the first one, while the second is being written"
-    assert reader.finish() == ("", [])
+    assert parser.finish() == ("", [])
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_white_space_beside_calls_is_dropped_and_content_behind_one_begins_a_line(form: ToolCallTemplate) -> None:
+def test_white_space_beside_calls_is_dropped_and_content_after_one_begins_a_line(form: ToolCallTemplate) -> None:
     written = form.write([("a", {})])
     call = ToolCall(name="a", arguments={})
     assert form.read(f" \n{written} \n") == ("", [call])
