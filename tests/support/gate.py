@@ -18,7 +18,7 @@ from baco.engine.requests import Request
 from baco.engine.scheduler import Scheduler
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import CudaGraphs, Work
-from baco.forward.model_runner import ModelRunner
+from baco.forward.model_runner import PreparedPass
 from baco.forward.packing import Segment
 from baco.forward.padding import PaddedPass
 
@@ -46,13 +46,13 @@ class Pass:
 def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
     """Record every pass of any model from now on."""
     passes: list[Pass] = []
-    forward = ModelRunner.forward
+    run = PreparedPass.run
 
-    def recorded(self: ModelRunner, segments: Sequence[Segment], *args: Any, **settings: Any) -> Any:
-        passes.append(Pass(self.plain.model, tuple(segments), threading.get_ident()))
-        return forward(self, segments, *args, **settings)
+    def recorded(self: PreparedPass) -> Tensor:
+        passes.append(Pass(self.runner.plain.model, tuple(self.segments), threading.get_ident()))
+        return run(self)
 
-    monkeypatch.setattr(ModelRunner, "forward", recorded)
+    monkeypatch.setattr(PreparedPass, "run", recorded)
     return passes
 
 

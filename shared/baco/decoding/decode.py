@@ -12,7 +12,7 @@ from baco.decoding.decision_graphs import DecisionGraphs
 from baco.decoding.drafting import PromptLookup
 from baco.decoding.predictions import PredictionReader
 from baco.decoding.row import Query, Row
-from baco.decoding.sequence import CommittedToken
+from baco.decoding.sequence import CommittedToken, Prediction
 from baco.decoding.turns import TurnPolicy
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import is_out_of_memory
@@ -44,6 +44,26 @@ class Slot:
     """Steps since the row's last progress: new tokens, or a piece of its prompt read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One pass of one model."""
+
+    which: Model
+    slots: Sequence[Slot]
+    """Rows that may make progress."""
+    segments: Sequence[Segment]
+    """The tokens to compute, in the order of the rows' slots."""
+    queries: Sequence[Query]
+    """Where the model's predictions are needed."""
+    wanted: Sequence[int]
+    """For each query, the index of the token before it among all tokens of the pass."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the pass."""
+        return sum(len(segment.token_ids) for segment in self.segments)
+
+
 class Decoder:
     """Decodes rows together, whatever their prompts, routers and settings."""
 
@@ -56,7 +76,7 @@ class Decoder:
         """Running rows, in the order of the caches' slots."""
         self._runners: dict[Model, ModelRunner] = {}
         self._reader: PredictionReader | None = None
-        self._view_graphs = DecisionGraphs.on(pair)
+        self._decision_graphs = DecisionGraphs.on(pair)
 
     def add(self, row: Row) -> None:
         """Take a row in; what others have read already, or are reading, it will not read again."""
@@ -110,36 +130,46 @@ class Decoder:
         Args:
             alone: the only row to feed, to find out which one makes a pass fail.
         """
+        turn = self._choose(alone)
+        predictions = self._run(turn)
+        return self._commit(turn, predictions)
+
+    def _choose(self, alone: Row | None) -> Turn:
+        """Choose the model, and the tokens that it computes for each row."""
         slots = [slot for slot in self.slots if alone is None or slot.row is alone]
         which = self.turns.choose([(slot.row.sequence.needs(), slot.waited) for slot in slots])
         if alone is not None:
             for slot in slots:
                 self._copy_from_donor(slot, which)
         segments = self._segments(which, slots)
-        fed = [self.slots[segment.slot] for segment in segments]
-        queries, wanted = _queries(which, segments, fed)
-        runner = self._runner(which)
-        runner.prepare(segments, len(self.slots))
+        return Turn(which, slots, segments, *self._queries(which, segments))
+
+    def _run(self, turn: Turn) -> list[Prediction]:
+        """Run the model; return its prediction at each query."""
+        forward = self._runner(turn.which).prepare(turn.segments, turn.wanted, len(self.slots))
         if self._reader is None:
-            self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
-        self._reader.prepare(which, queries)
-        with self.turns.timed(sum(len(segment.token_ids) for segment in segments)):
-            logits = runner.forward(segments, wanted)
-            predictions = self._reader.read(which, logits, queries) if queries else []
-        writing = [segment for segment, slot in zip(segments, fed, strict=True) if segment.start >= len(slot.row.sequence.prompts[which])]
-        for segment, slot in zip(segments, fed, strict=True):
-            slot.row.sequence.num_computed_tokens[which] = segment.end
-            slot.row.passes.count(which, self.turns.passes)
-        for query, view in zip(queries, predictions, strict=True):
-            self.slots[query.row].row.sequence.predictions[which][query.position] = view
-        progress = self._resolve(slots)
-        for segment, slot in zip(segments, fed, strict=True):
-            if segment.start < len(slot.row.sequence.prompts[which]):
-                slot.waited = 1
-        if len(writing) == len(segments):
-            self.turns.learn(
-                len(slots), sum(len(segment.token_ids) for segment in segments), sum(len(committed) for _, committed in progress)
-            )
+            self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._decision_graphs)
+        reading = self._reader.prepare(turn.which, turn.queries)
+        with self.turns.timed(turn.num_tokens):
+            return reading.run(forward.run())
+
+    def _commit(self, turn: Turn, predictions: Sequence[Prediction]) -> list[tuple[Row, list[CommittedToken]]]:
+        """Store the predictions, and commit the tokens that they decide."""
+        prefilled = []
+        for segment in turn.segments:
+            slot = self.slots[segment.slot]
+            sequence = slot.row.sequence
+            sequence.num_computed_tokens[turn.which] = segment.end
+            slot.row.passes.count(turn.which, self.turns.passes)
+            if segment.start < len(sequence.prompts[turn.which]):
+                prefilled.append(slot)
+        for query, prediction in zip(turn.queries, predictions, strict=True):
+            self.slots[query.row].row.sequence.predictions[turn.which][query.position] = prediction
+        progress = self._resolve(turn.slots)
+        for slot in prefilled:
+            slot.waited = 1
+        if not prefilled:
+            self.turns.learn(len(turn.slots), turn.num_tokens, sum(len(committed) for _, committed in progress))
         return progress
 
     def _resolve(self, slots: Sequence[Slot]) -> list[tuple[Row, list[CommittedToken]]]:
@@ -176,6 +206,18 @@ class Decoder:
                 segments.append(Segment(slot=slot.index, start=uncomputed.start, token_ids=tokens))
         assert segments, "no row can go on"
         return segments
+
+    def _queries(self, which: Model, segments: Sequence[Segment]) -> tuple[list[Query], list[int]]:
+        """The positions whose predictions are needed, and the packed indices of the tokens before them."""
+        queries, wanted, offset = [], [], 0
+        for segment in segments:
+            sequence = self.slots[segment.slot].row.sequence
+            length = len(sequence.prompts[which])
+            for index in range(max(segment.start, length + sequence.num_committed - 1), segment.end):
+                queries.append(Query(segment.slot, index + 1 - length))
+                wanted.append(offset + index - segment.start)
+            offset += len(segment.token_ids)
+        return queries, wanted
 
     def _is_ready(self, slot: Slot, which: Model) -> bool:
         """Whether a row can read on, or waits for another one that is reading the same."""
@@ -234,15 +276,3 @@ class Decoder:
                 self.programs[which] = CompiledPass(plain)
             self._runners[which] = ModelRunner(plain, self.programs.get(which))
         return self._runners[which]
-
-
-def _queries(which: Model, segments: Sequence[Segment], fed: Sequence[Slot]) -> tuple[list[Query], list[int]]:
-    """The positions that a pass is asked about, and the packed indices of the tokens before them."""
-    queries, wanted, offset = [], [], 0
-    for segment, slot in zip(segments, fed, strict=True):
-        length = len(slot.row.sequence.prompts[which])
-        for index in range(max(segment.start, length + slot.row.sequence.num_committed - 1), segment.end):
-            queries.append(Query(segment.slot, index + 1 - length))
-            wanted.append(offset + index - segment.start)
-        offset += len(segment.token_ids)
-    return queries, wanted

@@ -5,11 +5,12 @@ and no schedule.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from baco.decoding.decision_graphs import DecisionGraphs
+from baco.decoding.decision_graphs import BatchGraphs, DecisionGraphs
 from baco.decoding.row import Query, Row
 from baco.decoding.sequence import IdLogprobs, Prediction
 from baco.errors import ConfigError
@@ -25,6 +26,37 @@ from baco.sampling.sampler import SamplingBatch, draw_noise, penalise
 from baco.vocab.token_text import TokenTexts
 
 KEPT_SELECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPredictions:
+    """One model's predictions at C queries, before its logits are there."""
+
+    reader: "PredictionReader"
+    which: Model
+    queries: Sequence[Query]
+    recorded: BatchGraphs | None
+    """Replays the decisions on CUDA; None where they run eagerly."""
+
+    @torch.inference_mode()
+    def run(self, logits: Tensor) -> list[Prediction]:
+        """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
+        if not self.queries:
+            return []
+        sequences = [self.reader.rows[query.row].sequence for query in self.queries]
+        positions = [query.position for query in self.queries]
+        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
+        if self.recorded is not None:
+            decisions = self.recorded.decide(self.which, logits, [[query.row for query in self.queries], positions, last])
+        else:
+            decisions = self.reader.decide(self.which, logits, self.queries, upload([positions, last], logits.device))
+        first, second, *third = [column[: len(self.queries)] for column in decisions.tolist()]
+        if self.which == "aligned":
+            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in zip(first, second, strict=True)]
+        else:
+            columns = zip(first, second, third[0], strict=True)
+            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in columns]
+        return self.reader.with_logprobs(predictions, logits, self.queries)
 
 
 class PredictionReader:
@@ -45,32 +77,25 @@ class PredictionReader:
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingBatch]] = {}
         records = graphs is not None and not self._asks_aligned and not self._penalises and not self._guides
         self._recorded = graphs.adopt(self.sampling, self.routing) if graphs is not None and records else None
-        self._replays = False
 
     @torch.inference_mode()
-    def prepare(self, which: Model, queries: Sequence[Query]) -> None:
-        """Record what `read` will replay, on CUDA and unless that has been done."""
-        self._replays = self._recorded is not None and self._recorded.prepare(which, len(queries))
+    def prepare(self, which: Model, queries: Sequence[Query]) -> PreparedPredictions:
+        """Record the decisions on CUDA, where that is possible and has not been done yet."""
+        replays = self._recorded is not None and self._recorded.prepare(which, len(queries))
+        return PreparedPredictions(self, which, queries, self._recorded if replays else None)
 
-    @torch.inference_mode()
-    def read(self, which: Model, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        """Turn raw logits, float32 [C, V], into the views of the model at C cells, as `prepare` was told."""
-        last = [self.rows[query.row].sequence.token_ids[query.position - 1] if query.position else -1 for query in queries]
-        positions = [query.position for query in queries]
-        if self._recorded is not None and self._replays:
-            decisions = self._recorded.decide(which, logits, [[query.row for query in queries], positions, last])
-        else:
-            decisions = self._decide(which, logits, queries, upload([positions, last], self.pair.device))
-        first, second, *third = decisions.tolist()
-        if which == "aligned":
-            predictions = [Prediction(token_id, top1=top) for token_id, top, _ in zip(first, second, queries, strict=False)]
-        else:
-            columns = zip(first, second, third[0], queries, strict=False)
-            predictions = [Prediction(token_id, bool(base), bool(free)) for token_id, base, free, _ in columns]
-        return self._with_logprobs(predictions, logits, queries)
+    def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
+        """Decide eagerly, whatever settings the rows have.
 
-    def _decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
-        """Decide operation by operation, where any setting may be in force; numbers are positions and last tokens, int64 [2, C]."""
+        Args:
+            which: whose logits these are.
+            logits: raw, float32 [C, V].
+            queries: the C rows and positions.
+            numbers: positions and the tokens before them, int64 [2, C]; -1 before the first token.
+
+        Returns:
+            As `decide_base` or `decide_aligned`.
+        """
         sampling, routing = self._select(tuple(query.row for query in queries))
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, queries) if self._penalises else logits
@@ -151,18 +176,18 @@ class PredictionReader:
                 num_computed_tokens[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
         return penalise(logits, num_computed_tokens.to(logits.device), sampling.repetition_penalty)
 
-    def _with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+    def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Add log-probabilities where the row asks for them."""
         wanted = [self.rows[query.row].params.logprobs for query in queries]
         if all(count is None for count in wanted):
             return predictions
         scores = logits.log_softmax(-1)
         best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
-        chosen = scores.gather(1, torch.tensor([[view.token_id] for view in predictions], device=logits.device)).flatten().tolist()
+        chosen = (
+            scores.gather(1, torch.tensor([[prediction.token_id] for prediction in predictions], device=logits.device)).flatten().tolist()
+        )
         tops = [tuple(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
         return [
-            view
-            if count is None
-            else Prediction(view.token_id, view.wants_base, view.may_switch, view.top1, IdLogprobs(value, top[:count]))
-            for view, count, value, top in zip(predictions, wanted, chosen, tops, strict=True)
+            prediction if count is None else replace(prediction, logprobs=IdLogprobs(value, top[:count]))
+            for prediction, count, value, top in zip(predictions, wanted, chosen, tops, strict=True)
         ]

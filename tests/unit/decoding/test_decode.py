@@ -38,8 +38,7 @@ def assert_stands(pair: ModelPair, decoder: Decoder, rows: Sequence[Row]) -> Non
             if num_computed_tokens:
                 alone = ModelRunner(ModelPass(pair.model(which), pair.vocab_size, replacement_id=0))
                 whole = [Segment(slot=0, start=0, token_ids=slot.row.sequence.slice(which, 0, num_computed_tokens))]
-                alone.prepare(whole)
-                alone.forward(whole, [])
+                alone.prepare(whole, []).run()
                 held = decoder._runners[which].cache.take(slot.index, 0, num_computed_tokens)
                 torch.testing.assert_close(held.values, alone.cache.take(0, 0, num_computed_tokens).values, atol=1e-4, rtol=1e-4)
 

@@ -1,7 +1,6 @@
 """When memory runs out: fewer answers at once, all of them right, and the worker goes on."""
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ from baco import Engine, GenerationResult, Router, SamplingParams
 from baco.engine.scheduler import Scheduler
 from baco.errors import BacoError, OutOfMemoryError
 from baco.forward.kv_cache import SlotCache
-from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Segment
+from baco.forward.model_runner import PreparedPass
 from tests.support.gate import Gate, settle
 from tests.unit.engine.test_scheduler import PROMPTS, asked, told
 
@@ -21,15 +19,15 @@ from tests.unit.engine.test_scheduler import PROMPTS, asked, told
 def limit_rows(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
     """Let memory run out in passes of more rows; returns the rows of those that fit."""
     rows: list[int] = []
-    forward = ModelRunner.forward
+    run = PreparedPass.run
 
-    def limited(self: ModelRunner, segments: Sequence[Segment], *args: Any) -> Tensor:
-        if len(segments) > most:
+    def limited(self: PreparedPass) -> Tensor:
+        if len(self.segments) > most:
             raise torch.OutOfMemoryError("out of memory")
-        rows.append(len(segments))
-        return forward(self, segments, *args)
+        rows.append(len(self.segments))
+        return run(self)
 
-    monkeypatch.setattr(ModelRunner, "forward", limited)
+    monkeypatch.setattr(PreparedPass, "run", limited)
     return rows
 
 

@@ -86,8 +86,7 @@ def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreT
 
 def test_a_model_set_to_either_way_reads_a_packed_pass_as_it_reads_each_row(model: PreTrainedModel) -> None:
     runner, rows = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), [[5, 6, 7], list(range(20, 60))]
-    runner.cache.reserve(2, 40)
-    logits = runner.forward([Segment(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
+    logits = runner.prepare([Segment(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42], slots=2).run()
     with torch.inference_mode():
         expected = torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows])
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
@@ -102,7 +101,7 @@ def written(model: PreTrainedModel) -> list[int]:
 def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: PreTrainedModel) -> None:
     before, generated = model.config._attn_implementation, written(model)
     runner = ModelRunner(ModelPass(model, model.config.vocab_size, 0))
-    runner.forward([Segment(slot=0, start=0, token_ids=[5, 6])], [1])
+    runner.prepare([Segment(slot=0, start=0, token_ids=[5, 6])], [1]).run()
     assert (model.config._attn_implementation, written(model)) == (before, generated)
     with (
         pytest.raises(ZeroDivisionError),
@@ -150,8 +149,8 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
 
 def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel) -> None:
     runner, row = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), list(range(20, 60))
-    assert runner.forward([Segment(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
-    logits = runner.forward([Segment(slot=0, start=25, token_ids=row[25:])], [14])
+    assert runner.prepare([Segment(slot=0, start=0, token_ids=row[:25])], []).run().shape == (0, model.config.vocab_size)
+    logits = runner.prepare([Segment(slot=0, start=25, token_ids=row[25:])], [14]).run()
     with torch.inference_mode():
         expected = model(torch.tensor([row])).logits[0, -1:]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)

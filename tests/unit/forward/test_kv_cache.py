@@ -36,8 +36,7 @@ def tokens(count: int, seed: int = 0) -> list[int]:
 
 def segment(runner: ModelRunner, *segments: Segment) -> dict[int, Tensor]:
     """Feed rows in one pass; return the logits [n, V] behind the tokens of each row, by its slot."""
-    runner.prepare(segments, segments[-1].slot + 1)
-    logits = runner.forward(segments, range(sum(len(one.token_ids) for one in segments)))
+    logits = runner.prepare(segments, range(sum(len(one.token_ids) for one in segments)), segments[-1].slot + 1).run()
     return dict(zip((one.slot for one in segments), logits.split([len(one.token_ids) for one in segments]), strict=True))
 
 
@@ -172,10 +171,24 @@ def test_room_that_is_made_holds_nothing_that_could_spoil_a_pass(runner: ModelRu
 
 def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runner: ModelRunner) -> None:
     row = tokens(8)
-    runner.cache.reserve(1, 8)
-    logits = runner.forward([Segment(slot=0, start=0, token_ids=row)], [2, 7])
+    logits = runner.prepare([Segment(slot=0, start=0, token_ids=row)], [2, 7]).run()
     assert_read(model, row[:3], logits[:1])
     assert_read(model, row, logits[1:])
+
+
+def test_prepared_passes_keep_what_each_was_prepared_with(model: PreTrainedModel, runner: ModelRunner) -> None:
+    rows = [tokens(8, seed=1), tokens(5, seed=2)]
+    runner.cache.reserve(2, 8)
+    passes = [runner.prepare([Segment(slot=slot, start=0, token_ids=row)], [len(row) - 1]) for slot, row in enumerate(rows)]
+    for row, prepared in reversed(list(zip(rows, passes, strict=True))):
+        assert_read(model, row, prepared.run())
+
+
+def test_a_pass_is_refused_once_its_cache_was_reallocated(runner: ModelRunner) -> None:
+    prepared = runner.prepare([Segment(slot=0, start=0, token_ids=tokens(8))], [7])
+    runner.cache.reserve(1, 2 * runner.cache.capacity)
+    with pytest.raises(AssertionError, match="reallocated"):
+        prepared.run()
 
 
 def test_an_empty_cache_has_nothing_to_copy(random_pair: ModelPair) -> None:
