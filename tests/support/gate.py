@@ -14,8 +14,8 @@ from torch import Tensor
 
 from baco import Engine, ModelPair
 from baco.decoding.decode import Decoder
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
-from baco.engine.scheduler import Scheduler
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import CudaGraphs, Work
 from baco.forward.model_runner import PreparedPass
@@ -148,10 +148,10 @@ def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 def ahead_and_in_lockstep(engine: Engine, monkeypatch: pytest.MonkeyPatch, decode: Callable[[], Any]) -> list[Any]:
     """What is decoded where rows run ahead, and where no token is proposed."""
-    schedule, found = Scheduler.of(engine.pair).turns, []
-    monkeypatch.setattr(schedule, "adapts", False)
+    turns, found = RequestQueue.of(engine.pair).turns, []
+    monkeypatch.setattr(turns, "adapts", False)
     for speculates in (True, False):
-        monkeypatch.setattr(schedule, "speculates", speculates)
+        monkeypatch.setattr(turns, "speculates", speculates)
         found.append(decode())
     return found
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.engine.scheduler import Scheduler
+from baco.engine.request_queue import RequestQueue
 from baco.forward.kv_cache import KeptTokens
 from baco.forward.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
 from baco.vocab.token_ids import common_length
@@ -216,7 +216,7 @@ def test_the_same_prompt_again_reads_its_last_token_alone(random_pair: ModelPair
 
 def test_without_a_budget_everything_is_read_again(random_pair: ModelPair, passes: list[Pass]) -> None:
     pair = fresh(random_pair)
-    for cache in Scheduler.of(pair).prefixes.values():
+    for cache in RequestQueue.of(pair).prefixes.values():
         cache.budget = 0
     engine, params = Engine(pair), SamplingParams(max_tokens=1, seed=3)
     results = [engine.generate(asking("Who?"), params, Router("base")) for _ in range(2)]

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from baco import Engine, GenerationResult, Router, SamplingParams
-from baco.engine.scheduler import Scheduler
+from baco.engine.request_queue import RequestQueue
 from baco.errors import BacoError, OutOfMemoryError
 from baco.forward.kv_cache import SlotCache
 from baco.forward.model_runner import PreparedPass
 from tests.support.gate import Gate, settle
-from tests.unit.engine.test_scheduler import PROMPTS, asked, told
+from tests.unit.engine.test_worker import PROMPTS, asked, told
 
 
 def limit_rows(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
@@ -96,7 +96,7 @@ def test_a_row_that_finds_no_room_beside_others_comes_in_later_and_is_right(
     def scarce(self: SlotCache, slot: int, *args: Any) -> None:
         calls.append(slot)
         if len(calls) == 6:  # the second model's prefix of the third row
-            for cache in Scheduler.of(busy.pair).prefixes.values():
+            for cache in RequestQueue.of(busy.pair).prefixes.values():
                 cache.clear()
             raise torch.OutOfMemoryError("out of memory")
         put(self, slot, *args)
