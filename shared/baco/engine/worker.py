@@ -1,7 +1,7 @@
 """`Worker`: the one thread that runs a pair's models, for all requests.
 
-Answers join the batch between two steps and leave it as they end. A request's error fails that request alone: a step that raises is repeated
-row by row. After some idle time the thread ends and frees its caches. Knows rows and requests; knows nothing of prompts or of text.
+Answers join the batch between two steps and leave it as they end. A request's error fails that request alone: a step that raises is
+repeated row by row. After some idle time the thread ends and frees its caches. Knows rows and requests; knows nothing of text.
 """
 
 import warnings
@@ -20,7 +20,7 @@ from baco.forward.cuda import is_out_of_memory
 from baco.models.pair import ModelPair
 
 KEEP_ALIVE = {"cpu": 0.5, "cuda": 30.0}
-"""Seconds that an idle worker waits before it ends and frees its memory. Longer on CUDA, where the next one must record its passes again."""
+"""Seconds that an idle worker waits before it ends and frees its memory; longer on CUDA, where the next must record its passes."""
 
 
 def submit(pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> None:
