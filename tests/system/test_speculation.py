@@ -21,7 +21,7 @@ from tests.system.test_equivalence import NEAR_TIE, ROUTERS, WORDS, judge_by_len
 BATCHES = 6
 REQUESTS = 8
 STEMS = [" ".join(WORDS[:count]) for count in (0, 3, 9)]
-"""Prompts begin alike, so that rows share what is read."""
+"""Prompts begin alike, so that rows share prefixes."""
 
 
 def random_router(chance: random.Random, plain: bool = False) -> Router:
@@ -168,7 +168,7 @@ def test_padded_passes_of_a_few_shapes_write_the_same(
     assert Rehearsal.replays > before + 200, "passes, and what they decide"
 
 
-def test_a_lockstep_schedule_writes_the_same_with_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lockstep_policy_writes_the_same_with_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(ModelPair.from_pretrained(device="cpu", dtype="float32"))
     turns = RequestQueue.of(engine.pair).turns
     monkeypatch.setattr(turns, "adapts", False)

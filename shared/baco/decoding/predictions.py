@@ -1,7 +1,7 @@
-"""From a model's logits to its views: the token that it would write at each position, and for the base also where it asks to go.
+"""From a model's logits to its predictions: the token at each position and, for the base model, whether the router picks it.
 
-All of it happens on the models' device; one small copy brings the views to the host. Knows tensors and the settings of rows; knows no cache
-and no schedule.
+Everything runs on the models' device; one small copy brings the predictions to the host. Knows tensors and the settings of rows; knows no
+cache and no turn policy.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from baco.sampling.decide import decide_aligned, decide_base
 from baco.sampling.sampler import SamplingBatch, draw_noise, penalise
 from baco.vocab.token_text import TokenTexts
 
-KEPT_SELECTIONS = 64
+MAX_SELECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class PreparedPredictions:
 
 
 class PredictionReader:
-    """Reads views for a fixed list of rows."""
+    """Reads predictions for a fixed list of rows."""
 
     def __init__(self, pair: ModelPair, rows: Sequence[Row], graphs: DecisionGraphs | None = None) -> None:
         self.pair = pair
         self.rows = rows
         self.lexicon = pair.lexicon
-        # What is recorded serves batches of a few sizes only, so the last row is repeated up to the next one.
+        # CUDA graphs exist for a few batch sizes only, so the last row is repeated up to the next of them.
         padded = rows if graphs is None else [*rows, *[rows[-1]] * (bucket(len(rows)) - len(rows))]
         params = [row.params for row in padded]
         self.sampling = SamplingBatch.build(params, [row.seed for row in padded], [row.sample_index for row in padded], pair.device)
@@ -99,31 +99,31 @@ class PredictionReader:
         sampling, routing = self._select(tuple(query.row for query in queries))
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, queries) if self._penalises else logits
-        limits = self._limits(queries) if self._guides else None
-        allowed = allowed if limits is None else limits.apply(allowed)
+        masks = self._masks(queries) if self._guides else None
+        allowed = allowed if masks is None else masks.apply(allowed)
         noise = self._noise(queries, sampling, positions) if sampling.draws else None
         if which == "aligned":
             return decide_aligned(logits, allowed, noise, sampling, self._asks_aligned)
         signals = self._signals(logits, queries, sampling, routing, positions)
-        return decide_base(signals, allowed, noise, sampling, routing, last_tokens, limits)
+        return decide_base(signals, allowed, noise, sampling, routing, last_tokens, masks)
 
-    def _limits(self, queries: Sequence[Query]) -> GrammarMasks:
-        """What grammars allow at cells."""
+    def _masks(self, queries: Sequence[Query]) -> GrammarMasks:
+        """The token masks of grammars at queries."""
         rows = [self.rows[query.row] for query in queries]
         prefixes = [row.sequence.token_ids[: query.position] for row, query in zip(rows, queries, strict=True)]
         return GrammarMasks.of([row.guide for row in rows], prefixes, self.pair.vocab_size, self.pair.device)
 
     def _select(self, rows: tuple[int, ...]) -> tuple[SamplingBatch, RoutingBatch]:
-        """The settings of cells, by their rows."""
+        """The settings of queries, by their rows."""
         if rows not in self._selected:
-            if len(self._selected) >= KEPT_SELECTIONS:
+            if len(self._selected) >= MAX_SELECTIONS:
                 self._selected.clear()
             index = upload(rows, self.pair.device)
             self._selected[rows] = self.sampling.select(index), self.routing.select(index).without_idle_rules()
         return self._selected[rows]
 
     def _noise(self, queries: Sequence[Query], sampling: SamplingBatch, positions: Tensor) -> Tensor:
-        """Noise [C, V] of cells, drawn where no model has been here before."""
+        """Noise [C, V] of queries, drawn where the other model has not drawn it yet."""
         missing = [index for index, query in enumerate(queries) if query.position not in self.rows[query.row].noise]
         if missing:
             index = upload(missing, positions.device)
@@ -151,7 +151,7 @@ class PredictionReader:
         )
 
     def _aligned_top1(self, query: Query) -> int:
-        """The aligned model's likeliest token at a cell; 0 for a row that is not routed by it."""
+        """The aligned model's most likely token at a query; 0 for a row whose route does not need it."""
         row = self.rows[query.row]
         return row.sequence.predictions["aligned"][query.position].top1 if row.sequence.mode == "lockstep" else 0
 
@@ -168,13 +168,13 @@ class PredictionReader:
         )
 
     def _penalised(self, which: Model, logits: Tensor, sampling: SamplingBatch, queries: Sequence[Query]) -> Tensor:
-        """Apply repetition penalties: each cell's context is its prompt and the tokens before it."""
-        num_computed_tokens = torch.zeros(logits.shape, dtype=torch.bool)
+        """Apply repetition penalties: the context of a query is its prompt and the tokens before it."""
+        seen = torch.zeros(logits.shape, dtype=torch.bool)
         for index, query in enumerate(queries):
             row = self.rows[query.row]
             if row.params.repetition_penalty != 1:
-                num_computed_tokens[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
-        return penalise(logits, num_computed_tokens.to(logits.device), sampling.repetition_penalty)
+                seen[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
+        return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
 
     def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Add log-probabilities where the row asks for them."""

@@ -138,7 +138,7 @@ while RequestQueue.of(engine.pair).worker is not None:
 """
 
 
-def test_an_interpreter_that_ends_waits_for_a_worker_that_has_signed_off() -> None:
+def test_an_interpreter_that_ends_waits_for_a_worker_that_has_left_its_queue() -> None:
     """Torch does not survive that its threads are ended under it: the process would abort."""
     done = subprocess.run([sys.executable, "-c", LEAVES_LATE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "gave its memory back\n"), done.stderr
@@ -251,7 +251,7 @@ async def test_model_code_never_runs_in_the_event_loops_thread(engine: Engine, p
 
 
 @pytest.mark.parametrize("speculates", [True, False])
-def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
+def test_a_long_prompt_is_prefilled_in_chunks_between_which_a_running_answer_goes_on(
     random_pair: ModelPair, gate: Gate, passes: list[Pass], monkeypatch: pytest.MonkeyPatch, speculates: bool
 ) -> None:
     monkeypatch.setattr("baco.decoding.decode.CHUNK", 16)

@@ -71,9 +71,7 @@ def test_memory_that_runs_out_in_the_middle_costs_no_token(
     assert [told(one.result()) for one in asked_together] == alone
 
 
-def test_when_memory_runs_out_there_is_none_for_keeping_prefixes_either(
-    engine: Engine, busy: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_memory_runs_out_prefixes_are_not_cached_either(engine: Engine, busy: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def take(self: SlotCache, slot: int, start: int, end: int) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
