@@ -49,9 +49,7 @@ def assert_logits(model: PreTrainedModel, row: list[int], logits: Tensor) -> Non
 
 @pytest.mark.parametrize("arch", ["llama", "gemma3", "gpt2"])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_computed_in_any_chunks_and_any_company_equal_each_row_alone(
-    arch: str, seed: int, get_pair: Callable[[str], ModelPair]
-) -> None:
+def test_rows_in_any_chunks_and_any_company_equal_each_row_alone(arch: str, seed: int, get_pair: Callable[[str], ModelPair]) -> None:
     pair, chance = get_pair(arch), random.Random(seed)
     runner = runner_of(pair)
     rows = [tokens(chance.randint(1, 60), seed=10 * seed + slot) for slot in range(5)]

@@ -162,9 +162,7 @@ def asking(question: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("router", [Router("p", threshold=0.5), Router("judge", judge=lambda prefix: "base"), Router("aligned")])
-def test_a_request_that_begins_like_an_earlier_one_computes_only_the_rest(
-    random_pair: ModelPair, router: Router, passes: list[Pass]
-) -> None:
+def test_a_request_that_begins_like_another_computes_only_the_rest(random_pair: ModelPair, router: Router, passes: list[Pass]) -> None:
     params = SamplingParams(n=2, max_tokens=8, seed=3)
     questions = ["What is the name of it?", "Where does the old ship go?"]
     cold = [Engine(fresh(random_pair)).generate(asking(question), params, router) for question in questions]
