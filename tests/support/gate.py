@@ -14,11 +14,11 @@ from torch import Tensor
 
 from baco import Engine, ModelPair
 from baco.decoding.decode import Decoder
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
-from baco.engine.scheduler import Scheduler
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import CudaGraphs, Work
-from baco.forward.model_runner import ModelRunner
+from baco.forward.model_runner import PreparedPass
 from baco.forward.packing import Segment
 from baco.forward.padding import PaddedPass
 
@@ -46,13 +46,13 @@ class Pass:
 def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
     """Record every pass of any model from now on."""
     passes: list[Pass] = []
-    forward = ModelRunner.forward
+    run = PreparedPass.run
 
-    def recorded(self: ModelRunner, segments: Sequence[Segment], *args: Any, **settings: Any) -> Any:
-        passes.append(Pass(self.plain.model, tuple(segments), threading.get_ident()))
-        return forward(self, segments, *args, **settings)
+    def recorded(self: PreparedPass) -> Tensor:
+        passes.append(Pass(self.runner.plain.model, tuple(self.segments), threading.get_ident()))
+        return run(self)
 
-    monkeypatch.setattr(ModelRunner, "forward", recorded)
+    monkeypatch.setattr(PreparedPass, "run", recorded)
     return passes
 
 
@@ -148,10 +148,10 @@ def put_gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 def ahead_and_in_lockstep(engine: Engine, monkeypatch: pytest.MonkeyPatch, decode: Callable[[], Any]) -> list[Any]:
     """What is decoded where rows run ahead, and where no token is proposed."""
-    schedule, found = Scheduler.of(engine.pair).turns, []
-    monkeypatch.setattr(schedule, "adapts", False)
+    turns, found = RequestQueue.of(engine.pair).turns, []
+    monkeypatch.setattr(turns, "adapts", False)
     for speculates in (True, False):
-        monkeypatch.setattr(schedule, "speculates", speculates)
+        monkeypatch.setattr(turns, "speculates", speculates)
         found.append(decode())
     return found
 

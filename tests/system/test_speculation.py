@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from baco import Candidate, Engine, ModelPair, Router, SamplingParams, StreamEvent
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
-from baco.engine.scheduler import Scheduler
 from baco.forward.cuda import CudaGraphs
 from baco.routing.registry import BUILT_IN, KINDS, get_kind
 from tests.support.gate import Rehearsal, settle
@@ -21,7 +21,7 @@ from tests.system.test_equivalence import NEAR_TIE, ROUTERS, WORDS, judge_by_len
 BATCHES = 6
 REQUESTS = 8
 STEMS = [" ".join(WORDS[:count]) for count in (0, 3, 9)]
-"""Prompts begin alike, so that rows share what is read."""
+"""Prompts begin alike, so that rows share prefixes."""
 
 
 def random_router(chance: random.Random, plain: bool = False) -> Router:
@@ -125,12 +125,12 @@ def run_crowds(
     batches: int = BATCHES,
     plain: Callable[[int], bool] = lambda batch: False,
 ) -> Tally:
-    """Run crowds one after another, each under a schedule of its own, and compare every answer with the reference's."""
-    schedule = Scheduler.of(engine.pair).turns
-    monkeypatch.setattr(schedule, "adapts", False)
+    """Run crowds one after another, each under turns of its own, and compare every answer with the reference's."""
+    turns = RequestQueue.of(engine.pair).turns
+    monkeypatch.setattr(turns, "adapts", False)
     tally = Tally()
     for batch in range(batches):
-        monkeypatch.setattr(schedule, "speculates", batch % 3 != 2)
+        monkeypatch.setattr(turns, "speculates", batch % 3 != 2)
         monkeypatch.setattr("baco.decoding.decode.CHUNK", chance.choice([8, 40, 512]))
         crowd = Crowd(engine, chance, plain(batch))
         crowd.run()
@@ -168,13 +168,13 @@ def test_padded_passes_of_a_few_shapes_write_the_same(
     assert Rehearsal.replays > before + 200, "passes, and what they decide"
 
 
-def test_a_lockstep_schedule_writes_the_same_with_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lockstep_policy_writes_the_same_with_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(ModelPair.from_pretrained(device="cpu", dtype="float32"))
-    schedule = Scheduler.of(engine.pair).turns
-    monkeypatch.setattr(schedule, "adapts", False)
+    turns = RequestQueue.of(engine.pair).turns
+    monkeypatch.setattr(turns, "adapts", False)
     found = []
     for speculates in (True, False):
-        monkeypatch.setattr(schedule, "speculates", speculates)
+        monkeypatch.setattr(turns, "speculates", speculates)
         found.append([engine.generate("Name a pet rabbit.", SamplingParams(max_tokens=24, seed=seed)) for seed in range(6)])
     assert [result.candidates for result in found[0]] == [result.candidates for result in found[1]]
     ahead, lockstep = (sum(r.passes.base + r.passes.aligned for r in results) for results in found)

@@ -90,5 +90,4 @@ def _logprobs(runner: ModelRunner, length: int, last: int, answer: Sequence[int]
 
 
 def _logits(runner: ModelRunner, feed: Segment, wanted: Sequence[int]) -> Tensor:
-    runner.prepare([feed])
-    return runner.forward([feed], wanted)
+    return runner.prepare([feed], wanted).run()

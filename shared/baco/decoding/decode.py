@@ -1,7 +1,8 @@
-"""The decode loop: rows of two models that take turns. Everything that generates consumes `Decoder.step`.
+"""The decode loop: two models take turns over a batch of rows. Everything that generates consumes `Decoder.step`.
 
-A step is one pass of one model over every row that has something for it to read: a piece of a prompt, the tokens since its last turn, and
-what is proposed behind them. Rows come and go between steps, and may be in different phases. Knows token ids, not text.
+A step is one forward pass of one model over every row that has tokens for it: a chunk of a prompt, or the tokens since its last turn with
+the draft tokens after them. So prefill and decode share passes. Rows come and go between steps. Knows token ids; knows no text and no
+requests.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from baco.decoding.decision_graphs import DecisionGraphs
 from baco.decoding.drafting import PromptLookup
 from baco.decoding.predictions import PredictionReader
 from baco.decoding.row import Query, Row
-from baco.decoding.sequence import CommittedToken
+from baco.decoding.sequence import CommittedToken, Prediction
 from baco.decoding.turns import TurnPolicy
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import is_out_of_memory
@@ -25,9 +26,9 @@ from baco.results import Model
 from baco.vocab.token_ids import common_length
 
 CHUNK = 512
-"""Tokens of prompts that one pass reads while rows wait for their next token, so that long prompts do not hold them up."""
+"""Most prompt tokens in a pass of several rows (chunked prefill), so that long prompts do not hold up rows that decode."""
 SHORT_SEGMENT = 32
-"""A row with no more unread tokens than this is not counted as a prompt."""
+"""A row with at most so many uncomputed tokens does not count against `CHUNK`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,11 +38,31 @@ class Slot:
     row: Row
     lookup: PromptLookup
     index: int
-    """Slot of the caches that the row stands in."""
+    """The row's slot in both KV caches."""
     prefix_donors: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
-    """For each model: another slot that is reading the same beginning, and its length, while that is worth waiting for."""
+    """For each model: another slot that is prefilling the same prefix, and the prefix's length, while this row waits for it."""
     waited: int = 1
-    """Steps since the row's last progress: new tokens, or a piece of its prompt read."""
+    """Steps since the row last committed tokens or prefilled a chunk of its prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One pass of one model."""
+
+    which: Model
+    slots: Sequence[Slot]
+    """Rows that may make progress."""
+    segments: Sequence[Segment]
+    """The tokens to compute, in the order of the rows' slots."""
+    queries: Sequence[Query]
+    """Where the model's predictions are needed."""
+    wanted: Sequence[int]
+    """For each query, the index of the token before it among all tokens of the pass."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the pass."""
+        return sum(len(segment.token_ids) for segment in self.segments)
 
 
 class Decoder:
@@ -53,13 +74,13 @@ class Decoder:
         self.turns = turns
         self.programs = programs
         self.slots: list[Slot] = []
-        """Running rows, in the order of the caches' slots."""
+        """Running rows, by their slot in the caches."""
         self._runners: dict[Model, ModelRunner] = {}
         self._reader: PredictionReader | None = None
-        self._view_graphs = DecisionGraphs.on(pair)
+        self._decision_graphs = DecisionGraphs.on(pair)
 
     def add(self, row: Row) -> None:
-        """Take a row in; what others have read already, or are reading, it will not read again."""
+        """Add a row; reuse any prefix that is cached, or being prefilled by another row."""
         slot = Slot(row, PromptLookup(row.prompt.token_ids.get("aligned") or row.prompt.token_ids["base"]), len(self.slots))
         for which, prompt in row.prompt.token_ids.items():
             runner = self._runner(which)
@@ -77,15 +98,15 @@ class Decoder:
         self._reader = None
 
     def remove(self, rows: Sequence[Row]) -> None:
-        """Let rows go, ended or not. Their slots are filled with the last ones, so that running rows stand together."""
-        gone = [slot for slot in self.slots if slot.row in rows]
+        """Remove rows, ended or not. The last rows move into their slots, so that the running ones are contiguous."""
+        removed = [slot for slot in self.slots if slot.row in rows]
         staying = [slot for slot in self.slots if slot.row not in rows]
         for slot in staying:
-            for which in [which for which, (donor, _) in slot.prefix_donors.items() if donor in gone]:
+            for which in [which for which, (donor, _) in slot.prefix_donors.items() if donor in removed]:
                 self._copy_from_donor(slot, which)
-        for slot in gone:
+        for slot in removed:
             self._keep_prefixes(slot)
-        holes = [slot.index for slot in gone if slot.index < len(staying)]
+        holes = [slot.index for slot in removed if slot.index < len(staying)]
         for slot, hole in zip([slot for slot in staying if slot.index >= len(staying)], holes, strict=True):
             for which, num_computed_tokens in slot.row.sequence.num_computed_tokens.items():
                 self._runners[which].cache.copy_slot(slot.index, hole, num_computed_tokens)
@@ -94,52 +115,62 @@ class Decoder:
         self._reader = None
 
     def release(self) -> None:
-        """Give the caches' memory back. No row may be running."""
+        """Free the caches. No row may be running."""
         assert not self.slots, "rows are still running"
         for runner in self._runners.values():
             runner.release()
 
     def shrink(self) -> None:
-        """Give back what the caches hold for rows that no longer run."""
+        """Free the slots of rows that no longer run."""
         for runner in self._runners.values():
             runner.cache.shrink(len(self.slots))
 
     def step(self, alone: Row | None = None) -> list[tuple[Row, list[CommittedToken]]]:
-        """Run one pass; return the rows that it brought forward with their new tokens.
+        """Run one pass; return the rows that committed tokens, with these tokens.
 
         Args:
-            alone: the only row to feed, to find out which one makes a pass fail.
+            alone: the only row to run, to find out which one makes a pass fail.
         """
+        turn = self._choose(alone)
+        predictions = self._run(turn)
+        return self._commit(turn, predictions)
+
+    def _choose(self, alone: Row | None) -> Turn:
+        """Choose the model, and the tokens that it computes for each row."""
         slots = [slot for slot in self.slots if alone is None or slot.row is alone]
         which = self.turns.choose([(slot.row.sequence.needs(), slot.waited) for slot in slots])
         if alone is not None:
             for slot in slots:
                 self._copy_from_donor(slot, which)
         segments = self._segments(which, slots)
-        fed = [self.slots[segment.slot] for segment in segments]
-        queries, wanted = _queries(which, segments, fed)
-        runner = self._runner(which)
-        runner.prepare(segments, len(self.slots))
+        return Turn(which, slots, segments, *self._queries(which, segments))
+
+    def _run(self, turn: Turn) -> list[Prediction]:
+        """Run the model; return its prediction at each query."""
+        forward = self._runner(turn.which).prepare(turn.segments, turn.wanted, len(self.slots))
         if self._reader is None:
-            self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
-        self._reader.prepare(which, queries)
-        with self.turns.timed(sum(len(segment.token_ids) for segment in segments)):
-            logits = runner.forward(segments, wanted)
-            predictions = self._reader.read(which, logits, queries) if queries else []
-        writing = [segment for segment, slot in zip(segments, fed, strict=True) if segment.start >= len(slot.row.sequence.prompts[which])]
-        for segment, slot in zip(segments, fed, strict=True):
-            slot.row.sequence.num_computed_tokens[which] = segment.end
-            slot.row.passes.count(which, self.turns.passes)
-        for query, view in zip(queries, predictions, strict=True):
-            self.slots[query.row].row.sequence.predictions[which][query.position] = view
-        progress = self._resolve(slots)
-        for segment, slot in zip(segments, fed, strict=True):
-            if segment.start < len(slot.row.sequence.prompts[which]):
-                slot.waited = 1
-        if len(writing) == len(segments):
-            self.turns.learn(
-                len(slots), sum(len(segment.token_ids) for segment in segments), sum(len(committed) for _, committed in progress)
-            )
+            self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._decision_graphs)
+        reading = self._reader.prepare(turn.which, turn.queries)
+        with self.turns.timed(turn.num_tokens):
+            return reading.run(forward.run())
+
+    def _commit(self, turn: Turn, predictions: Sequence[Prediction]) -> list[tuple[Row, list[CommittedToken]]]:
+        """Store the predictions, and commit the tokens that they decide."""
+        prefilled = []
+        for segment in turn.segments:
+            slot = self.slots[segment.slot]
+            sequence = slot.row.sequence
+            sequence.num_computed_tokens[turn.which] = segment.end
+            slot.row.passes.count(turn.which, self.turns.passes)
+            if segment.start < len(sequence.prompts[turn.which]):
+                prefilled.append(slot)
+        for query, prediction in zip(turn.queries, predictions, strict=True):
+            self.slots[query.row].row.sequence.predictions[turn.which][query.position] = prediction
+        progress = self._resolve(turn.slots)
+        for slot in prefilled:
+            slot.waited = 1
+        if not prefilled:
+            self.turns.learn(len(turn.slots), turn.num_tokens, sum(len(committed) for _, committed in progress))
         return progress
 
     def _resolve(self, slots: Sequence[Slot]) -> list[tuple[Row, list[CommittedToken]]]:
@@ -156,7 +187,7 @@ class Decoder:
         return progress
 
     def _segments(self, which: Model, slots: Sequence[Slot]) -> list[Segment]:
-        """What each row is fed: what it needs, and what it can use, since the pass is made anyway."""
+        """The tokens to compute: of rows that wait for this model, and of the others too if that is useful, since the pass runs anyway."""
         segments: list[Segment] = []
         budget = CHUNK if len(slots) > 1 else 8 * CHUNK
         for slot in slots:
@@ -174,11 +205,23 @@ class Decoder:
             if count:
                 tokens = sequence.slice(which, uncomputed.start, uncomputed.start + count)
                 segments.append(Segment(slot=slot.index, start=uncomputed.start, token_ids=tokens))
-        assert segments, "no row can go on"
+        assert segments, "no row can make progress"
         return segments
 
+    def _queries(self, which: Model, segments: Sequence[Segment]) -> tuple[list[Query], list[int]]:
+        """The positions whose predictions are needed, and the packed indices of the tokens before them."""
+        queries, wanted, offset = [], [], 0
+        for segment in segments:
+            sequence = self.slots[segment.slot].row.sequence
+            length = len(sequence.prompts[which])
+            for index in range(max(segment.start, length + sequence.num_committed - 1), segment.end):
+                queries.append(Query(segment.slot, index + 1 - length))
+                wanted.append(offset + index - segment.start)
+            offset += len(segment.token_ids)
+        return queries, wanted
+
     def _is_ready(self, slot: Slot, which: Model) -> bool:
-        """Whether a row can read on, or waits for another one that is reading the same."""
+        """Whether a row can be computed; not while another one is prefilling its prefix."""
         if which not in slot.prefix_donors:
             return True
         donor, length = slot.prefix_donors[which]
@@ -188,7 +231,7 @@ class Decoder:
         return True
 
     def _copy_from_donor(self, slot: Slot, which: Model) -> None:
-        """Take over what the source has read by now."""
+        """Copy as much of the shared prefix as the donor has computed, and wait for it no longer."""
         if which in slot.prefix_donors:
             donor, length = slot.prefix_donors.pop(which)
             length = min(length, donor.row.sequence.num_computed_tokens[which])
@@ -196,24 +239,24 @@ class Decoder:
                 self._runners[which].cache.copy_slot(donor.index, slot.index, length)
                 slot.row.sequence.num_computed_tokens[which] = length
 
-    def _longest_shared(self, which: Model, slot: Slot, held: int) -> tuple[int, Slot | None]:
-        """The running row that begins most alike, if that is more than is held, and how many tokens are then shared.
+    def _longest_shared(self, which: Model, slot: Slot, cached: int) -> tuple[int, Slot | None]:
+        """The running row that shares the longest prefix, if it is longer than the cached one; and the length of the longer one.
 
-        A prompt's last token each row reads itself, for its own draw.
+        Each row computes its prompt's last token itself, for a prediction with its own noise.
         """
         prompt = slot.row.prompt.token_ids[which][:-1]
-        longest, best = max(SHORTEST_PREFIX - 1, held), None
+        longest, best = max(SHORTEST_PREFIX - 1, cached), None
         for other in self.slots:
             theirs = other.row.sequence.prompts.get(which, [])
-            # Most that begin alike part where the longest one does, so the next token is compared first.
+            # Most rows differ from this one where the longest match so far ends, so that token is compared first.
             if longest < min(len(prompt), len(theirs)) and theirs[longest] == prompt[longest]:
                 length = common_length(prompt, theirs)
                 if length > longest:
                     longest, best = length, other
-        return (held, None) if best is None else (longest, best)
+        return (cached, None) if best is None else (longest, best)
 
     def _keep_prefixes(self, slot: Slot) -> None:
-        """Keep what a leaving row has read, for prompts that begin alike."""
+        """Put the KV state of a leaving row into the prefix cache."""
         sequence = slot.row.sequence
         for which, prompt in sequence.prompts.items():
             length = min(sequence.num_computed_tokens[which], len(prompt) + sequence.num_committed)
@@ -225,7 +268,7 @@ class Decoder:
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
-                    cache.clear()  # what runs needs the room more
+                    cache.clear()  # running rows need the memory more
 
     def _runner(self, which: Model) -> ModelRunner:
         if which not in self._runners:
@@ -234,15 +277,3 @@ class Decoder:
                 self.programs[which] = CompiledPass(plain)
             self._runners[which] = ModelRunner(plain, self.programs.get(which))
         return self._runners[which]
-
-
-def _queries(which: Model, segments: Sequence[Segment], fed: Sequence[Slot]) -> tuple[list[Query], list[int]]:
-    """The positions that a pass is asked about, and the packed indices of the tokens before them."""
-    queries, wanted, offset = [], [], 0
-    for segment, slot in zip(segments, fed, strict=True):
-        length = len(slot.row.sequence.prompts[which])
-        for index in range(max(segment.start, length + slot.row.sequence.num_committed - 1), segment.end):
-            queries.append(Query(segment.slot, index + 1 - length))
-            wanted.append(offset + index - segment.start)
-        offset += len(segment.token_ids)
-    return queries, wanted

@@ -1,7 +1,7 @@
-"""`PromptLookup`: a free drafter. Text that repeats its prompt or itself is proposed from there, for both models to check at once.
+"""`PromptLookup`: a drafter without a model. Where the last tokens occurred before, it drafts the tokens that followed them there.
 
-The source is prompt lookup decoding (A. Saxena, 2023), which takes the continuation of the last place where the same tokens stood; how long
-a draft is follows from how the last ones fared (our own choice). Knows one row's token ids; knows no models.
+The source is prompt lookup decoding (A. Saxena, 2023). The length of a draft adapts to how many tokens of the last ones were accepted (our
+own choice). Knows one row's token ids; knows no models.
 """
 
 from collections.abc import Sequence
@@ -9,36 +9,37 @@ from collections.abc import Sequence
 from baco.decoding.sequence import SequenceState
 
 NGRAM = 3
-"""Tokens that must repeat before anything is proposed (our own choice: fewer repeat by chance)."""
+"""Tokens that must have occurred before (our own choice: fewer repeat by chance)."""
 FIRST_DRAFT, LONGEST_DRAFT = 4, 15
 PAUSE = 12
-"""Tokens to wait after a draft of which nothing was kept."""
+"""Tokens to wait after a draft that was rejected whole."""
 
 
 class PromptLookup:
-    """Proposes how one answer may go on."""
+    """Drafts the continuation of one answer."""
 
     def __init__(self, prompt: Sequence[int]) -> None:
         self._history = list(prompt)
         self._prompt_length = len(self._history)
-        self._behind: dict[tuple[int, ...], int] = {}
+        self._continuations: dict[tuple[int, ...], int] = {}
         """For each n-gram: where its last continuation starts."""
         self._indexed = 0
         self._length = FIRST_DRAFT
         self._resumes_at = 0
         self._open: tuple[int, list[int]] | None = None
+        """Position and tokens of the draft that is being verified."""
 
     def extend(self, sequence: SequenceState) -> None:
-        """Append a draft to the proposals of a sequence, if its last tokens have been seen before."""
-        self._judge(sequence)
+        """Append a draft to a sequence, if its last tokens occurred before and no other draft is open."""
+        self._close(sequence)
         if self._open is not None or sequence.ended or sequence.num_committed < self._resumes_at:
             return
-        self._take_over(sequence)
-        # A proposal that no model has confirmed is too weak a context to draft from if it is not the only one.
+        self._index(sequence)
+        # More than one unverified token is too weak a context to draft from.
         if len(sequence.token_ids) > sequence.num_committed + 1:
             return
         tail = tuple((self._history + sequence.token_ids[sequence.num_committed :])[-NGRAM:])
-        start = self._behind.get(tail)
+        start = self._continuations.get(tail)
         if start is None:
             return
         draft = self._history[start : start + self._length]
@@ -48,18 +49,18 @@ class PromptLookup:
 
     @property
     def open_tokens(self) -> int:
-        """Length of the draft that is being checked."""
+        """Length of the draft that is being verified."""
         return len(self._open[1]) if self._open else 0
 
-    def _judge(self, sequence: SequenceState) -> None:
-        """See how the open draft fared, once that is decided."""
+    def _close(self, sequence: SequenceState) -> None:
+        """Close the open draft once it is verified or rejected, and adapt the length of the next one."""
         if self._open is None:
             return
         start, draft = self._open
         standing = sequence.token_ids[start : start + len(draft)]
         kept = next((i for i, (a, b) in enumerate(zip(standing, draft, strict=False)) if a != b), len(standing))
         if kept == len(draft) and sequence.num_committed < start + kept:
-            return  # all of it stands, and is not final yet
+            return  # nothing is rejected so far, and some tokens are not committed yet
         self._open = None
         if kept == len(draft):
             self._length = min(2 * self._length, LONGEST_DRAFT)
@@ -68,10 +69,10 @@ class PromptLookup:
             if kept == 0:
                 self._resumes_at = sequence.num_committed + PAUSE
 
-    def _take_over(self, sequence: SequenceState) -> None:
-        """Add new final tokens to the history and to the index."""
+    def _index(self, sequence: SequenceState) -> None:
+        """Add newly committed tokens to the history and to the index."""
         taken = len(self._history) - self._prompt_length
         self._history.extend(sequence.token_ids[taken : sequence.num_committed])
         for end in range(max(self._indexed, NGRAM), len(self._history)):
-            self._behind[tuple(self._history[end - NGRAM : end])] = end
+            self._continuations[tuple(self._history[end - NGRAM : end])] = end
         self._indexed = len(self._history)

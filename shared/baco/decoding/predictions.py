@@ -1,15 +1,16 @@
-"""From a model's logits to its views: the token that it would write at each position, and for the base also where it asks to go.
+"""From a model's logits to its predictions: the token at each position and, for the base model, whether the router picks it.
 
-All of it happens on the models' device; one small copy brings the views to the host. Knows tensors and the settings of rows; knows no cache
-and no schedule.
+Everything runs on the models' device; one small copy brings the predictions to the host. Knows tensors and the settings of rows; knows no
+cache and no turn policy.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from baco.decoding.decision_graphs import DecisionGraphs
+from baco.decoding.decision_graphs import BatchGraphs, DecisionGraphs
 from baco.decoding.row import Query, Row
 from baco.decoding.sequence import IdLogprobs, Prediction
 from baco.errors import ConfigError
@@ -24,17 +25,48 @@ from baco.sampling.decide import decide_aligned, decide_base
 from baco.sampling.sampler import SamplingBatch, draw_noise, penalise
 from baco.vocab.token_text import TokenTexts
 
-KEPT_SELECTIONS = 64
+MAX_SELECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPredictions:
+    """One model's predictions at C queries, before its logits are there."""
+
+    reader: "PredictionReader"
+    which: Model
+    queries: Sequence[Query]
+    recorded: BatchGraphs | None
+    """Replays the decisions on CUDA; None where they run eagerly."""
+
+    @torch.inference_mode()
+    def run(self, logits: Tensor) -> list[Prediction]:
+        """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
+        if not self.queries:
+            return []
+        sequences = [self.reader.rows[query.row].sequence for query in self.queries]
+        positions = [query.position for query in self.queries]
+        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
+        if self.recorded is not None:
+            decisions = self.recorded.decide(self.which, logits, [[query.row for query in self.queries], positions, last])
+        else:
+            decisions = self.reader.decide(self.which, logits, self.queries, upload([positions, last], logits.device))
+        first, second, *third = [column[: len(self.queries)] for column in decisions.tolist()]
+        if self.which == "aligned":
+            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in zip(first, second, strict=True)]
+        else:
+            columns = zip(first, second, third[0], strict=True)
+            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in columns]
+        return self.reader.with_logprobs(predictions, logits, self.queries)
 
 
 class PredictionReader:
-    """Reads views for a fixed list of rows."""
+    """Reads predictions for a fixed list of rows."""
 
     def __init__(self, pair: ModelPair, rows: Sequence[Row], graphs: DecisionGraphs | None = None) -> None:
         self.pair = pair
         self.rows = rows
         self.lexicon = pair.lexicon
-        # What is recorded serves batches of a few sizes only, so the last row is repeated up to the next one.
+        # CUDA graphs exist for a few batch sizes only, so the last row is repeated up to the next of them.
         padded = rows if graphs is None else [*rows, *[rows[-1]] * (bucket(len(rows)) - len(rows))]
         params = [row.params for row in padded]
         self.sampling = SamplingBatch.build(params, [row.seed for row in padded], [row.sample_index for row in padded], pair.device)
@@ -45,60 +77,53 @@ class PredictionReader:
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingBatch]] = {}
         records = graphs is not None and not self._asks_aligned and not self._penalises and not self._guides
         self._recorded = graphs.adopt(self.sampling, self.routing) if graphs is not None and records else None
-        self._replays = False
 
     @torch.inference_mode()
-    def prepare(self, which: Model, queries: Sequence[Query]) -> None:
-        """Record what `read` will replay, on CUDA and unless that has been done."""
-        self._replays = self._recorded is not None and self._recorded.prepare(which, len(queries))
+    def prepare(self, which: Model, queries: Sequence[Query]) -> PreparedPredictions:
+        """Record the decisions on CUDA, where that is possible and has not been done yet."""
+        replays = self._recorded is not None and self._recorded.prepare(which, len(queries))
+        return PreparedPredictions(self, which, queries, self._recorded if replays else None)
 
-    @torch.inference_mode()
-    def read(self, which: Model, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        """Turn raw logits, float32 [C, V], into the views of the model at C cells, as `prepare` was told."""
-        last = [self.rows[query.row].sequence.token_ids[query.position - 1] if query.position else -1 for query in queries]
-        positions = [query.position for query in queries]
-        if self._recorded is not None and self._replays:
-            decisions = self._recorded.decide(which, logits, [[query.row for query in queries], positions, last])
-        else:
-            decisions = self._decide(which, logits, queries, upload([positions, last], self.pair.device))
-        first, second, *third = decisions.tolist()
-        if which == "aligned":
-            predictions = [Prediction(token_id, top1=top) for token_id, top, _ in zip(first, second, queries, strict=False)]
-        else:
-            columns = zip(first, second, third[0], queries, strict=False)
-            predictions = [Prediction(token_id, bool(base), bool(free)) for token_id, base, free, _ in columns]
-        return self._with_logprobs(predictions, logits, queries)
+    def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
+        """Decide eagerly, whatever settings the rows have.
 
-    def _decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
-        """Decide operation by operation, where any setting may be in force; numbers are positions and last tokens, int64 [2, C]."""
+        Args:
+            which: whose logits these are.
+            logits: raw, float32 [C, V].
+            queries: the C rows and positions.
+            numbers: positions and the tokens before them, int64 [2, C]; -1 before the first token.
+
+        Returns:
+            As `decide_base` or `decide_aligned`.
+        """
         sampling, routing = self._select(tuple(query.row for query in queries))
         positions, last_tokens = numbers[0], numbers[1]
         allowed = self._penalised(which, logits, sampling, queries) if self._penalises else logits
-        limits = self._limits(queries) if self._guides else None
-        allowed = allowed if limits is None else limits.apply(allowed)
+        masks = self._masks(queries) if self._guides else None
+        allowed = allowed if masks is None else masks.apply(allowed)
         noise = self._noise(queries, sampling, positions) if sampling.draws else None
         if which == "aligned":
             return decide_aligned(logits, allowed, noise, sampling, self._asks_aligned)
         signals = self._signals(logits, queries, sampling, routing, positions)
-        return decide_base(signals, allowed, noise, sampling, routing, last_tokens, limits)
+        return decide_base(signals, allowed, noise, sampling, routing, last_tokens, masks)
 
-    def _limits(self, queries: Sequence[Query]) -> GrammarMasks:
-        """What grammars allow at cells."""
+    def _masks(self, queries: Sequence[Query]) -> GrammarMasks:
+        """The token masks of grammars at queries."""
         rows = [self.rows[query.row] for query in queries]
         prefixes = [row.sequence.token_ids[: query.position] for row, query in zip(rows, queries, strict=True)]
         return GrammarMasks.of([row.guide for row in rows], prefixes, self.pair.vocab_size, self.pair.device)
 
     def _select(self, rows: tuple[int, ...]) -> tuple[SamplingBatch, RoutingBatch]:
-        """The settings of cells, by their rows."""
+        """The settings of queries, by their rows."""
         if rows not in self._selected:
-            if len(self._selected) >= KEPT_SELECTIONS:
+            if len(self._selected) >= MAX_SELECTIONS:
                 self._selected.clear()
             index = upload(rows, self.pair.device)
             self._selected[rows] = self.sampling.select(index), self.routing.select(index).without_idle_rules()
         return self._selected[rows]
 
     def _noise(self, queries: Sequence[Query], sampling: SamplingBatch, positions: Tensor) -> Tensor:
-        """Noise [C, V] of cells, drawn where no model has been here before."""
+        """Noise [C, V] of queries, drawn where the other model has not drawn it yet."""
         missing = [index for index, query in enumerate(queries) if query.position not in self.rows[query.row].noise]
         if missing:
             index = upload(missing, positions.device)
@@ -126,7 +151,7 @@ class PredictionReader:
         )
 
     def _aligned_top1(self, query: Query) -> int:
-        """The aligned model's likeliest token at a cell; 0 for a row that is not routed by it."""
+        """The aligned model's most likely token at a query; 0 for a row whose route does not need it."""
         row = self.rows[query.row]
         return row.sequence.predictions["aligned"][query.position].top1 if row.sequence.mode == "lockstep" else 0
 
@@ -143,26 +168,26 @@ class PredictionReader:
         )
 
     def _penalised(self, which: Model, logits: Tensor, sampling: SamplingBatch, queries: Sequence[Query]) -> Tensor:
-        """Apply repetition penalties: each cell's context is its prompt and the tokens before it."""
-        num_computed_tokens = torch.zeros(logits.shape, dtype=torch.bool)
+        """Apply repetition penalties: the context of a query is its prompt and the tokens before it."""
+        seen = torch.zeros(logits.shape, dtype=torch.bool)
         for index, query in enumerate(queries):
             row = self.rows[query.row]
             if row.params.repetition_penalty != 1:
-                num_computed_tokens[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
-        return penalise(logits, num_computed_tokens.to(logits.device), sampling.repetition_penalty)
+                seen[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
+        return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
 
-    def _with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+    def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Add log-probabilities where the row asks for them."""
         wanted = [self.rows[query.row].params.logprobs for query in queries]
         if all(count is None for count in wanted):
             return predictions
         scores = logits.log_softmax(-1)
         best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
-        chosen = scores.gather(1, torch.tensor([[view.token_id] for view in predictions], device=logits.device)).flatten().tolist()
+        chosen = (
+            scores.gather(1, torch.tensor([[prediction.token_id] for prediction in predictions], device=logits.device)).flatten().tolist()
+        )
         tops = [tuple(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
         return [
-            view
-            if count is None
-            else Prediction(view.token_id, view.wants_base, view.may_switch, view.top1, IdLogprobs(value, top[:count]))
-            for view, count, value, top in zip(predictions, wanted, chosen, tops, strict=True)
+            prediction if count is None else replace(prediction, logprobs=IdLogprobs(value, top[:count]))
+            for prediction, count, value, top in zip(predictions, wanted, chosen, tops, strict=True)
         ]

@@ -1,6 +1,6 @@
-"""One answer in the decode loop: its settings, its state, and the passes it is counted in.
+"""`Row`: one answer in the decode loop, with its settings, its state, and the passes it took part in.
 
-Knows what a row holds; knows no model and no schedule.
+Knows what a row holds; knows no model and no turn policy.
 """
 
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from baco.text.prompts import Prompt
 
 @dataclass(slots=True)
 class PassCount:
-    """Passes of each model that fed any of the rows which share this count."""
+    """Passes of each model in which any of the rows that share this count took part."""
 
     base: int = 0
     aligned: int = 0
     last: int = -1
-    """Number of the last pass that was counted."""
+    """Number of the last counted pass."""
     reused: dict[Model, int] = field(default_factory=dict)
-    """Tokens of the prompt that each model had read before, or was reading for another request, when the first row came."""
+    """Tokens of the prompt that were in the prefix cache, or being prefilled by another request, when the first row came."""
 
     def count(self, which: Model, number: int) -> None:
-        """Count a pass once, however many rows it fed."""
+        """Count a pass once, however many of the rows took part."""
         if number != self.last:
             self.last = number
             setattr(self, which, getattr(self, which) + 1)
@@ -45,18 +45,18 @@ class Row:
     sequence: SequenceState
     passes: PassCount
     guide: Guide | None = None
-    """Follows the answer through its grammar, if it has one."""
+    """The state of its grammar, if it has one."""
     noise: dict[int, Tensor] = field(default_factory=dict)
-    """Noise [V] at positions that one model has drawn at and the other one may: both draw with the same."""
+    """Noise [V] by position, kept because both models draw with the same."""
 
     def drop_noise(self) -> None:
-        """Let go of the noise of tokens that are final."""
+        """Drop the noise of committed tokens."""
         self.noise = {position: values for position, values in self.noise.items() if position >= self.sequence.num_committed}
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A position of one row at which a model has been read."""
+    """A position of one row at which a model's prediction is needed."""
 
     row: int
     """Index of the row in the batch."""

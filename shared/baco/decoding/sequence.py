@@ -1,12 +1,12 @@
-"""`SequenceState`: one answer while it is decoded. What is final, what is only proposed, and what each model said where.
+"""`SequenceState`: one answer while it is decoded: committed tokens, draft tokens, and each model's prediction per position.
 
-This is the exact alternating speculation, on plain integers. Both models draw with the same keyed noise, so what each of them would write
-at a position is a function of the tokens before it; `resolve` reads those views and makes tokens final as soon as the model that owns
-them has been asked. A token whose owner has not been asked yet is a proposal (the other model's draw, or a draft), which both models read
-on, and which is kept if it turns out to be the token of the answer. So the result is the answer of lockstep, token by token.
+This is exact alternating speculation, on plain integers. Both models draw with the same keyed noise, so the token that a model writes at a
+position is a function of the tokens before it. `resolve` commits a token once the prediction of the model that owns it is known. Until then
+the position holds a draft token: the other model's draw, or a guess of `PromptLookup`. Both models compute on behind draft tokens; the
+owner's prediction verifies them, and a wrong one is rolled back. So the answer is that of lockstep, token by token.
 
 Sources: exactness of drafting for any combination of two models: CoS (arXiv 2502.01662, appendix A.1). Coupling by shared noise: Daliri
-et al. (arXiv 2408.07978). The route being known from the base alone, which makes base-routed tokens final at once, is BACo's own
+et al. (arXiv 2408.07978). That the base alone determines the route, so that base-routed tokens are committed at once, is BACo's own
 structure. Knows integers; knows no tensors, no models and no text.
 """
 
@@ -17,7 +17,7 @@ from typing import Literal
 from baco.results import FinishReason, Model
 
 Mode = Literal["base", "aligned", "speculative", "lockstep"]
-"""Who writes: one model alone; both, with a route that the base alone decides; both, with a route that needs the aligned model as well."""
+"""One model alone; both, with a route that the base alone determines; both, with a route that also needs the aligned model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class IdLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says at one position of an answer."""
+    """What one model predicts at one position of an answer."""
 
     token_id: int
     """The token that it writes if it owns the position."""
     wants_base: bool = False
-    """Whether the route asks for the base; only in a view of the base."""
+    """Whether the router picks the base model; only in predictions of the base."""
     may_switch: bool = True
-    """Whether the owner may change here; only in a view of the base."""
+    """Whether the router may switch models here; only in predictions of the base."""
     top1: int = -1
-    """The model's most likely token; only in a view of the aligned model whose row is routed by it."""
+    """The most likely token; only in predictions of the aligned model, in mode "lockstep"."""
     logprobs: IdLogprobs | None = None
 
 
@@ -50,15 +50,15 @@ class CommittedToken:
     token_id: int
     from_base: bool
     finish_reason: FinishReason | None
-    """"stop" for an end token, "length" for the last token that fits, None where the answer goes on."""
+    """"stop" for an end token, "length" for the last allowed token, None where the answer goes on."""
     logprobs: IdLogprobs | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SequenceState:
-    """One answer and the two prompts before it.
+    """One answer, and the prompt that each model has before it.
 
-    Positions count the tokens of the answer from 0. A view at position j was made from the prompt and `token_ids[:j]`.
+    Positions count the tokens of the answer from 0. The prediction at position j follows from the prompt and `token_ids[:j]`.
     """
 
     prompts: dict[Model, list[int]]
@@ -66,18 +66,18 @@ class SequenceState:
     end_ids: dict[Model, Set[int]]
     max_tokens: int
     token_ids: list[int] = field(default_factory=list)
-    """Final tokens, then proposals."""
+    """Committed tokens, then draft tokens."""
     num_committed: int = 0
-    """How many tokens are final."""
     owner_is_base: bool = False
-    """Who owns the last final token."""
+    """Whether the base owns the last committed token."""
     num_computed_tokens: dict[Model, int] = field(init=False)
-    """How many tokens, of prompt and answer together, each model has read."""
+    """How many tokens, of prompt and answer together, are in each model's KV cache."""
     predictions: dict[Model, dict[int, Prediction]] = field(init=False)
+    """Each model's predictions by position, none before `num_committed`."""
     proposed: int = 0
-    """Proposals that were decided about."""
+    """Draft tokens that were verified."""
     accepted: int = 0
-    """Proposals that were kept."""
+    """Draft tokens that were verified and kept."""
     ended: bool = False
 
     def __post_init__(self) -> None:
@@ -85,24 +85,24 @@ class SequenceState:
         self.predictions = {which: {} for which in self.prompts}
 
     def needs(self) -> Model:
-        """The model without which the next token cannot become final."""
+        """The model whose prediction is missing before the next token can be committed."""
         if self.mode == "base" or self.mode == "aligned":
             return self.mode
         if self.mode == "lockstep":
             return "base" if self.num_committed in self.predictions["aligned"] else "aligned"
         return "aligned" if self.num_committed in self.predictions["base"] else "base"
 
-    def uncomputed(self, which: Model, proposals: int) -> range:
-        """Positions within prompt and answer together that a model can be fed now.
+    def uncomputed(self, which: Model, num_draft_tokens: int) -> range:
+        """Positions within prompt and answer together that a model can compute now.
 
         Args:
             which: the model.
-            proposals: how many tokens that are not final may be fed.
+            num_draft_tokens: how many draft tokens it may compute at most.
         """
-        # Nothing is asked behind the last token that fits.
-        tokens = min(len(self.token_ids), self.num_committed + proposals, self.max_tokens - 1)
+        # No prediction is needed after the last allowed token.
+        tokens = min(len(self.token_ids), self.num_committed + num_draft_tokens, self.max_tokens - 1)
         if self.mode == "lockstep":
-            # The base is asked for a route only once the aligned model has been read at the same position.
+            # The route at a position needs the aligned model's prediction there, so the base comes second.
             tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
         return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
 
@@ -120,29 +120,29 @@ class SequenceState:
         return prompt[start:end] + self.token_ids[: max(0, end - length)]
 
     def evict(self) -> None:
-        """Take all reading back: the row loses its slots and will be read anew."""
+        """Evict the row: drop its KV state and draft tokens; it will be prefilled again."""
         for which in self.prompts:
             self.num_computed_tokens[which] = 0
             self.predictions[which].clear()
         del self.token_ids[self.num_committed :]
 
     def resolve(self) -> list[CommittedToken]:
-        """Decide as much as the views allow; return the tokens that became final."""
+        """Commit every token that the predictions determine; return them. Fill the positions after them with draft tokens."""
         committed: list[CommittedToken] = []
-        position, certain, owner = self.num_committed, True, self.owner_is_base
+        position, verified, owner = self.num_committed, True, self.owner_is_base
         while position < self.max_tokens and not self.ended:
-            view, owner, sure = self._best(position, owner)
-            if view is None:
+            prediction, owner, is_owners = self._best(position, owner)
+            if prediction is None:
                 break
-            certain = certain and sure
-            self._set(position, view.token_id, judged=certain)
-            if certain:
-                committed.append(self._commit(view, owner))
+            verified = verified and is_owners
+            self._set(position, prediction.token_id, verified)
+            if verified:
+                committed.append(self._commit(prediction, owner))
             position += 1
         return committed
 
     def _best(self, position: int, owner: bool) -> tuple[Prediction | None, bool, bool]:
-        """The likeliest token at a position, who owns it, and whether that is certain (given the tokens before it)."""
+        """The best prediction at a position, whether the base owns the position, and whether the prediction is the owner's."""
         base = self.predictions["base"].get(position) if "base" in self.predictions else None
         aligned = self.predictions["aligned"].get(position) if "aligned" in self.predictions else None
         if self.mode == "base" or self.mode == "aligned":
@@ -154,13 +154,13 @@ class SequenceState:
             return base, owner, True
         return (base, owner, False) if aligned is None else (aligned, owner, True)
 
-    def _set(self, position: int, token_id: int, judged: bool) -> None:
-        """Put a token at a position; what followed another one is void."""
+    def _set(self, position: int, token_id: int, verified: bool) -> None:
+        """Put a token at a position; if another one was there, roll both models back to it."""
         if position == len(self.token_ids):
             self.token_ids.append(token_id)
             return
         kept = self.token_ids[position] == token_id
-        if judged:
+        if verified:
             self.proposed += 1
             self.accepted += kept
         if kept:
@@ -173,15 +173,15 @@ class SequenceState:
             for later in [key for key in predictions if key > position]:
                 del predictions[later]
 
-    def _commit(self, view: Prediction, owner: bool) -> CommittedToken:
+    def _commit(self, prediction: Prediction, owner: bool) -> CommittedToken:
         for predictions in self.predictions.values():
             predictions.pop(self.num_committed, None)
         self.num_committed += 1
         self.owner_is_base = owner
         reason: FinishReason | None = None
-        if view.token_id in self.end_ids["base" if owner else "aligned"]:
+        if prediction.token_id in self.end_ids["base" if owner else "aligned"]:
             reason = "stop"
         elif self.num_committed >= self.max_tokens:
             reason = "length"
         self.ended = reason is not None
-        return CommittedToken(view.token_id, owner, reason, view.logprobs)
+        return CommittedToken(prediction.token_id, owner, reason, prediction.logprobs)

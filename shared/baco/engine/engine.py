@@ -1,4 +1,4 @@
-"""`Engine`: what a user holds. Checks and resolves requests, and hands them to the pair's scheduler."""
+"""`Engine`: what a user holds. Checks and resolves requests, and submits them to the pair's worker."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from baco.checks import is_integer, require
 from baco.config import SamplingParams
 from baco.engine.requests import Request, build_requests
-from baco.engine.scheduler import Scheduler
+from baco.engine.worker import submit
 from baco.errors import ConfigError
 from baco.models.pair import ModelPair
 from baco.parsing.tools import Tool
@@ -220,7 +220,7 @@ class Engine:
         return build_requests(self.pair, prompts, params, router, tools, **sizes)
 
     def _submit(self, requests: Sequence[Request]) -> None:
-        Scheduler.of(self.pair).submit(self.pair, requests, self.max_waiting)
+        submit(self.pair, requests, self.max_waiting)
 
     def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
         """Decode requests to their end; if one fails, or the caller is interrupted, the others are ended as well."""

@@ -1,10 +1,9 @@
-"""`Worker`: the one thread that owns a pair and decodes for everybody.
+"""`Worker`: the one thread that runs a pair's models, for all requests.
 
-A request's rows join between two steps and leave as they end. What one request does wrong fails that request alone: a step that raises is
-repeated row by row. When nothing came for a while, the thread ends, and the caches' memory with it.
+Answers join the batch between two steps and leave it as they end. A request's error fails that request alone: a step that raises is
+repeated row by row. After some idle time the thread ends and frees its caches. Knows rows and requests; knows nothing of text.
 """
 
-import threading
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -14,50 +13,44 @@ import torch
 from baco.decoding.decode import Decoder
 from baco.decoding.row import Row
 from baco.decoding.sequence import CommittedToken
-from baco.decoding.turns import TurnPolicy
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Answer, Request
 from baco.errors import OutOfMemoryError
-from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import is_out_of_memory
-from baco.forward.prefix_cache import PrefixCache
 from baco.models.pair import ModelPair
-from baco.results import Model
 
 KEEP_ALIVE = {"cpu": 0.5, "cuda": 30.0}
-"""Seconds that an idle worker waits for more before it gives its memory back. On CUDA it would have to record its passes anew."""
-PREFIX_BYTES = 128 * 2**20
-"""Memory for prompts that were read before, for each model."""
+"""Seconds that an idle worker waits before it ends and frees its memory; longer on CUDA, where the next must record its passes."""
 
 
-class Queue:
-    """What those who ask and the worker share; `changed` guards it."""
+def submit(pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> None:
+    """Queue requests for a pair, and start its worker if none is running.
 
-    def __init__(self) -> None:
-        self.prefixes: dict[Model, PrefixCache] = {"base": PrefixCache(PREFIX_BYTES), "aligned": PrefixCache(PREFIX_BYTES)}
-        self.turns = TurnPolicy()
-        self.programs: dict[Model, CompiledPass] = {}
-        self.waiting: deque[Answer] = deque()
-        self.changed = threading.Condition()
-        self.worker: threading.Thread | None = None
-        self.closing = False
-        self.keep_alive = True
-        """Whether an idle worker waits for more; not once the pair was unloaded, until the next request."""
+    Raises:
+        QueueFullError: `max_waiting` answers or more are waiting already.
+    """
+    queue = RequestQueue.of(pair)
+    answers = [answer for request in requests for answer in request.answers(pair)]
+    with queue.changed:
+        queue.put(answers, max_waiting)
+        if queue.worker is None:
+            queue.start_worker(Worker(queue, pair).run, f"baco {pair.name}")
 
 
 class Worker:
-    """What runs in the thread. It holds the pair as long as there is something to do, and while it waits for more."""
+    """The body of the thread. It keeps the pair alive while there is work, and while it waits for more."""
 
-    def __init__(self, queue: Queue, pair: ModelPair) -> None:
+    def __init__(self, queue: RequestQueue, pair: ModelPair) -> None:
         self.queue = queue
         self.decoder = Decoder(pair, queue.prefixes, queue.turns, queue.programs)
-        self.linger = KEEP_ALIVE.get(pair.device.type, KEEP_ALIVE["cpu"])
+        self.keep_alive = KEEP_ALIVE.get(pair.device.type, KEEP_ALIVE["cpu"])
         self.running: dict[Row, Answer] = {}
         self.row_limit: int | None = None
-        """Rows that fit into memory together, once more did not."""
+        """Rows that fit into memory together; None while memory has never run out."""
 
     @torch.inference_mode()
     def run(self) -> None:
-        """Decode until nothing is left to do for a while."""
+        """Decode until the queue has been empty for `keep_alive` seconds."""
         try:
             while self._has_work():
                 self._drop_ended()
@@ -70,7 +63,7 @@ class Worker:
             raise
 
     def _give_up(self, error: BaseException) -> None:
-        """Nobody may wait for a worker that has died: pass on what it died of."""
+        """Fail all pending requests with the worker's exception."""
         queue = self.queue
         with queue.changed:
             requests = {answer.request for answer in (*self.running.values(), *queue.waiting)}
@@ -81,43 +74,43 @@ class Worker:
                 request.done.set_exception(error)
 
     def _has_work(self) -> bool:
-        """Wait for work; without any, sign off."""
+        """Wait for work; if none comes, leave the queue."""
         queue = self.queue
         with queue.changed:
             if queue.closing:
                 for request in {answer.request for answer in (*self.running.values(), *queue.waiting)}:
                     request.cancel()
             if not self.running and not queue.waiting:
-                queue.changed.wait_for(lambda: queue.waiting or queue.closing or not queue.keep_alive, timeout=self.linger)
+                queue.changed.wait_for(lambda: queue.waiting or queue.closing or not queue.keep_alive, timeout=self.keep_alive)
             if self.running or queue.waiting:
                 return True
             queue.worker = None
             return False
 
     def _drop_ended(self) -> None:
-        """End the answers of requests that were cancelled or are late."""
-        # A request may be over at any moment, so each is asked once.
-        late = [answer for answer in self.running.values() if answer.request.is_over]
-        self._leave(late)
-        for answer in late:
+        """End the answers of requests that were cancelled or have passed their deadline."""
+        # `is_over` may change at any moment, so it is read once for each answer.
+        over = [answer for answer in self.running.values() if answer.request.is_over]
+        self._leave(over)
+        for answer in over:
             self._cut(answer)
         with self.queue.changed:
-            over = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
-            if over:
-                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in over)
-        for answer in over:
+            waiting = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
+            if waiting:
+                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in waiting)
+        for answer in waiting:
             self._cut(answer)
 
     def _cut(self, answer: Answer) -> None:
         if answer.request.done.done():
-            return  # it has failed in another of its answers
+            return  # another answer has failed it
         try:
             answer.cut()
         except Exception as error:
             self._fail(answer.request, error)
 
     def _admit(self) -> None:
-        """Take in waiting answers, in their order, while there is room."""
+        """Move waiting answers into the batch, first come first served, while there is room."""
         while True:
             with self.queue.changed:
                 if not self.queue.waiting:
@@ -149,12 +142,12 @@ class Worker:
             self._take(progress)
 
     def _take(self, progress: Sequence[tuple[Row, list[CommittedToken]]]) -> None:
-        """Hand new tokens to their answers."""
+        """Pass committed tokens on to their answers."""
         ended = []
         for row, committed in progress:
             answer = self.running.get(row)
             if answer is None:
-                continue  # its request has failed within this step
+                continue  # its request failed earlier in this step
             try:
                 if answer.push(committed):
                     ended.append(answer)
@@ -163,14 +156,14 @@ class Worker:
         self._leave([answer for answer in ended if answer.row in self.running])
 
     def _leave(self, answers: Sequence[Answer]) -> None:
-        """Take running answers out of the decoder, all at once, so that no slot is moved that goes as well."""
+        """Remove running answers from the decoder, all at once, so that none of their slots is moved first."""
         if answers:
             self.decoder.remove([answer.row for answer in answers])
         for answer in answers:
             del self.running[answer.row]
 
     def _fail(self, request: Request, error: Exception) -> None:
-        """Fail one request, and nobody else's."""
+        """Fail one request, and no other."""
         self._leave([answer for answer in self.running.values() if answer.request is request])
         with self.queue.changed:
             self.queue.waiting = deque(answer for answer in self.queue.waiting if answer.request is not request)
@@ -178,7 +171,7 @@ class Worker:
             request.done.set_exception(error)
 
     def _survive(self, error: Exception) -> None:
-        """Go on after a step that failed: with fewer rows if memory ran out, else without the row that makes it fail."""
+        """Recover from a failed step: with fewer rows if memory ran out, else without the row that makes it fail."""
         if is_out_of_memory(error) and len(self.running) > 1:
             self._shrink()
             return
@@ -194,18 +187,18 @@ class Worker:
             else:
                 self._take(progress)
         if not someone_failed:
-            warnings.warn(
-                f"a pass failed ({type(error).__name__}: {error}) that succeeded when its rows were read one by one", stacklevel=2
-            )
+            warnings.warn(f"a pass failed ({type(error).__name__}: {error}) that succeeded when its rows were run one by one", stacklevel=2)
 
     def _shrink(self) -> None:
-        """Send half of the rows back to the queue; what they have written stays, and is read again when they return."""
+        """Preempt half of the rows: they return to the queue, keep their committed tokens, and are prefilled again later."""
         self.row_limit = len(self.running) // 2
-        back = list(self.running.values())[self.row_limit :]
-        self._leave(back)
-        for answer in back:
+        preempted = list(self.running.values())[self.row_limit :]
+        self._leave(preempted)
+        for answer in preempted:
             answer.row.sequence.evict()
         with self.queue.changed:
-            self.queue.waiting.extendleft(reversed(back))
+            self.queue.waiting.extendleft(reversed(preempted))
         self.decoder.shrink()
-        warnings.warn(f"memory ran out with {len(back) + self.row_limit} answers at once; going on with {self.row_limit}", stacklevel=2)
+        warnings.warn(
+            f"memory ran out with {len(preempted) + self.row_limit} answers at once; going on with {self.row_limit}", stacklevel=2
+        )

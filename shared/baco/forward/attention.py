@@ -1,7 +1,7 @@
-"""Attention over a pass of many rows: each token sees its own row's slot up to its own position.
+"""Attention over a pass of many rows: each token attends to its own row's slot up to its own position.
 
-Linear layers see N tokens in one sequence; only here are they laid out by row. Plugged into transformers' attention interface, so
-that it serves every model whose attention goes through it.
+Linear layers see N tokens in one sequence; only here are they laid out by row. Registered in transformers' attention interface, so it
+serves every model whose attention uses that. Knows layouts, queries, keys and values; knows no tokens and no cache.
 """
 
 import sys
@@ -25,18 +25,18 @@ from baco.forward.packing import SLIDING_MARK, Group, PackedPass
 NAME = "baco_packed"
 
 Attention = Callable[[Tensor, Tensor, Tensor, Tensor | None, float | None], Tensor]
-"""Attention of queries [R, Hq, Q, D] over keys and values [R, Hk, W, D], with an additive mask and a factor on the scores."""
+"""Attention of queries [R, Hq, Q, D] over keys and values [R, Hk, W, D], with an additive mask and a scaling factor."""
 
 
 class _Current(threading.local):
     kind: Literal["packed", "padded"] | None = None
-    """How the pass that runs lays its tokens out."""
+    """The layout of the running pass; None outside of one."""
     layout: PackedPass | None = None
-    """What a packed pass looks like; a padded one is known by its mask, so that a compiled pass need not read anything here."""
+    """The running packed pass; a padded one is described by its mask, so that a compiled pass reads nothing here."""
     inner: Callable[..., Any] | None = None
-    """The attention that the model is set to use, or None for torch's own."""
+    """The attention function that the model is configured with; None for torch's own."""
     eager: Callable[..., Any] | None = None
-    """The model's own attention in plain operations."""
+    """The model's own eager attention function."""
 
 
 _current = _Current()
@@ -44,24 +44,24 @@ _current = _Current()
 
 @dataclass(slots=True)
 class _Switch:
-    """What a configuration is set to outside of packed passes, and how many read it now."""
+    """The attention that a configuration has outside of passes, and how many passes use it now."""
 
     own: str
     passes: int = 0
 
 
 _switches: dict[int, _Switch] = {}
-"""By the identity of the configuration, which several models may share; removed with it."""
+"""By the identity of the configuration, which several models may share; removed with it. Guarded by `_switching`."""
 _switching = threading.Lock()
 
 
 @contextmanager
 def packed_attention(model: PreTrainedModel, layout: PackedPass | None) -> Iterator[None]:
-    """Let `model` read a packed pass, or a padded one, inside the block, in this thread; elsewhere the model is as it was.
+    """Set a model's attention to `attend` inside the block, for this thread; other threads see the model unchanged.
 
     Args:
         model: whose pass it is.
-        layout: the packed pass; None for a padded one, whose masks the model is given as its attention mask.
+        layout: the packed pass; None for a padded one, whose mask is the model's attention mask.
     """
     configs = list({id(c): c for c in (model.config, model.config.get_text_config())}.values())
     with _switching:
@@ -110,11 +110,11 @@ def attend(
     Args:
         module: the layer's attention.
         query: [1, Hq, N, D].
-        key: the whole cache, [slots, Hk, S, D]; Hq is a multiple of Hk.
+        key: the whole layer of the cache, [slots, Hk, S, D]; Hq is a multiple of Hk.
         value: like `key`.
-        attention_mask: in a packed pass a stand-in, whose width says whether the layer slides; in a padded one [R, 1, Hq / Hk * Q, W].
+        attention_mask: in a padded pass [R, 1, Hq / Hk * Q, W]; in a packed one a placeholder, `SLIDING_MARK` wide for a sliding window.
         scaling: factor on the scores.
-        kwargs: what else the model hands to its attention function, for models that need one of their own.
+        kwargs: further arguments of the model's own attention function.
 
     Returns:
         [1, N, Hq, D], and None for the weights.
@@ -122,7 +122,7 @@ def attend(
     if _current.kind is None:  # another thread uses the model while a pass runs
         own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
         return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
-    # Torch's attention knows neither capped scores nor attention sinks.
+    # torch's attention supports neither soft-capped scores nor attention sinks.
     inner = _current.eager if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None else _current.inner
     attention = _by_key_heads if inner is None else partial(_by_heads, inner, module, kwargs)
     tokens = query[0].transpose(0, 1)  # [N, Hq, D]
@@ -166,13 +166,13 @@ def _by_heads(
     mask: Tensor | None,
     scaling: float | None,
 ) -> Tensor:
-    """Attention [R, Hq, Q, D] by a function of transformers."""
+    """Attention [R, Hq, Q, D] by an attention function of transformers."""
     output: Tensor = inner(module, query, key, value, mask, scaling=scaling, **kwargs)[0]
     return output.transpose(1, 2)
 
 
 def _by_key_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
-    """Attention [R, Hq, Q, D] with the heads that share a key head as more queries of it: no key is ever copied."""
+    """Attention [R, Hq, Q, D]: query heads that share a key head become more queries of it, so that no key is copied."""
     rows, heads, queries, width = query.shape
     shared = query.reshape(rows, key.shape[1], -1, width)
     output = scaled_dot_product_attention(shared, key, value, attn_mask=mask, scale=scaling)
@@ -180,7 +180,7 @@ def _by_key_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
 
 
 def _mask(*args: Any, config: PreTrainedConfig, **kwargs: Any) -> Any:
-    """The mask of another thread's own use of a model while a pass runs; a packed pass brings its own."""
+    """The mask for another thread that uses the model while a pass runs; passes bring their own."""
     return ALL_MASK_ATTENTION_FUNCTIONS[_switches[id(config)].own](*args, config=config, **kwargs)
 
 

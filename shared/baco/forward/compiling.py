@@ -1,7 +1,6 @@
-"""A model's padded passes as `torch.compile` makes them: one program for any number of rows, tokens and positions.
+"""`CompiledPass`: a model's padded passes through `torch.compile`, with dynamic numbers of rows, tokens and positions.
 
-Compiling takes half a minute or so for a program, and torch keeps what it has compiled on disk. Knows tensors and one model; knows nothing
-of what is in a pass.
+Compiling a program takes about half a minute; torch caches it on disk. Knows tensors and one model; knows nothing of what is in a pass.
 """
 
 import itertools
@@ -24,7 +23,7 @@ from baco.forward.padding import PaddedPass
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 BACKEND = "inductor"
-"""Which of torch's compilers makes the programs."""
+"""The backend of `torch.compile`."""
 
 _numbers = itertools.count()
 
@@ -32,8 +31,8 @@ _numbers = itertools.count()
 class CompiledPass:
     """Runs padded passes of one model, as `ModelPass` does.
 
-    torch takes a size of 1 to be fixed. So passes of one row and passes of several have a program each, to be made before the first of
-    them, and there must be at least 2 of everything else: tokens of a row, slots, logits that are kept.
+    torch specialises on a size of 1. So passes of one row and passes of several rows have a program each, which must be compiled before
+    the first such pass, and all other sizes must be at least 2: tokens of a row, slots, kept logits.
     """
 
     def __init__(self, plain: ModelPass) -> None:
@@ -41,35 +40,35 @@ class CompiledPass:
             return plain.logits(PaddedPass(numbers, keys), cache, keep)
 
         self.plain = plain
-        self._run = torch.compile(_with_code_of_its_own(run), fullgraph=True, backend=BACKEND)
+        self._run = torch.compile(_copy_with_own_code(run), fullgraph=True, backend=BACKEND)
         self._prepared: set[bool] = set()
         self._preparing = False
         self.failed = False
-        """Whether there is none, since it cannot be compiled."""
+        """Whether the model cannot be compiled."""
 
     def __call__(self, layout: PaddedPass, cache: SlotCache, keep: int | Tensor = 0) -> Tensor:
-        """Feed the tokens of a pass; arguments and result as in `ModelPass`. The cache must have been in use before."""
+        """Run a pass; arguments and result as in `ModelPass`. The cache must hold tensors."""
         cache.places = layout.places
         if self._preparing:
-            _let_vary(layout, cache, keep)
+            _mark_dynamic(layout, cache, keep)
         with packed_attention(self.plain.model, None):
             logits: Tensor = self._run(layout.numbers, layout.keys, cache, keep)
         return logits
 
     def has(self, rows: int) -> bool:
-        """Whether the program for so many rows has been made."""
+        """Whether the program for so many rows is compiled."""
         return (rows == 1) in self._prepared
 
     def prepare(self, layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
-        """Make the program for such passes by running this one, which nobody reads.
+        """Compile the program for such passes by running this one, whose result is dropped.
 
-        A model that torch cannot compile, or a machine without a compiler, is warned of, and sets `failed`.
+        If torch cannot compile the model, or the machine has no compiler, warn and set `failed`.
         """
         name, rows = type(self.plain.model).__name__, layout.numbers.shape[1]
         title = f"compiling passes of {name} for {'one row' if rows == 1 else 'several rows'}"
         self._preparing = True
         try:
-            # Sizes that happen to be equal now need not be so later.
+            # Sizes that are equal in this pass may differ in another.
             with tqdm(total=1, desc=title, unit="program", leave=False) as bar, _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
                 self(layout, cache, keep)
                 bar.update()
@@ -85,8 +84,8 @@ class CompiledPass:
         self._prepared.add(rows == 1)
 
 
-def _let_vary(layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
-    """Have what is compiled next take any size where passes differ."""
+def _mark_dynamic(layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
+    """Mark the dimensions in which passes differ as dynamic, for the program that is compiled next."""
     varying = [(layout.numbers, (1, 2)), (layout.keys, (0,)), (cache.places, (0,)), *((tensor, (0, 1)) for tensor in cache.tensors)]
     varying += [(keep, (0,))] if isinstance(keep, Tensor) else []
     for tensor, dimensions in varying:
@@ -95,7 +94,7 @@ def _let_vary(layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
                 torch._dynamo.maybe_mark_dynamic(tensor, dimension)
 
 
-def _with_code_of_its_own(function: Function) -> Function:
-    """Copy a function's code: torch keeps its programs with the code, a few for each, and lets go of them with it."""
+def _copy_with_own_code(function: Function) -> Function:
+    """Copy a function with its code object: torch keeps programs by code object, with a limit for each, and frees them with it."""
     code = function.__code__.replace(co_name=f"{function.__name__}_{next(_numbers)}")
     return types.FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)  # type: ignore[return-value]

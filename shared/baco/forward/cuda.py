@@ -1,7 +1,6 @@
-"""What a GPU needs to be kept busy: work that is recorded once and replayed with a single launch, and copies that nobody waits for.
+"""CUDA graph capture and replay, and non-blocking host-to-device copies.
 
-A decoding pass is hundreds of small operations; on a GPU, starting them one by one takes longer than they run. Knows CUDA; knows nothing of
-models.
+A decode pass is hundreds of small kernels; launching them one by one takes longer than running them. Knows CUDA; knows nothing of models.
 """
 
 import warnings
@@ -13,16 +12,16 @@ import torch
 from torch import Tensor
 
 Work = Callable[[], Tensor]
-"""Reads and writes tensors that were there before, or that it makes itself, and returns one of them."""
+"""Reads and writes tensors that exist before, or that it creates, and returns one of them."""
 
 
 def bucket(count: int) -> int:
-    """The smallest power of two that is not smaller: what is recorded for few sizes serves all."""
+    """Round up to a power of two, so that graphs of a few sizes serve all."""
     return 1 << (count - 1).bit_length()
 
 
 def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
-    """Make an int64 tensor of integers on a device; on CUDA, nobody waits for what the device is doing."""
+    """Make an int64 tensor of integers on a device; on CUDA, without waiting for the device."""
     if device.type != "cuda":
         return torch.tensor(numbers, device=device)
     return torch.tensor(numbers, pin_memory=True).to(device, non_blocking=True)
@@ -30,9 +29,9 @@ def upload(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.devic
 
 @contextmanager
 def without_cudnn_sdpa() -> Iterator[None]:
-    """Inside, attention leaves out cuDNN's kernels: on CUDA they are planned anew for each shape, which takes a tenth of a second.
+    """Disable cuDNN's attention kernels inside the block: they are planned for each new shape, which takes a tenth of a second.
 
-    torch has this setting for the whole process; another thread's attention takes other kernels for that moment, and gives the same.
+    The setting is global in torch: meanwhile another thread's attention uses other kernels as well, with the same result.
     """
     enabled = torch.backends.cuda.cudnn_sdp_enabled()
     torch.backends.cuda.enable_cudnn_sdp(False)
@@ -43,27 +42,27 @@ def without_cudnn_sdpa() -> Iterator[None]:
 
 
 class CudaGraphs:
-    """What was recorded on one device. All recordings share their working memory: a result holds until the next replay of another one."""
+    """CUDA graphs of one device. They share their working memory: a result is valid until another one is replayed."""
 
     def __init__(self, device: torch.device, what: str) -> None:
-        """Record on a device; `what` says to a user what is recorded."""
+        """Record on a device; `what` names the work in warnings."""
         self.device = device
         self.what = what
         self._failed = False
-        # With the work, since a recording reads the tensors that the work holds from where they lie, and does not hold them itself.
+        # Each with its work, which owns the tensors: a graph knows their addresses and does not keep them alive.
         self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor, Work]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     @classmethod
     def on(cls, device: torch.device, what: str) -> Self | None:
-        """Something to record with, or None on a device that is not CUDA's."""
+        """CUDA graphs for a device, or None if it is not a CUDA device."""
         return cls(device, what) if device.type == "cuda" else None
 
     def record(self, key: Hashable, work: Work) -> bool:
-        """Record work under a key, unless that has been done, and say whether it can be replayed.
+        """Record work under a key, unless done already; return whether it can be replayed.
 
-        It is run once for real before, so that everything it needs is set up. Work that cannot be recorded, since it waits for the device
-        for example, is warned of once, and nothing is recorded from then on.
+        A warm-up run comes first. Work that cannot be recorded, for example because it synchronises with the device, is warned of once,
+        and nothing is recorded from then on.
         """
         if key in self._recorded or self._failed:
             return not self._failed
@@ -78,13 +77,13 @@ class CudaGraphs:
         return not self._failed
 
     def replay(self, key: Hashable) -> Tensor:
-        """Run what was recorded; its result holds until the next replay."""
+        """Replay the graph of a key; its result is valid until the next replay."""
         graph, result, _ = self._recorded[key]
         graph.replay()
         return result
 
     def clear(self) -> None:
-        """Forget everything, with the memory that it holds."""
+        """Drop all graphs and free their memory."""
         torch.cuda.synchronize(self.device)
         self._recorded.clear()
         self._pool = torch.cuda.graph_pool_handle()
@@ -96,7 +95,7 @@ class CudaGraphs:
         with torch.cuda.device(self.device), torch.cuda.stream(stream):
             work()
             torch.cuda.synchronize(self.device)
-            # Other threads may use the device meanwhile.
+            # "thread_local": other threads may use the device meanwhile.
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 result = work()
@@ -110,5 +109,5 @@ class CudaGraphs:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out: torch's allocators say so in two ways."""
+    """Whether an error means that memory ran out; torch's allocators report it in two ways."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -1,10 +1,10 @@
-"""Key-value cache with one slot per row, each at its own length: ragged batches, shared prefixes and rollback without padding tricks.
+"""KV cache with one slot per row, each of its own length: for ragged batches, shared prefixes and rollback.
 
-Layers are preallocated `[slots, S + 1, H, D]` tensors, so that one token's heads lie side by side. A pass is one packed sequence of N
-tokens, whichever rows they belong to; every token is written at its own (slot, position). A row's length is known to its owner only:
-rolling back is feeding from an earlier position, since later writes overwrite the rest and no mask ever shows what a row has not been fed.
-The last position of a slot is never read: tokens that only fill a pass up are written there. Sliding layers keep all positions too; their
-window is in the mask.
+Layers are preallocated tensors `[slots, S + 1, H, D]`. A pass is one sequence of N tokens of any rows; each token is written at its own
+(slot, position). The cache does not know the lengths of rows. To roll a row back, its owner computes it again from an earlier position:
+that overwrites the old entries, and masks hide those that it has not reached yet. The last position of a slot is never read; padding is
+written there. Layers with a sliding window keep all positions too; their window is in the mask. Knows tensors; knows no rows and no
+requests.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ FIRST_SLOTS = 1
 
 @dataclass(frozen=True, slots=True)
 class KeptTokens:
-    """Keys and values of n tokens, in every layer, out of a slot: one tensor, since many small copies take longer than a large one."""
+    """A copy of the keys and values of n tokens in every layer: one tensor, since many small copies take longer than a large one."""
 
     values: Tensor
     """`[n, W]`: for each token, the keys of the first layer, its values, the keys of the next one, …"""
@@ -30,7 +30,7 @@ class KeptTokens:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Size in memory."""
         return self.values.numel() * self.values.element_size()
 
 
@@ -49,7 +49,7 @@ class SlotLayer(CacheLayerMixin):
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write `[1, H, N, D]` where the pass's tokens belong; return everything, as `[slots, H, S + 1, D]`."""
+        """Write `[1, H, N, D]` to the places of the pass's tokens; return the whole layer, `[slots, H, S + 1, D]`."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None and self.values is not None
@@ -59,50 +59,50 @@ class SlotLayer(CacheLayerMixin):
         return self.keys.transpose(1, 2), self.values.transpose(1, 2)
 
     def resize(self, slots: int, stride: int) -> None:
-        """Make room for more slots and positions, or for fewer."""
+        """Reallocate for another number of slots and positions, and copy what fits."""
         if self.keys is not None and self.values is not None:
             held, length = min(slots, self.keys.shape[0]), min(stride, self.keys.shape[1]) - 1
             for name in ("keys", "values"):
                 old = getattr(self, name)
                 new = old.new_empty(slots, stride, *old.shape[2:])
                 new[:held, :length] = old[:held, :length]
-                new[:held, length:], new[held:] = 0, 0  # what a mask hides is still multiplied, so it must be finite
+                new[:held, length:], new[held:] = 0, 0  # masked entries are still multiplied, so they must be finite
                 setattr(self, name, new)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Length and offset of the window, for transformers."""
+        """Length and offset of the keys, for transformers."""
         return self.owner.capacity, 0
 
     def get_seq_length(self) -> int:
-        """Length of the longest row, for transformers, which then leaves positions to the caller."""
+        """Length of the longest possible row, for transformers; the caller passes positions itself."""
         return self.owner.capacity
 
     def get_max_length(self) -> int:
-        """No limit: the layer grows."""
+        """No limit, for transformers: the layer grows."""
         return -1
 
 
 class SlotCache(Cache):
-    """The cache of one model."""
+    """The KV cache of one model."""
 
     def __init__(self, num_layers: int, device: torch.device) -> None:
         self.device = device
         self.slots = FIRST_SLOTS
         self.capacity = FIRST_CAPACITY
         self.places = torch.zeros(0, dtype=torch.int64, device=device)
-        """Where the N tokens of the coming pass belong, int64 [N]; whoever runs the pass sets it."""
+        """Where the N tokens of the next pass are written, int64 [N]: slot * stride + position. Set by whoever runs the pass."""
         self.allocation = 0
-        """Counts up whenever the layers' tensors are replaced."""
+        """Counts how often the layers' tensors have been replaced."""
         self.slot_layers = [SlotLayer(self) for _ in range(num_layers)]
         super().__init__(layers=list(self.slot_layers))
 
     @property
     def stride(self) -> int:
-        """Positions of a slot, the one that nothing reads included: a token's place is `slot * stride + position`."""
+        """Positions of a slot, including the last one, which is never read."""
         return self.capacity + 1
 
     def reserve(self, slots: int, capacity: int) -> None:
-        """Make sure that there is room for so many slots of so many positions."""
+        """Grow to at least so many slots of so many positions."""
         if slots > self.slots or capacity > self.capacity:
             wanted = (max(slots, min(2 * self.slots, slots + 32)) if slots > self.slots else self.slots, self.capacity)
             if capacity > self.capacity:
@@ -113,7 +113,7 @@ class SlotCache(Cache):
             self.allocation += 1
 
     def shrink(self, slots: int) -> None:
-        """Give the memory of all but the first `slots` slots back."""
+        """Free all but the first `slots` slots."""
         self.slots = max(slots, FIRST_SLOTS)
         for layer in self.slot_layers:
             layer.resize(self.slots, self.stride)
@@ -127,13 +127,13 @@ class SlotCache(Cache):
                 layer.values[target, :length] = layer.values[source, :length]
 
     def take(self, slot: int, start: int, end: int) -> KeptTokens:
-        """Copy the positions from `start` to `end` of a slot out. There must have been a pass."""
+        """Copy the positions from `start` to `end` of a slot out. Needs an earlier pass."""
         tensors = self.tensors
         values = torch.cat([tensor[slot, start:end].flatten(1) for tensor in tensors], dim=1)
         return KeptTokens(values, tuple(tensor.shape[2:] for tensor in tensors))
 
     def put(self, slot: int, parts: Sequence[tuple[KeptTokens, int]]) -> None:
-        """Write what `take` returned into a slot, from its first position on: of each part so many tokens, one part behind the other."""
+        """Write what `take` returned into a slot, from its first position: the first tokens of each part, one part after the other."""
         pieces = [kept.values[:count] for kept, count in parts]
         rows = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         shapes = parts[0][0].shapes
@@ -148,16 +148,16 @@ class SlotCache(Cache):
 
     @property
     def tensors(self) -> list[Tensor]:
-        """Keys and values of all layers, none before the first pass."""
+        """Keys and values of all layers; none before the first pass."""
         return [tensor for layer in self.slot_layers for tensor in (layer.keys, layer.values) if tensor is not None]
 
     @property
     def bytes(self) -> int:
-        """Memory that the layers hold."""
+        """Size of the layers in memory."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Free all memory."""
         self.slots, self.capacity = FIRST_SLOTS, FIRST_CAPACITY
         self.allocation += 1
         for layer in self.slot_layers:

@@ -1,4 +1,4 @@
-"""`ModelPass`: one model's forward pass over a slot cache, from laid-out tokens to next-token logits.
+"""`ModelPass`: one model's forward pass over its KV cache, from laid-out tokens to next-token logits.
 
 Knows one transformers model and its attention masks; knows nothing of the other model, of routing or of sampling.
 """
@@ -20,12 +20,12 @@ from baco.results import Model
 
 
 class ModelPass:
-    """Passes of one model. Ids beyond its embedding are read as `replacement_id` (a chat token that only the other model has)."""
+    """Passes of one model. Ids beyond its embedding (chat tokens that only the other model has) are replaced by `replacement_id`."""
 
     def __init__(self, model: PreTrainedModel, vocab_size: int, replacement_id: int) -> None:
         config = model.config.get_text_config()
         self.model = model
-        self.device = model.device  # transformers looks through all modules for it
+        self.device = model.device  # a search through all modules in transformers
         self.dtype = model.dtype
         self.num_layers: int = config.num_hidden_layers
         self.vocab_size = vocab_size
@@ -34,30 +34,30 @@ class ModelPass:
         self.mask_form = _mask_form(model)
         self.sliding_window: int | None = getattr(config, "sliding_window", None) if self.mask_form != "full" else None
         self.heads_per_key = config.num_attention_heads // (getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
-        self.stand_ins = [torch.zeros(1, 1, 1, width, dtype=self.dtype, device=self.device) for width in (FULL_MARK, SLIDING_MARK)]
+        self.placeholders = [torch.zeros(1, 1, 1, width, dtype=self.dtype, device=self.device) for width in (FULL_MARK, SLIDING_MARK)]
 
     @classmethod
     def of(cls, pair: ModelPair, which: Model) -> Self:
-        """Passes of a model of a pair, which reads its end token, a boundary, in place of tokens that it lacks (our own choice)."""
+        """Passes of a model of a pair. Tokens that it lacks are replaced by its end token, a boundary (our own choice)."""
         return cls(pair.model(which), pair.vocab_size, min(pair.end_ids(which), default=0))
 
     def __call__(self, layout: PackedPass | PaddedPass, cache: SlotCache, keep: int | Tensor = 0) -> Tensor:
-        """Feed the tokens of a pass.
+        """Run a pass.
 
         Args:
             layout: the tokens.
-            cache: what the model has read before; it takes the tokens in.
-            keep: int64 [K], the indices of the tokens behind which logits are wanted; 0 for all of them.
+            cache: the model's KV cache; the tokens' keys and values are written to it.
+            keep: indices of the tokens after which logits are wanted, int64 [K]; 0 for all tokens.
 
         Returns:
-            float32 [K, V]; tokens that the model lacks get -inf.
+            float32 [K, V]; -inf for ids that the model lacks.
         """
         cache.places = layout.places
         with packed_attention(self.model, layout if isinstance(layout, PackedPass) else None):
             return self.logits(layout, cache, keep)
 
     def logits(self, layout: PackedPass | PaddedPass, cache: SlotCache, keep: int | Tensor) -> Tensor:
-        """Do what a call does, inside `packed_attention` and with the places set: tensors alone, which can be compiled."""
+        """The tensor part of a call, which can be compiled; needs `packed_attention` around it and the cache's `places` set."""
         token_ids = layout.token_ids
         if self.embedding_rows < self.vocab_size:
             token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
@@ -74,7 +74,7 @@ class ModelPass:
         return torch.nn.functional.pad(logits, (0, missing), value=-torch.inf) if missing else logits
 
     def _masks(self, layout: PackedPass | PaddedPass) -> Tensor | dict[str, Tensor]:
-        """The pass's masks, in the form that the model takes; in a packed pass stand-ins, for which the attention makes the real ones."""
+        """The attention masks in the form that the model takes; in a packed pass placeholders, which `attend` replaces by the real ones."""
         if self.mask_form != "by_layer":
             return self._mask(layout, self.mask_form == "sliding")
         full = self._mask(layout, False)
@@ -82,15 +82,15 @@ class ModelPass:
 
     def _mask(self, layout: PackedPass | PaddedPass, slides: bool) -> Tensor:
         if isinstance(layout, PackedPass):
-            return self.stand_ins[slides]
+            return self.placeholders[slides]
         return layout.mask(self.sliding_window if slides else None, self.heads_per_key, self.dtype)
 
 
 def _mask_form(model: PreTrainedModel) -> str:
-    """How this model takes explicit masks: "by_layer" (a dict), "sliding" (one, all layers slide) or "full" (one)."""
+    """How a model takes explicit masks: "by_layer" (a dict), "sliding" (one, for sliding windows in all layers) or "full" (one)."""
     config = model.config.get_text_config()
     if getattr(config, "layer_types", None) is not None:
         return "by_layer"
-    # Some configurations carry a sliding window that their model ignores; a model that heeds it imports this mask function.
+    # Some configurations have a sliding window that their model ignores; a model that uses it imports this mask function.
     slides = hasattr(sys.modules[type(model).__module__], "create_sliding_window_causal_mask")
     return "sliding" if slides and getattr(config, "sliding_window", None) is not None else "full"

@@ -1,9 +1,10 @@
-"""`ModelRunner`: one model and its slot cache. Chooses how each pass is run: as it comes, compiled, or recorded.
+"""`ModelRunner`: one model and its KV cache. Runs each pass eagerly, through `torch.compile`, or as a CUDA graph.
 
 Knows passes and the cache; knows nothing of the other model, of routing or of sampling.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,14 +16,55 @@ from baco.forward.model_pass import ModelPass
 from baco.forward.packing import PackedPass, Segment
 from baco.forward.padding import PaddedPass, PaddedShape
 
-LEAST_SIZE = 2
-"""Slots, and tokens of a row, that a compiled pass has at least (see `CompiledPass`)."""
+MIN_SIZE = 2
+"""Least number of slots, and of tokens per row, in a compiled pass (see `CompiledPass`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPass:
+    """A forward pass for which the cache has room and the program or CUDA graph exists."""
+
+    runner: "ModelRunner"
+    segments: Sequence[Segment]
+    """In the order of their slots."""
+    wanted: Sequence[int]
+    """Indices among all tokens of the pass, int [C]: logits are returned after these."""
+    shape: PaddedShape | None
+    """The shape of a compiled or recorded pass; None for an eager one."""
+    allocation: int
+    """`SlotCache.allocation` when the pass was prepared."""
+
+    @torch.inference_mode()
+    def run(self) -> Tensor:
+        """Run the pass.
+
+        Returns:
+            The logits after the wanted tokens, float32 [C, V]; -inf for ids that the model lacks. Valid until this model's next pass.
+        """
+        runner, cache = self.runner, self.runner.cache
+        assert self.allocation == cache.allocation, "the cache was reallocated after this pass was prepared"
+        # Some layers reject zero rows, so a pass without wanted logits computes one row of them and drops it.
+        wanted = self.wanted or [0]
+        if self.shape is None:
+            layout = PackedPass(self.segments, runner.device, runner.plain.sliding_window, cache.stride)
+            keep = upload(wanted, runner.device) if len(self.wanted) < layout.token_ids.shape[1] else 0
+            with without_cudnn_sdpa():
+                return runner.plain(layout, cache, keep)[: len(self.wanted)]
+        numbers = upload(self.shape.numbers(self.segments, cache.stride), runner.device)
+        if runner.graphs is not None:
+            logits = runner.replay(runner.graphs, self.shape, numbers)
+            if not self.wanted:
+                return logits[:0]
+            return logits.index_select(0, upload(self.shape.indices(self.segments, self.wanted), runner.device))
+        assert runner.compiled is not None, "a padded pass is recorded or compiled"
+        keep = upload(self.shape.indices(self.segments, [*wanted, *wanted[:1]]), runner.device)
+        return runner.compiled(PaddedPass.of(self.shape, numbers), cache, keep)[: len(self.wanted)]
 
 
 class ModelRunner:
     """Runs one model over rows of different lengths, each in a slot of the cache.
 
-    Short passes are run by `compiled`, if that is given; on CUDA, short passes are recorded, whether compiled or not.
+    Short passes go through `compiled`, if it is given; on CUDA they are also recorded as CUDA graphs.
     """
 
     def __init__(self, plain: ModelPass, compiled: CompiledPass | None = None) -> None:
@@ -32,81 +74,63 @@ class ModelRunner:
         self.cache = SlotCache(plain.num_layers, self.device)
         self.graphs = CudaGraphs.on(self.device, f"a pass of {type(plain.model).__name__}")
         self._recorded_for = self.cache.allocation
-        self._shape: PaddedShape | None = None
         self._inputs: dict[PaddedShape, Tensor] = {}
         self._outputs: dict[int, Tensor] = {}
 
     @torch.inference_mode()
-    def prepare(self, segments: Sequence[Segment], slots: int = 1) -> None:
-        """Make room in the cache for a pass over so many slots; compile it, or record it on CUDA, if that is due and has not been done."""
-        self._shape = self._choose_shape(segments)
-        if self._shape is None:
-            self.cache.reserve(slots, max(segment.end for segment in segments))
-            return
-        self.cache.reserve(max(slots, self._shape.rows, self._least_size), self._shape.window)
-        if self.compiled is not None and not self.compiled.has(self._shape.rows):
-            self._compile(self.compiled, self._shape)
-            if self.compiled.failed:
-                self.compiled = None
-                self.prepare(segments, slots)
-                return
-        if self.graphs is not None and not self._record(self.graphs, self._shape):
-            self._shape = None
-
-    @torch.inference_mode()
-    def forward(self, segments: Sequence[Segment], wanted: Sequence[int]) -> Tensor:
-        """Feed rows and return the logits behind some of the tokens.
+    def prepare(self, segments: Sequence[Segment], wanted: Sequence[int], slots: int = 1) -> PreparedPass:
+        """Make room in the cache; compile the pass, or record it on CUDA, where that applies and has not been done yet.
 
         Args:
-            segments: what each row is fed, in the order of their slots, as `prepare` was told.
-            wanted: indices of tokens among all that is fed, [C].
-
-        Returns:
-            float32 [C, V]; tokens that the model lacks get -inf. They hold until the next pass.
+            segments: the rows' tokens, in the order of their slots.
+            wanted: indices among all these tokens, int [C]: `PreparedPass.run` returns the logits after them.
+            slots: least number of slots that the cache must have.
         """
-        # Not every layer takes zero rows, so a pass that is asked nothing computes one, for nobody.
-        asked = wanted or [0]
-        if self._shape is None:
-            layout = PackedPass(segments, self.device, self.plain.sliding_window, self.cache.stride)
-            keep = upload(asked, self.device) if len(wanted) < layout.token_ids.shape[1] else 0
-            with without_cudnn_sdpa():
-                return self.plain(layout, self.cache, keep)[: len(wanted)]
-        numbers = upload(self._shape.numbers(segments, self.cache.stride), self.device)
-        if self.graphs is not None:
-            self._inputs[self._shape].copy_(numbers)
-            logits = self.graphs.replay(self._shape)
-            return logits.index_select(0, upload(self._shape.indices(segments, wanted), self.device)) if wanted else logits[:0]
-        assert self.compiled is not None, "a padded pass is recorded or compiled"
-        keep = upload(self._shape.indices(segments, [*asked, *asked[:1]]), self.device)
-        return self.compiled(PaddedPass.of(self._shape, numbers), self.cache, keep)[: len(wanted)]
+        shape = self._choose_shape(segments)
+        if shape is None:
+            self.cache.reserve(slots, max(segment.end for segment in segments))
+            return PreparedPass(self, segments, wanted, None, self.cache.allocation)
+        self.cache.reserve(max(slots, shape.rows, self._min_size), shape.window)
+        if self.compiled is not None and not self.compiled.has(shape.rows):
+            self._compile(self.compiled, shape)
+            if self.compiled.failed:
+                self.compiled = None
+                return self.prepare(segments, wanted, slots)
+        is_padded = self.graphs is None or self._record(self.graphs, shape)
+        return PreparedPass(self, segments, wanted, shape if is_padded else None, self.cache.allocation)
+
+    def replay(self, graphs: CudaGraphs, shape: PaddedShape, numbers: Tensor) -> Tensor:
+        """Replay the recorded pass of a shape over other tokens (see `PaddedShape.numbers`); return all its logits, float32 [R * Q, V]."""
+        self._inputs[shape].copy_(numbers)
+        return graphs.replay(shape)
 
     def release(self) -> None:
-        """Give the memory of the cache and of what was recorded back."""
-        self._forget_recordings()
+        """Free the memory of the cache and of the CUDA graphs."""
+        self._clear_recordings()
         self.cache.release()
 
     @property
-    def _least_size(self) -> int:
-        return 1 if self.compiled is None else LEAST_SIZE
+    def _min_size(self) -> int:
+        return 1 if self.compiled is None else MIN_SIZE
 
     def _choose_shape(self, segments: Sequence[Segment]) -> PaddedShape | None:
-        """The shape of a padded pass, or None for one that is run as it comes."""
+        """The shape of a padded pass, or None for a pass that runs eagerly."""
         if self.compiled is not None and not self.cache.tensors:
-            return None  # a program takes the cache's tensors as it finds them
+            return None  # a program is traced over the cache's tensors, so they must exist
         if self.graphs is not None:
-            return PaddedShape.of(segments, self._least_size)
-        return None if self.compiled is None else PaddedShape.tight(segments, self._least_size)
+            return PaddedShape.of(segments, self._min_size)
+        return None if self.compiled is None else PaddedShape.tight(segments, self._min_size)
 
     def _compile(self, compiled: CompiledPass, shape: PaddedShape) -> None:
-        """Have a program made for passes like this one."""
+        """Compile the program for passes like this one."""
         layout = PaddedPass.of(shape, upload(shape.numbers([], self.cache.stride), self.device))
         keep = upload([0, 0], self.device) if self.graphs is None else 0
         compiled.prepare(layout, self.cache, keep)
 
     def _record(self, graphs: CudaGraphs, shape: PaddedShape) -> bool:
-        """Record the pass of a shape, which reads its tokens from a tensor of its own; return whether it can be replayed."""
+        """Record the pass of a shape over an input tensor of its own; return whether it can be replayed."""
         if self._recorded_for != self.cache.allocation:
-            self._forget_recordings()
+            self._clear_recordings()
         if shape not in self._inputs:
             self._inputs[shape] = upload(shape.numbers([], self.cache.stride), self.device)
         count = shape.rows * shape.queries
@@ -116,7 +140,7 @@ class ModelRunner:
         run = self.compiled or self.plain
         return graphs.record(shape, lambda: outputs.copy_(run(layout, self.cache)))
 
-    def _forget_recordings(self) -> None:
+    def _clear_recordings(self) -> None:
         if self.graphs is not None:
             self.graphs.clear()
         self._inputs.clear()

@@ -1,4 +1,4 @@
-"""Packed passes: N tokens of any rows in one sequence, and how they are laid out by row for attention.
+"""Packed passes: N tokens of any rows in one sequence without padding, and their layout by row for attention.
 
 Knows slots, positions and tensors of one pass; knows no model and no request.
 """
@@ -12,14 +12,14 @@ from torch import Tensor
 from baco.forward.cuda import upload
 
 FULL_MARK, SLIDING_MARK = 1, 2
-"""Width of the stand-in mask that tells the attention which mask a layer wants."""
+"""Width of the placeholder mask, which tells `attend` the mask that a layer needs."""
 LONG_SEGMENT = 16
-"""Rows that are fed more tokens than this are laid out on their own, so that no short row is padded to their length (our own choice)."""
+"""A longer segment is laid out alone, so that no short one is padded to its length (our own choice)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """Tokens that one row is fed in a pass."""
+    """The tokens of one row in a pass."""
 
     slot: int
     start: int
@@ -28,36 +28,46 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """Length of the row behind the pass."""
+        """Length of the row after the pass."""
         return self.start + len(self.token_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that are laid out together: slots [first, first + R), Q tokens each, padded."""
+    """Rows that are laid out together: slots [first, first + R), each padded to Q tokens."""
 
     first: int
     rows: int
     queries: int
     window: int
     gather: Tensor | None
-    """int64 [R * Q]: the packed index of each laid-out token, or None where the group is packed that way already."""
+    """int64 [R * Q]: the packed index of each laid-out token; None if packed and laid-out order are the same."""
     scatter: Tensor | None
-    """int64 [n]: the laid-out index of each of the group's packed tokens."""
+    """int64 [n]: the laid-out index of each packed token of the group; None as for `gather`."""
     span: tuple[int, int]
-    """The group's packed tokens."""
+    """First and last (exclusive) packed index of the group's tokens."""
     positions: Tensor
     """int64 [R, Q]"""
 
     def mask(self, sliding_window: int | None, dtype: torch.dtype) -> Tensor | None:
-        """Additive mask [R, 1, Q, W]; None where every token of the window is visible."""
+        """Additive mask [R, 1, Q, W]; None if every token of the window is visible."""
         if self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
             return None
         return causal_mask(self.positions, torch.arange(self.window, device=self.positions.device), sliding_window, dtype)
 
 
 def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dtype: torch.dtype) -> Tensor:
-    """Additive mask [R, 1, Q, W] of tokens at int64 [R, Q] over keys at int64 [W]: each sees its row up to itself, or so much of that."""
+    """Additive causal mask of a layer with or without a sliding window.
+
+    Args:
+        positions: of the queries, int64 [R, Q].
+        keys: positions of the keys, int64 [W].
+        sliding_window: how many positions a token sees, itself included; None for all before it.
+        dtype: of the mask.
+
+    Returns:
+        [R, 1, Q, W].
+    """
     visible = keys <= positions[:, :, None]
     if sliding_window is not None:
         visible &= keys > positions[:, :, None] - sliding_window
@@ -66,10 +76,10 @@ def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dty
 
 
 class PackedPass:
-    """Every token that is fed and no other one, where they are written, and how attention lays them out."""
+    """The tokens of a pass, their places in the cache, and their layout for attention."""
 
     def __init__(self, segments: Sequence[Segment], device: torch.device, sliding_window: int | None, stride: int) -> None:
-        """Lay out feeds, which are in the order of their slots; `stride` is that of the cache's slots."""
+        """Lay out segments, given in the order of their slots; `stride` is `SlotCache.stride`."""
         groups: list[Group] = []
         starts = [0]
         for segment in segments:
@@ -95,7 +105,7 @@ class PackedPass:
         self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
 
     def masks_for(self, slides: bool, heads_per_key: int, dtype: torch.dtype) -> Iterator[tuple[Group, Tensor | None]]:
-        """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], made once per pass."""
+        """Yield each group with its additive mask [R, 1, heads_per_key * Q, W], computed once per pass."""
         for index, group in enumerate(self.groups):
             key = (index, slides, heads_per_key, dtype)
             if key not in self._masks:
@@ -105,7 +115,7 @@ class PackedPass:
 
 
 def _lay_out(members: Sequence[tuple[Segment, int]], device: torch.device) -> Group:
-    """Lay out rows; slots between them that are not fed are laid out as well, with tokens that nobody reads."""
+    """Lay out rows; slots in between that have no tokens in the pass get dummy tokens, whose output is dropped."""
     first, last = members[0][0].slot, members[-1][0].slot
     rows = last - first + 1
     queries = max(len(segment.token_ids) for segment, _ in members)

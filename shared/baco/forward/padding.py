@@ -1,6 +1,6 @@
-"""Padded passes: the same few shapes again and again, over tensors that stay where they are, so that CUDA can record them once.
+"""Padded passes: a few shapes over fixed tensors, so that one CUDA graph or compiled program serves many passes.
 
-A pass of R rows and Q tokens each, over the first W positions of the cache, serves every pass that is no larger. Knows slots, positions
+A shape of R rows with Q tokens each, over the first W positions of the cache, serves every pass that is no larger. Knows slots, positions
 and tensors; knows no model and no request.
 """
 
@@ -15,13 +15,13 @@ from baco.forward.cuda import bucket
 from baco.forward.packing import Segment, causal_mask
 
 QUERIES = (1, 2, 3, 4, 6, 8, 16)
-"""Tokens of each row. Rows that run ahead are mostly fed one to three (our own choice)."""
-MOST_TOKENS = 256
-"""A pass with more tokens, padding included, computes long enough to hide what recording saves (our own choice)."""
-MOST_PADDING = 2
-"""A tight shape holds at most so many times the tokens that are fed (our own choice)."""
-SMALLEST_WINDOW, LARGEST_STEP = 256, 4096
-"""Windows are powers of two, and above the second of these its multiples (our own choice)."""
+"""Tokens of each row; with speculation mostly one to three (our own choice)."""
+MAX_TOKENS = 256
+"""A pass with more tokens, padding included, is not bound by launch overhead (our own choice)."""
+MAX_PADDING = 2
+"""A tight shape has at most so many times the tokens of its pass (our own choice)."""
+MIN_WINDOW, MAX_STEP = 256, 4096
+"""Windows are powers of two from the first, and above the second its multiples (our own choice)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,25 @@ class PaddedShape:
     window: int
 
     @classmethod
-    def of(cls, segments: Sequence[Segment], least_queries: int = 1) -> Self | None:
-        """The smallest of a few shapes that holds feeds, or None where that is too large."""
-        longest = max(least_queries, *(len(segment.token_ids) for segment in segments))
+    def of(cls, segments: Sequence[Segment], min_queries: int = 1) -> Self | None:
+        """The smallest of a few shapes that holds the segments, or None if it is too large."""
+        longest = max(min_queries, *(len(segment.token_ids) for segment in segments))
         rows, queries = bucket(segments[-1].slot + 1), next((count for count in QUERIES if count >= longest), None)
-        if queries is None or rows * queries > MOST_TOKENS:
+        if queries is None or rows * queries > MAX_TOKENS:
             return None
         return cls(rows, queries, _window(max(segment.end for segment in segments)))
 
     @classmethod
-    def tight(cls, segments: Sequence[Segment], least_queries: int = 1) -> Self | None:
-        """The smallest shape of all that holds feeds, or None where that is too large or mostly padding."""
-        longest = max(least_queries, *(len(segment.token_ids) for segment in segments))
+    def tight(cls, segments: Sequence[Segment], min_queries: int = 1) -> Self | None:
+        """The smallest possible shape that holds the segments, or None if it is too large or mostly padding."""
+        longest = max(min_queries, *(len(segment.token_ids) for segment in segments))
         shape = cls(segments[-1].slot + 1, longest, max(longest, *(segment.end for segment in segments)))
-        fed = sum(len(segment.token_ids) for segment in segments)
-        fits = longest <= QUERIES[-1] and shape.rows * longest <= min(MOST_TOKENS, MOST_PADDING * (fed + 1))
+        tokens = sum(len(segment.token_ids) for segment in segments)
+        fits = longest <= QUERIES[-1] and shape.rows * longest <= min(MAX_TOKENS, MAX_PADDING * (tokens + 1))
         return shape if fits else None
 
     def numbers(self, segments: Sequence[Segment], stride: int) -> list[list[int]]:
-        """Each token, its position and its place, [3, R * Q]; what fills up goes where nothing reads."""
+        """Each token, its position and its place, [3, R * Q]; padding is written where it is never read."""
         tokens = [0] * (self.rows * self.queries)
         positions = list(tokens)
         places = [row * stride + stride - 1 for row in range(self.rows) for _ in range(self.queries)]
@@ -63,9 +63,9 @@ class PaddedShape:
         return [tokens, positions, places]
 
     def indices(self, segments: Sequence[Segment], wanted: Sequence[int]) -> list[int]:
-        """Where tokens stand that are named by their indices among all that is fed."""
-        standing = [segment.slot * self.queries + index for segment in segments for index in range(len(segment.token_ids))]
-        return [standing[index] for index in wanted]
+        """Map indices among the tokens of the segments to indices in the padded pass."""
+        padded = [segment.slot * self.queries + index for segment in segments for index in range(len(segment.token_ids))]
+        return [padded[index] for index in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class PaddedPass:
 
     @classmethod
     def of(cls, shape: PaddedShape, numbers: Tensor) -> Self:
-        """Lay out int64 [3, R * Q], which the caller may go on filling."""
+        """View int64 [3, R * Q], which the caller may overwrite between passes, as a pass."""
         return cls(numbers.view(3, shape.rows, shape.queries), torch.arange(shape.window, device=numbers.device))
 
     @property
@@ -98,12 +98,12 @@ class PaddedPass:
         return self.numbers[2].view(-1)
 
     def mask(self, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor:
-        """Additive mask [R, 1, heads_per_key * Q, W]: every head that shares a key head has its own rows, as the attention reads it."""
+        """Additive mask [R, 1, heads_per_key * Q, W]: repeated for the query heads that share a key head, as `attend` lays them out."""
         mask = causal_mask(self.numbers[1], self.keys, sliding_window, dtype)
         return mask if heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
 
 
 def _window(length: int) -> int:
-    if length > LARGEST_STEP:
-        return -(-length // LARGEST_STEP) * LARGEST_STEP
-    return max(SMALLEST_WINDOW, bucket(length))
+    if length > MAX_STEP:
+        return -(-length // MAX_STEP) * MAX_STEP
+    return max(MIN_WINDOW, bucket(length))

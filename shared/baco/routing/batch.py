@@ -1,7 +1,11 @@
-"""`RoutingBatch`: the routers of a batch's rows, asked together, with the word-boundary rule applied."""
+"""`RoutingBatch`: the routers of a batch's rows, asked together, with the word-boundary rule applied.
+
+Knows the rules and their thresholds; knows no models and no sampling.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,30 +47,26 @@ class RoutingBatch:
 
     def select(self, rows: Tensor) -> "RoutingBatch":
         """Keep the rows at int64 indices [K]."""
-        return RoutingBatch(
-            rules=tuple((rule, members[rows]) for rule, members in self.rules),
-            thresholds=self.thresholds[rows],
-            word_boundary=self.word_boundary[rows],
-            reads_aligned=self.reads_aligned[rows],
-            masks_special=self.masks_special[rows],
-        )
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept: dict[str, Any] = {name: column[rows] for name, column in columns.items() if isinstance(column, Tensor)}
+        return replace(self, rules=tuple((rule, members[rows]) for rule, members in self.rules), **kept)
 
     def without_idle_rules(self) -> "RoutingBatch":
-        """Drop the rules that no row follows; waits for the device."""
+        """Drop the rules that no row follows. Synchronises with the device."""
         return replace(self, rules=tuple((rule, members) for rule, members in self.rules if members.any()))
 
     def ask(self, signals: Signals, last_tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Ask every row's rule, and say where the owner may change at all.
+        """Ask every row's rule, and find the word boundaries.
 
-        The owner may change only where a new word may start: at the first token, where the probe's top-1 token starts a word, or
-        where the last token ended one. Where it may not, the last token's owner writes on.
+        The router may switch models only at word boundaries: at the first token, where the probe's top-1 token starts a word, or where
+        the last token ended one. Elsewhere the owner of the last token also writes the next one.
 
         Args:
-            signals: at these positions.
+            signals: what the rules may look at, for B rows.
             last_tokens: int64 [B], -1 before the first token.
 
         Returns:
-            Whether the rule wants the base, and whether the owner may change, both bool [B].
+            Whether the rule wants the base, and whether the router may switch, both bool [B].
         """
         lexicon = signals.lexicon
         at_word = lexicon.starts_word[signals.probe_top1] | lexicon.ends_word[last_tokens.clamp(min=0)]

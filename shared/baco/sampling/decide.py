@@ -1,6 +1,7 @@
-"""From a model's logits to its decisions, in tensors alone: what it writes at each position and, for the base, where it asks to go.
+"""From a model's logits to its decisions, in tensors alone: the token at each position and, for the base, the route.
 
-Nothing here waits for the device, so that all of it can be recorded (see `DecisionGraphs`). Knows no rows, no cache and no schedule.
+Nothing here synchronises with the device, so all of it can be recorded as CUDA graphs (see `DecisionGraphs`). Knows tensors and settings;
+knows no rows and no cache.
 """
 
 import torch
@@ -19,29 +20,29 @@ def decide_base(
     sampling: SamplingBatch,
     routing: RoutingBatch,
     last_tokens: Tensor,
-    limits: GrammarMasks | None = None,
+    masks: GrammarMasks | None = None,
 ) -> Tensor:
     """Decide for the base model at C queries.
 
     Args:
         signals: what the routing rules may look at; its logits are raw.
-        allowed: the logits with penalties and limits applied, float32 [C, V].
+        allowed: the logits with penalties and token masks applied, float32 [C, V].
         noise: Gumbel noise [C, V], or None where nothing is drawn.
         sampling: the queries' settings.
         routing: the queries' routers.
         last_tokens: the tokens before, int64 [C], -1 before the first one.
-        limits: what grammars allow, where any cell has one.
+        masks: the token masks of grammars, if any query has a grammar.
 
     Returns:
-        int64 [3, C]: the token that it writes, whether the route asks for it, and whether the owner may change.
+        int64 [3, C]: the token that it writes, whether the router picks it, and whether the router may switch.
     """
     wanted, may_switch = routing.ask(signals, last_tokens)
     barred = routing.masks_special[:, None] & signals.lexicon.special
-    if limits is not None:
-        aligned_only = limits.aligned_only(signals.lexicon.special)
-        aligned_forced = limits.aligned_forced(allowed, aligned_only)
+    if masks is not None:
+        aligned_only = masks.aligned_only(signals.lexicon.special)
+        aligned_forced = masks.aligned_forced(allowed, aligned_only)
         wanted, may_switch = wanted & ~aligned_forced, may_switch | aligned_forced
-        # Where the aligned model writes, the base only proposes, and had better propose anything.
+        # Where only the aligned model may write, any draft token of the base is better than none.
         barred = (routing.masks_special & ~aligned_forced)[:, None] & aligned_only
     return torch.stack([sample(allowed.masked_fill(barred, -torch.inf), sampling, noise), wanted, may_switch])
 
@@ -51,13 +52,13 @@ def decide_aligned(logits: Tensor, allowed: Tensor, noise: Tensor | None, sampli
 
     Args:
         logits: raw, float32 [C, V].
-        allowed: the same with penalties and limits applied.
+        allowed: the same with penalties and token masks applied.
         noise: Gumbel noise [C, V], or None where nothing is drawn.
         sampling: the queries' settings.
-        is_probed: whether a route needs its most likely token.
+        is_probed: whether the route needs its most likely token.
 
     Returns:
-        int64 [2, C]: the token that it writes, and its most likely one where a route needs that.
+        int64 [2, C]: the token that it writes, and its most likely one if `is_probed`.
     """
     drawn = sample(allowed, sampling, noise)
     return torch.stack([drawn, logits.argmax(-1) if is_probed else drawn])

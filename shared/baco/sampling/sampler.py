@@ -29,7 +29,7 @@ class SamplingBatch:
     min_p: Tensor
     repetition_penalty: Tensor
     truncates: bool
-    """Whether any row uses top-k, top-p or min-p; known on the host, so that a step need not ask the device."""
+    """Whether any row uses top-k, top-p or min-p; known on the host, so that a step need not synchronise with the device."""
     draws: bool
     """Whether any row is not greedy."""
 

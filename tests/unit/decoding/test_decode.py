@@ -1,4 +1,4 @@
-"""Rows that come and go: where they stand, and that their slots hold what was read of them. Truth: each row read anew, alone."""
+"""Rows that come and go: their slots, and the KV state in them. Truth: each row prefilled again, alone."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,8 +29,8 @@ def rows_of(pair: ModelPair, texts: Sequence[str]) -> list[Row]:
     return [answer.row for request in requests for answer in request.answers(pair)]
 
 
-def assert_stands(pair: ModelPair, decoder: Decoder, rows: Sequence[Row]) -> None:
-    """Check that just these rows run, in slots that stand together and hold what was read of them."""
+def assert_slots(pair: ModelPair, decoder: Decoder, rows: Sequence[Row]) -> None:
+    """Check that just these rows run, in contiguous slots with the right KV state."""
     assert {slot.row for slot in decoder.slots} == set(rows)
     assert [slot.index for slot in decoder.slots] == list(range(len(rows)))
     for slot in decoder.slots:
@@ -38,8 +38,7 @@ def assert_stands(pair: ModelPair, decoder: Decoder, rows: Sequence[Row]) -> Non
             if num_computed_tokens:
                 alone = ModelRunner(ModelPass(pair.model(which), pair.vocab_size, replacement_id=0))
                 whole = [Segment(slot=0, start=0, token_ids=slot.row.sequence.slice(which, 0, num_computed_tokens))]
-                alone.prepare(whole)
-                alone.forward(whole, [])
+                alone.prepare(whole, []).run()
                 held = decoder._runners[which].cache.take(slot.index, 0, num_computed_tokens)
                 torch.testing.assert_close(held.values, alone.cache.take(0, 0, num_computed_tokens).values, atol=1e-4, rtol=1e-4)
 
@@ -55,13 +54,13 @@ def test_rows_that_leave_together_leave_the_others_as_they_are(gone: list[int], 
     for _ in range(6):
         decoder.step()
     decoder.remove([rows[number] for number in gone])
-    assert_stands(pair, decoder, [row for number, row in enumerate(rows) if number not in gone])
+    assert_slots(pair, decoder, [row for number, row in enumerate(rows) if number not in gone])
     if len(gone) < len(rows):
         decoder.step()
 
 
 @torch.inference_mode()
-def test_a_row_takes_the_longest_beginning_there_is_held_or_running(get_pair: Callable[[str], ModelPair]) -> None:
+def test_a_row_takes_the_longest_prefix_that_is_cached_or_running(get_pair: Callable[[str], ModelPair]) -> None:
     pair = fresh(get_pair("llama"))
     decoder = decoder_of(pair)
     first, second, third = rows_of(pair, [BEGINNING + end for end in ("Who?", "Where is it now?", "Where is it then?")])
@@ -69,20 +68,20 @@ def test_a_row_takes_the_longest_beginning_there_is_held_or_running(get_pair: Ca
     while not all(first.sequence.num_computed_tokens.values()):
         decoder.step()
     decoder.remove([first])
-    decoder.add(second)  # what is held of the first
+    decoder.add(second)  # reuses the cached prefix of the first
     held = dict(second.sequence.num_computed_tokens)
     assert all(held.values())
-    assert_stands(pair, decoder, [second])
-    decoder.add(third)  # more of it is what the second is reading
+    assert_slots(pair, decoder, [second])
+    decoder.add(third)  # shares more with the second, which is still prefilling
     assert all(slot.prefix_donors for slot in decoder.slots if slot.row is third)
     assert all(third.passes.reused[which] > held[which] for which in held)
     while not all(third.sequence.num_computed_tokens.values()):
         decoder.step()
-    assert_stands(pair, decoder, [second, third])
+    assert_slots(pair, decoder, [second, third])
 
 
 @torch.inference_mode()
-def test_a_row_goes_on_alone_where_the_one_leaves_that_it_waited_for(get_pair: Callable[[str], ModelPair]) -> None:
+def test_a_row_whose_prefix_donor_leaves_goes_on_alone(get_pair: Callable[[str], ModelPair]) -> None:
     pair = fresh(get_pair("llama"))
     decoder = decoder_of(pair)
     first, second, third = rows_of(pair, [BEGINNING * 3 + end for end in ("Who?", "Where?", "When?")])
@@ -91,4 +90,4 @@ def test_a_row_goes_on_alone_where_the_one_leaves_that_it_waited_for(get_pair: C
     decoder.remove([first])
     while not all([*second.sequence.num_computed_tokens.values(), *third.sequence.num_computed_tokens.values()]):
         decoder.step()
-    assert_stands(pair, decoder, [second, third])
+    assert_slots(pair, decoder, [second, third])

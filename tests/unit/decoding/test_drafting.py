@@ -1,6 +1,7 @@
 """Drafts from what an answer repeats: where they come from, how long they are, and that they never change an answer."""
 
 import random
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,16 +11,16 @@ from baco.decoding.sequence import SequenceState
 from tests.unit.decoding.test_sequence import Driver, Toy, lockstep, new_sequence, toys
 
 
-def answer(num_committed: list[int], proposals: list[int] | None = None) -> SequenceState:
-    """A routed row with some tokens final."""
+def answer(committed: list[int], drafts: Sequence[int] = ()) -> SequenceState:
+    """A row with committed tokens and draft tokens."""
     sequence = new_sequence("speculative", max_tokens=500)
-    sequence.token_ids = [*num_committed, *(proposals or [])]
-    sequence.num_committed = len(num_committed)
+    sequence.token_ids = [*committed, *drafts]
+    sequence.num_committed = len(committed)
     return sequence
 
 
 def settle(lookup: PromptLookup, sequence: SequenceState, kept: int, instead: int = 99) -> None:
-    """Let the first `kept` tokens of the open draft become final, and another token behind them; draft again."""
+    """Commit the first `kept` tokens of the open draft, and another token after them; draft again."""
     del sequence.token_ids[sequence.num_committed + kept :]
     sequence.token_ids.append(instead)
     sequence.num_committed = len(sequence.token_ids)
@@ -48,7 +49,7 @@ def test_fewer_tokens_in_common_than_an_n_gram_draft_nothing() -> None:
     assert drafted(sequence) == [] and lookup.open_tokens == 0
 
 
-def test_one_proposal_is_drafted_behind_and_two_are_not() -> None:
+def test_one_draft_token_is_continued_and_two_are_not() -> None:
     prompt = [1, 2, 3, 4, 5, 6, 7, 8, 9]
     one, two = answer([1, 2], [3]), answer([1], [2, 3])
     for sequence in (one, two):
@@ -118,10 +119,10 @@ def test_a_text_that_repeats_takes_fewer_passes_with_drafts() -> None:
         for drafts in passes:
             sequence = new_sequence("speculative", 120)
             lookup = PromptLookup([]) if drafts else None
-            driver = Driver(toy, sequence, random.Random(seed), lookup=lookup, forgets=0, drafts=0)
+            driver = Driver(toy, sequence, random.Random(seed), lookup=lookup, evicts=0, drafts=0)
             while not sequence.ended:
                 driver.disturb()
-                driver.segment(sequence.needs(), proposals=lookup.open_tokens + 1 if lookup else 1)
+                driver.run_pass(sequence.needs(), num_draft_tokens=lookup.open_tokens + 1 if lookup else 1)
                 driver.resolve()
             passes[drafts] += driver.passes
             assert driver.answer == lockstep(toy, "speculative", 120)

@@ -20,7 +20,7 @@ MODES: tuple[Mode, ...] = ("base", "aligned", "speculative", "lockstep")
 
 @dataclass(frozen=True)
 class Toy:
-    """A random pair of models: each word of the answer so far, hashed, says what comes next."""
+    """A random pair of models: a hash of the answer so far determines the next token."""
 
     seed: int
     vocabulary: int = 7
@@ -29,20 +29,20 @@ class Toy:
     base_share: float = 0.5
     switching: float = 0.6
     ending: float = 0.3
-    """Chance that an end token which comes up is meant."""
+    """Chance that a drawn end token is kept."""
     memory: int = 50
-    """How many of the last tokens count: a short memory makes answers repeat themselves."""
+    """How many of the last tokens count; with few of them answers repeat themselves."""
 
     def chance(self, what: str, prefix: list[int]) -> float:
-        num_computed_tokens = f"{self.seed} {what} {prefix[-self.memory :] if prefix else []}"
-        return int.from_bytes(blake2b(num_computed_tokens.encode(), digest_size=6).digest()) / 2**48
+        key = f"{self.seed} {what} {prefix[-self.memory :] if prefix else []}"
+        return int.from_bytes(blake2b(key.encode(), digest_size=6).digest()) / 2**48
 
     def draw(self, which: Model, prefix: list[int]) -> int:
         own = which == "aligned" and self.chance("agree", prefix) >= self.agreement
         token_id = int(self.chance("own" if own else "shared", prefix) * self.vocabulary)
         return token_id + 2 if token_id in END.values() and self.chance("end", prefix) >= self.ending else token_id
 
-    def view(self, which: Model, prefix: list[int], mode: Mode) -> Prediction:
+    def predict(self, which: Model, prefix: list[int], mode: Mode) -> Prediction:
         token_id, logprobs = self.draw(which, prefix), IdLogprobs(self.chance(which, prefix), ())
         if which == "aligned":
             return Prediction(token_id, top1=self.draw("base", prefix), logprobs=logprobs)
@@ -74,13 +74,13 @@ def lockstep(toy: Toy, mode: Mode, max_tokens: int) -> list[CommittedToken]:
 
 @dataclass
 class Driver:
-    """Feeds one sequence as a decoder would, only at random: which model, how much of it, how far ahead."""
+    """Drives one sequence as a decoder does, but with random choices: the model, the tokens of its pass, the draft tokens."""
 
     toy: Toy
     sequence: SequenceState
     chance: random.Random
     lookup: PromptLookup | None = None
-    forgets: float = 0.05
+    evicts: float = 0.05
     drafts: float = 0.3
     answer: list[CommittedToken] = field(default_factory=list)
     passes: int = 0
@@ -88,37 +88,37 @@ class Driver:
     def run(self) -> list[CommittedToken]:
         while not self.sequence.ended:
             self.disturb()
-            fed = self.segment(self.chance.choice(list(self.sequence.prompts)))
-            if not fed and not self.segment(self.sequence.needs()):
-                raise AssertionError("the model that the next token needs has nothing to read")
+            ran = self.run_pass(self.chance.choice(list(self.sequence.prompts)))
+            if not ran and not self.run_pass(self.sequence.needs()):
+                raise AssertionError("the model that the next token needs has nothing to compute")
             self.resolve()
             assert self.passes < 10_000
         return self.answer
 
     def disturb(self) -> None:
-        if self.chance.random() < self.forgets:
+        if self.chance.random() < self.evicts:
             self.sequence.evict()
         elif self.sequence.mode == "speculative" and self.chance.random() < self.drafts:
             self.sequence.token_ids.extend(self.chance.choices(range(self.toy.vocabulary), k=self.chance.randint(1, 4)))
         if self.lookup is not None:
             self.lookup.extend(self.sequence)
 
-    def segment(self, which: Model, proposals: int | None = None) -> bool:
-        """Let a model read some of what it may, and say so."""
+    def run_pass(self, which: Model, num_draft_tokens: int | None = None) -> bool:
+        """Let a model compute some of the tokens that it can; return whether there are any."""
         sequence = self.sequence
-        proposals = self.chance.randint(0, 6) if proposals is None else proposals
-        uncomputed = sequence.uncomputed(which, proposals)
+        allowed = self.chance.randint(0, 6) if num_draft_tokens is None else num_draft_tokens
+        uncomputed = sequence.uncomputed(which, allowed)
         if not len(uncomputed):
             return False
         length = len(sequence.prompts[which])
         end = self.chance.randint(uncomputed.start + 1, uncomputed.stop) if self.chance.random() < 0.5 else uncomputed.stop
         tokens = sequence.slice(which, uncomputed.start, end)
         assert tokens == [sequence.token_at(which, index) for index in range(uncomputed.start, end)]
-        assert end <= length + sequence.max_tokens - 1, "the last token that fits needs no reading"
-        assert end <= length + sequence.num_committed + proposals
+        assert end <= length + sequence.max_tokens - 1, "no prediction is needed after the last allowed token"
+        assert end <= length + sequence.num_committed + allowed
         sequence.num_computed_tokens[which] = end
         for position in range(max(uncomputed.start + 1 - length, sequence.num_committed), end + 1 - length):
-            sequence.predictions[which][position] = self.toy.view(which, sequence.token_ids[:position], sequence.mode)
+            sequence.predictions[which][position] = self.toy.predict(which, sequence.token_ids[:position], sequence.mode)
         self.passes += 1
         return True
 
@@ -126,7 +126,7 @@ class Driver:
         committed = self.sequence.resolve()
         self.answer += committed
         assert self.sequence.num_committed == len(self.answer)
-        assert self.sequence.token_ids[: self.sequence.num_committed] == [num_committed.token_id for num_committed in self.answer]
+        assert self.sequence.token_ids[: self.sequence.num_committed] == [token.token_id for token in self.answer]
 
 
 def new_sequence(mode: Mode, max_tokens: int, lengths: tuple[int, int] = (3, 5)) -> SequenceState:
@@ -145,7 +145,7 @@ def toys(draw: st.DrawFn) -> Toy:
 @pytest.mark.parametrize("mode", MODES)
 @given(toy=toys(), max_tokens=st.integers(1, 30), lengths=st.tuples(st.integers(1, 6), st.integers(1, 6)), order=st.integers())
 @settings(max_examples=150, deadline=None)
-def test_however_a_row_is_fed_its_answer_is_that_of_lockstep(
+def test_whatever_the_passes_are_the_answer_is_that_of_lockstep(
     mode: Mode, toy: Toy, max_tokens: int, lengths: tuple[int, int], order: int
 ) -> None:
     driver = Driver(toy, new_sequence(mode, max_tokens, lengths), random.Random(order))
@@ -157,75 +157,75 @@ def test_these_answers_end_in_every_way_and_have_every_owner() -> None:
     answers = [lockstep(Toy(seed), "speculative", 12) for seed in range(60)]
     ends = {(answer[-1].finish_reason, answer[-1].from_base) for answer in answers}
     assert ends == {("stop", True), ("stop", False), ("length", True), ("length", False)}
-    assert sum(0 < sum(num_committed.from_base for num_committed in answer) < len(answer) for answer in answers) > 20
+    assert sum(0 < sum(token.from_base for token in answer) < len(answer) for answer in answers) > 20
 
 
 def written(sequence: SequenceState, which: Model, tokens: list[int], start: int = 0, **route: Any) -> None:
-    """Note that a model has read everything and draws these tokens from a position on; the base's routes are given by position."""
+    """Store predictions of a model from a position, as after a pass; `base_at` has the positions that the router gives to the base."""
     for position, token_id in enumerate(tokens, start):
         wants_base = position in route.get("base_at", ())
         sequence.predictions[which][position] = Prediction(token_id, wants_base) if which == "base" else Prediction(token_id)
     sequence.num_computed_tokens[which] = len(sequence.prompts[which]) + start + len(tokens) - 1
 
 
-def test_what_is_proposed_and_accepted_on_a_case_worked_by_hand() -> None:
+def test_draft_tokens_are_verified_and_counted_as_in_a_case_worked_by_hand() -> None:
     sequence = new_sequence("speculative", max_tokens=9)
-    written(sequence, "base", [5], base_at=())  # the base would write 5, and hands over to the aligned model
+    written(sequence, "base", [5], base_at=())  # the base drafts a 5, and the router picks the aligned model
     assert sequence.resolve() == [] and sequence.token_ids == [5] and sequence.needs() == "aligned"
-    assert (sequence.proposed, sequence.accepted) == (0, 0), "nobody has decided about the 5"
-    written(sequence, "base", [6], start=1, base_at=(1,))  # it reads its own 5, and goes on with a 6 of its own
+    assert (sequence.proposed, sequence.accepted) == (0, 0), "the 5 is not verified yet"
+    written(sequence, "base", [6], start=1, base_at=(1,))  # the base computes its own 5, and drafts a 6
     assert sequence.resolve() == [] and sequence.token_ids == [5, 6]
-    written(sequence, "aligned", [5, 8])  # the aligned model agrees about the 5, so the base's 6 stands as well
-    assert [(num_committed.token_id, num_committed.from_base) for num_committed in sequence.resolve()] == [(5, False), (6, True)]
+    written(sequence, "aligned", [5, 8])  # the aligned model accepts the 5, so the 6, which the base owns, is committed as well
+    assert [(token.token_id, token.from_base) for token in sequence.resolve()] == [(5, False), (6, True)]
     assert (sequence.proposed, sequence.accepted) == (2, 2) and sequence.needs() == "base"
-    written(sequence, "aligned", [7], start=2)  # now the aligned model is ahead, with a 7
+    written(sequence, "aligned", [7], start=2)  # now the aligned model drafts a 7
     assert sequence.resolve() == [] and sequence.token_ids == [5, 6, 7]
-    written(sequence, "base", [4, 9], start=2, base_at=(2,))  # but the base owns the place, and writes a 4
-    assert [(num_committed.token_id, num_committed.from_base) for num_committed in sequence.resolve()] == [(4, True)]
+    written(sequence, "base", [4, 9], start=2, base_at=(2,))  # but the base owns the position, and writes a 4
+    assert [(token.token_id, token.from_base) for token in sequence.resolve()] == [(4, True)]
     assert (sequence.proposed, sequence.accepted) == (3, 2)
-    assert sequence.token_ids == [5, 6, 4], "what the base said behind the 7 is void"
+    assert sequence.token_ids == [5, 6, 4], "the base's prediction after the 7 is dropped"
     assert sequence.num_computed_tokens == {"base": 3 + 2, "aligned": 5 + 2} and sequence.predictions == {"base": {}, "aligned": {}}
 
 
-def test_a_token_that_nobody_had_proposed_counts_as_no_proposal() -> None:
+def test_a_token_that_was_no_draft_token_is_not_counted_as_one() -> None:
     sequence = new_sequence("speculative", max_tokens=9)
     written(sequence, "base", [5], base_at=(0,))
-    assert [num_committed.token_id for num_committed in sequence.resolve()] == [5]
+    assert [token.token_id for token in sequence.resolve()] == [5]
     assert (sequence.proposed, sequence.accepted) == (0, 0)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("max_tokens", [1, 2, 5])
-def test_nothing_is_read_behind_the_last_token_that_fits(mode: Mode, max_tokens: int) -> None:
+def test_nothing_is_computed_after_the_last_allowed_token(mode: Mode, max_tokens: int) -> None:
     sequence = new_sequence(mode, max_tokens)
     sequence.token_ids.extend([9] * 12)
     for which, prompt in sequence.prompts.items():
-        assert len(prompt) - 1 <= sequence.uncomputed(which, proposals=12).stop <= len(prompt) + max_tokens - 1
+        assert len(prompt) - 1 <= sequence.uncomputed(which, num_draft_tokens=12).stop <= len(prompt) + max_tokens - 1
 
 
-def test_no_more_proposals_are_read_than_asked_for() -> None:
+def test_no_more_draft_tokens_are_computed_than_allowed() -> None:
     sequence = new_sequence("speculative", max_tokens=20)
     sequence.token_ids.extend([9] * 12)
     sequence.num_computed_tokens["base"] = 2
-    assert [sequence.uncomputed("base", proposals) for proposals in (0, 3, 50)] == [range(2, 3), range(2, 6), range(2, 15)]
+    assert [sequence.uncomputed("base", count) for count in (0, 3, 50)] == [range(2, 3), range(2, 6), range(2, 15)]
 
 
-def test_a_row_that_forgets_keeps_what_is_final_and_reads_all_of_it_again() -> None:
+def test_an_evicted_row_keeps_its_committed_tokens_and_is_prefilled_again() -> None:
     sequence = new_sequence("speculative", max_tokens=9)
     written(sequence, "base", [5, 6, 7], base_at=(0, 1))
     assert len(sequence.resolve()) == 2 and sequence.token_ids == [5, 6, 7]
     sequence.evict()
     assert sequence.token_ids == [5, 6] and sequence.predictions == {"base": {}, "aligned": {}}
-    assert [len(sequence.uncomputed(which, proposals=9)) for which in ("base", "aligned")] == [3 + 2, 5 + 2]  # type: ignore[arg-type]
+    assert [len(sequence.uncomputed(which, num_draft_tokens=9)) for which in ("base", "aligned")] == [3 + 2, 5 + 2]  # type: ignore[arg-type]
 
 
 def alternations(toy: Toy, max_tokens: int) -> Iterator[tuple[Model, int]]:
-    """Feed both models in turn, everything that there is; yield who was fed and how many tokens are final."""
-    driver = Driver(toy, new_sequence("speculative", max_tokens), random.Random(0), forgets=0, drafts=0)
+    """Run both models in turn over all tokens; yield the model and the number of committed tokens."""
+    driver = Driver(toy, new_sequence("speculative", max_tokens), random.Random(0), evicts=0, drafts=0)
     driver.chance.random = lambda: 1.0  # type: ignore[method-assign]
     which: Model = "base"
     while not driver.sequence.ended:
-        driver.segment(which, proposals=1)
+        driver.run_pass(which, num_draft_tokens=1)
         driver.resolve()
         yield which, driver.sequence.num_committed
         which = "aligned" if which == "base" else "base"

@@ -30,8 +30,8 @@ def model(request: pytest.FixtureRequest, pair_folders: Callable[[str], tuple[Pa
     yield AutoModelForCausalLM.from_pretrained(pair_folders("llama")[1], attn_implementation=request.param).eval()
 
 
-def random_feeds(chance: random.Random) -> list[Segment]:
-    """Some slots, each fed some tokens from somewhere on: short feeds and long ones."""
+def random_segments(chance: random.Random) -> list[Segment]:
+    """Segments of some slots at random positions: short ones and long ones."""
     segments = []
     for slot in sorted(chance.sample(range(SLOTS), chance.randint(1, SLOTS))):
         count = chance.choice([1, 1, 1, 2, 3, LONG_SEGMENT, LONG_SEGMENT + 1, 40])
@@ -55,7 +55,7 @@ def alone(segment: Segment, query: Tensor, key: Tensor, value: Tensor, window: i
 @pytest.mark.parametrize("seed", range(4))
 def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads: tuple[int, int], slides: bool, seed: int) -> None:
     chance, (queries, keys) = random.Random(seed), heads
-    segments = random_feeds(chance)
+    segments = random_segments(chance)
     count = sum(len(segment.token_ids) for segment in segments)
     make = torch.Generator().manual_seed(seed)
     query = torch.randn(1, queries, count, WIDTH, generator=make)
@@ -73,7 +73,7 @@ def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads:
     torch.testing.assert_close(output[0].transpose(0, 1), torch.cat(expected, 1), atol=1e-5, rtol=1e-4)
 
 
-def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreTrainedModel) -> None:
+def test_what_is_after_a_token_or_in_another_slot_is_never_seen(model: PreTrainedModel) -> None:
     segments = [Segment(slot=1, start=4, token_ids=[0] * 3), Segment(slot=3, start=0, token_ids=[0])]
     query, key = torch.randn(1, 4, 4, WIDTH), torch.randn(SLOTS, 2, CAPACITY, WIDTH)
     spoiled = torch.full_like(key, 1e4)
@@ -84,10 +84,9 @@ def test_what_stands_behind_a_token_or_in_another_slot_is_never_seen(model: PreT
     torch.testing.assert_close(clean, other)
 
 
-def test_a_model_set_to_either_way_reads_a_packed_pass_as_it_reads_each_row(model: PreTrainedModel) -> None:
+def test_with_either_attention_a_packed_pass_gives_the_logits_of_each_row(model: PreTrainedModel) -> None:
     runner, rows = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), [[5, 6, 7], list(range(20, 60))]
-    runner.cache.reserve(2, 40)
-    logits = runner.forward([Segment(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42])
+    logits = runner.prepare([Segment(slot=slot, start=0, token_ids=row) for slot, row in enumerate(rows)], [2, 42], slots=2).run()
     with torch.inference_mode():
         expected = torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows])
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
@@ -99,10 +98,10 @@ def written(model: PreTrainedModel) -> list[int]:
     return model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=8)[0].tolist()  # type: ignore[no-any-return, operator]
 
 
-def test_the_model_is_as_it_was_behind_a_pass_and_behind_one_that_fails(model: PreTrainedModel) -> None:
+def test_the_model_is_as_it_was_after_a_pass_and_after_one_that_fails(model: PreTrainedModel) -> None:
     before, generated = model.config._attn_implementation, written(model)
     runner = ModelRunner(ModelPass(model, model.config.vocab_size, 0))
-    runner.forward([Segment(slot=0, start=0, token_ids=[5, 6])], [1])
+    runner.prepare([Segment(slot=0, start=0, token_ids=[5, 6])], [1]).run()
     assert (model.config._attn_implementation, written(model)) == (before, generated)
     with (
         pytest.raises(ZeroDivisionError),
@@ -129,7 +128,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
     assert found == [expected]
 
 
-def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
+def test_two_threads_that_run_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
     inside, leave = threading.Event(), threading.Event()
     before = model.config._attn_implementation
     layout = PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
@@ -148,10 +147,10 @@ def test_two_threads_that_read_packed_passes_of_one_model_leave_it_as_it_was(mod
     assert model.config._attn_implementation == before
 
 
-def test_a_pass_that_is_asked_nothing_reads_all_the_same(model: PreTrainedModel) -> None:
+def test_a_pass_without_wanted_logits_fills_the_cache_all_the_same(model: PreTrainedModel) -> None:
     runner, row = ModelRunner(ModelPass(model, model.config.vocab_size, 0)), list(range(20, 60))
-    assert runner.forward([Segment(slot=0, start=0, token_ids=row[:25])], []).shape == (0, model.config.vocab_size)
-    logits = runner.forward([Segment(slot=0, start=25, token_ids=row[25:])], [14])
+    assert runner.prepare([Segment(slot=0, start=0, token_ids=row[:25])], []).run().shape == (0, model.config.vocab_size)
+    logits = runner.prepare([Segment(slot=0, start=25, token_ids=row[25:])], [14]).run()
     with torch.inference_mode():
         expected = model(torch.tensor([row])).logits[0, -1:]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)

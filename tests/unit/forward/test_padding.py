@@ -1,9 +1,9 @@
-"""Padded passes: the smallest shape that holds what is fed, and where each token stands in it. That they read alike: test_kv_cache."""
+"""Padded passes: the smallest shape that holds the segments, and where each token is in it. Their logits: test_speculation."""
 
 import pytest
 
 from baco.forward.packing import Segment
-from baco.forward.padding import MOST_TOKENS, PaddedShape
+from baco.forward.padding import MAX_TOKENS, PaddedShape
 
 
 def segment(slot: int, start: int, *token_ids: int) -> Segment:
@@ -21,14 +21,14 @@ def segment(slot: int, start: int, *token_ids: int) -> Segment:
         ([segment(0, 8191, 1)], (1, 1, 8192)),
         ([segment(0, 8192, 1)], (1, 1, 12288)),
         ([segment(0, 0, *range(17))], None),
-        ([segment(MOST_TOKENS, 0, 1)], None),
+        ([segment(MAX_TOKENS, 0, 1)], None),
     ],
 )
 def test_the_smallest_shape_is_taken_and_none_for_what_is_large(segments: list[Segment], shape: tuple[int, int, int] | None) -> None:
     assert PaddedShape.of(segments) == (None if shape is None else PaddedShape(*shape))
 
 
-def test_each_token_stands_in_its_row_and_what_fills_up_is_written_where_nothing_reads() -> None:
+def test_each_token_is_in_its_row_and_padding_is_written_where_nothing_reads() -> None:
     segments = [segment(0, 3, 11, 12), segment(2, 9, 13)]
     shape = PaddedShape.of(segments)
     assert shape is not None and (shape.rows, shape.queries) == (4, 2)

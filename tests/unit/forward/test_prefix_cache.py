@@ -1,4 +1,4 @@
-"""Prefixes that were read before: which one is found, which one goes, and what an engine saves by them."""
+"""Cached prefixes: which one is found, which one is evicted, and what an engine saves by them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
-from baco.engine.scheduler import Scheduler
+from baco.engine.request_queue import RequestQueue
 from baco.forward.kv_cache import KeptTokens
 from baco.forward.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
 from baco.vocab.token_ids import common_length
@@ -22,7 +22,7 @@ SYSTEM = "You are the old captain of a small island in the north, and you answer
 
 
 def keep(cache: PrefixCache, token_ids: list[int]) -> None:
-    """Hold a text, with the position and the token itself as what was read of each token."""
+    """Cache a text, with the position and the token itself in place of its keys and values."""
     read = torch.tensor(list(enumerate(token_ids)))
     cache.keep(token_ids, lambda start: KeptTokens(read[start:].clone(), (torch.Size([1, 2]),)))
 
@@ -59,7 +59,7 @@ def test_the_common_beginning_is_what_a_loop_finds(a: list[int], b: list[int]) -
 
 
 @given(held=st.lists(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), max_size=12), wanted=texts)
-def test_the_longest_held_beginning_is_found_and_is_that_text(held: list[list[int]], wanted: list[int]) -> None:
+def test_the_longest_cached_prefix_is_found_and_is_that_text(held: list[list[int]], wanted: list[int]) -> None:
     cache = PrefixCache(10**6)
     for text in held:
         keep(cache, text)
@@ -71,7 +71,7 @@ def test_the_longest_held_beginning_is_found_and_is_that_text(held: list[list[in
 
 
 @given(held=st.lists(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), max_size=12))
-def test_no_token_is_held_twice_behind_the_shortest_prefix(held: list[list[int]]) -> None:
+def test_no_token_is_cached_twice_after_the_shortest_prefix(held: list[list[int]]) -> None:
     cache = PrefixCache(10**6)
     for text in held:
         keep(cache, text)
@@ -137,12 +137,12 @@ def test_the_budget_is_kept_and_the_least_recently_used_goes_first(steps: list[t
         assert cache.covers(run(100 * number, SHORTEST_PREFIX)) == (number in recent)
 
 
-def test_what_is_larger_than_the_budget_is_not_held_and_drives_nothing_out() -> None:
+def test_what_is_larger_than_the_budget_is_not_cached_and_evicts_nothing() -> None:
     cache = PrefixCache(40 * BYTES_PER_TOKEN)
     keep(cache, run(0, 20))
     keep(cache, run(200, 20))
     keep(cache, run(100, 41))
-    keep(cache, run(0, 41))  # half of which is held
+    keep(cache, run(0, 41))  # half of which is cached
     assert cache.bytes == 40 * BYTES_PER_TOKEN
     assert cache.covers(run(0, 20)) and cache.covers(run(200, 20))
     assert not cache.covers(run(100, 41)) and not cache.covers(run(0, 41))
@@ -162,7 +162,7 @@ def asking(question: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("router", [Router("p", threshold=0.5), Router("judge", judge=lambda prefix: "base"), Router("aligned")])
-def test_a_request_that_begins_like_an_earlier_one_reads_only_the_rest(random_pair: ModelPair, router: Router, passes: list[Pass]) -> None:
+def test_a_request_that_begins_like_another_computes_only_the_rest(random_pair: ModelPair, router: Router, passes: list[Pass]) -> None:
     params = SamplingParams(n=2, max_tokens=8, seed=3)
     questions = ["What is the name of it?", "Where does the old ship go?"]
     cold = [Engine(fresh(random_pair)).generate(asking(question), params, router) for question in questions]
@@ -178,11 +178,11 @@ def test_a_request_that_begins_like_an_earlier_one_reads_only_the_rest(random_pa
 
 
 @pytest.mark.parametrize("arch", ["llama", "gemma3"])
-def test_conversations_that_branch_read_only_what_is_new_and_answer_as_if_nothing_was_held(
+def test_conversations_that_branch_compute_only_what_is_new_and_answer_as_without_a_cache(
     arch: str, get_pair: Callable[[str], ModelPair], passes: list[Pass]
 ) -> None:
     pair, params = get_pair(arch), SamplingParams(max_tokens=6, seed=3)
-    router = Router("judge", judge=lambda prefix: "base" if len(prefix.text) % 2 else "aligned")  # both models read everything
+    router = Router("judge", judge=lambda prefix: "base" if len(prefix.text) % 2 else "aligned")  # both models compute everything
     engine = Engine(fresh(pair))
 
     def ask(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -205,7 +205,7 @@ def test_conversations_that_branch_read_only_what_is_new_and_answer_as_if_nothin
     ask([*first, {"role": "user", "content": "And your crew?"}])
 
 
-def test_the_same_prompt_again_reads_its_last_token_alone(random_pair: ModelPair, passes: list[Pass]) -> None:
+def test_the_same_prompt_again_computes_its_last_token_alone(random_pair: ModelPair, passes: list[Pass]) -> None:
     engine, params = Engine(fresh(random_pair)), SamplingParams(max_tokens=1, seed=3)
     first = engine.generate(asking("Who?"), params, Router("base"))
     assert sum(one.tokens for one in passes) == len(first.prompt_token_ids["base"])
@@ -214,9 +214,9 @@ def test_the_same_prompt_again_reads_its_last_token_alone(random_pair: ModelPair
     assert [one.tokens for one in passes] == [1]
 
 
-def test_without_a_budget_everything_is_read_again(random_pair: ModelPair, passes: list[Pass]) -> None:
+def test_without_a_budget_everything_is_computed_again(random_pair: ModelPair, passes: list[Pass]) -> None:
     pair = fresh(random_pair)
-    for cache in Scheduler.of(pair).prefixes.values():
+    for cache in RequestQueue.of(pair).prefixes.values():
         cache.budget = 0
     engine, params = Engine(pair), SamplingParams(max_tokens=1, seed=3)
     results = [engine.generate(asking("Who?"), params, Router("base")) for _ in range(2)]
@@ -224,7 +224,7 @@ def test_without_a_budget_everything_is_read_again(random_pair: ModelPair, passe
     assert results[0].candidates == results[1].candidates
 
 
-def test_usage_says_how_much_of_the_prompt_had_been_read(get_pair: Callable[[str], ModelPair]) -> None:
+def test_usage_says_how_much_of_the_prompt_was_cached(get_pair: Callable[[str], ModelPair]) -> None:
     engine = Engine(fresh(get_pair("llama")))
     prompt, other = "Tell me of a rabbit that lives by the sea, and of nothing else.", "Who are you?"
     params, router = SamplingParams(max_tokens=4, seed=1), Router("p", threshold=0.5)

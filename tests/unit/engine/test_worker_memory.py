@@ -1,7 +1,6 @@
 """When memory runs out: fewer answers at once, all of them right, and the worker goes on."""
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,27 +8,26 @@ import torch
 from torch import Tensor
 
 from baco import Engine, GenerationResult, Router, SamplingParams
-from baco.engine.scheduler import Scheduler
+from baco.engine.request_queue import RequestQueue
 from baco.errors import BacoError, OutOfMemoryError
 from baco.forward.kv_cache import SlotCache
-from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Segment
+from baco.forward.model_runner import PreparedPass
 from tests.support.gate import Gate, settle
-from tests.unit.engine.test_scheduler import PROMPTS, asked, told
+from tests.unit.engine.test_worker import PROMPTS, asked, told
 
 
 def limit_rows(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
     """Let memory run out in passes of more rows; returns the rows of those that fit."""
     rows: list[int] = []
-    forward = ModelRunner.forward
+    run = PreparedPass.run
 
-    def limited(self: ModelRunner, segments: Sequence[Segment], *args: Any) -> Tensor:
-        if len(segments) > most:
+    def limited(self: PreparedPass) -> Tensor:
+        if len(self.segments) > most:
             raise torch.OutOfMemoryError("out of memory")
-        rows.append(len(segments))
-        return forward(self, segments, *args)
+        rows.append(len(self.segments))
+        return run(self)
 
-    monkeypatch.setattr(ModelRunner, "forward", limited)
+    monkeypatch.setattr(PreparedPass, "run", limited)
     return rows
 
 
@@ -73,9 +71,7 @@ def test_memory_that_runs_out_in_the_middle_costs_no_token(
     assert [told(one.result()) for one in asked_together] == alone
 
 
-def test_when_memory_runs_out_there_is_none_for_keeping_prefixes_either(
-    engine: Engine, busy: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_memory_runs_out_prefixes_are_not_cached_either(engine: Engine, busy: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def take(self: SlotCache, slot: int, start: int, end: int) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
@@ -98,7 +94,7 @@ def test_a_row_that_finds_no_room_beside_others_comes_in_later_and_is_right(
     def scarce(self: SlotCache, slot: int, *args: Any) -> None:
         calls.append(slot)
         if len(calls) == 6:  # the second model's prefix of the third row
-            for cache in Scheduler.of(busy.pair).prefixes.values():
+            for cache in RequestQueue.of(busy.pair).prefixes.values():
                 cache.clear()
             raise torch.OutOfMemoryError("out of memory")
         put(self, slot, *args)

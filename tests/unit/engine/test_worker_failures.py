@@ -10,12 +10,12 @@ from torch import Tensor
 
 from baco import Engine, Router, SamplingParams, register_router
 from baco.decoding.decode import Decoder
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
-from baco.engine.scheduler import Scheduler
 from baco.routing import Signals
 from baco.routing.registry import KINDS
 from tests.support.gate import Gate, settle
-from tests.unit.engine.test_scheduler import asked, request, told
+from tests.unit.engine.test_worker import asked, request, told
 
 
 class Broken(Exception):
@@ -129,7 +129,7 @@ def test_a_worker_that_dies_tells_every_caller_and_the_next_request_gets_a_new_o
         patch.setattr(Decoder, "step", die)
         busy._submit(requests)
         settle(requests)
-        worker = Scheduler.of(busy.pair).worker
+        worker = RequestQueue.of(busy.pair).worker
         assert worker is None
         with pytest.raises(Fatal):
             busy.generate(*asked(0))

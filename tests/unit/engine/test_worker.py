@@ -1,4 +1,4 @@
-"""The scheduler: requests of threads and tasks share passes, wait their turn, and leave nothing behind."""
+"""The queue and its worker: requests of threads and tasks share passes, wait their turn, and leave nothing behind."""
 
 import asyncio
 import gc
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from baco import Engine, GenerationResult, ModelPair, Router, SamplingParams
+from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
-from baco.engine.scheduler import Scheduler
 from baco.engine.worker import KEEP_ALIVE
 from baco.errors import QueueFullError
 from baco.forward.kv_cache import SlotCache
@@ -104,22 +104,22 @@ def test_unloading_ends_an_idle_worker_at_once_and_the_pair_goes_on_if_asked(
 ) -> None:
     monkeypatch.setitem(KEEP_ALIVE, "cpu", 60.0)
     pair = fresh(random_pair)
-    engine, scheduler = Engine(pair), Scheduler.of(pair)
+    engine, queue = Engine(pair), RequestQueue.of(pair)
     expected = told(engine.generate(*asked(1)))
-    assert scheduler.worker is not None
+    assert queue.worker is not None
     pair.unload()
-    wait_until(lambda: scheduler.worker is None)
+    wait_until(lambda: queue.worker is None)
     assert told(engine.generate(*asked(1))) == expected
-    assert scheduler.worker is not None
+    assert queue.worker is not None
     pair.unload()
-    wait_until(lambda: scheduler.worker is None)
+    wait_until(lambda: queue.worker is None)
 
 
 LEAVES_LATE = """
 import time
 from baco import Engine, ModelPair, SamplingParams
 from baco.decoding.decode import Decoder
-from baco.engine.scheduler import Scheduler
+from baco.engine.request_queue import RequestQueue
 from baco.engine.worker import KEEP_ALIVE
 
 KEEP_ALIVE["cpu"] = 0.0
@@ -133,12 +133,12 @@ def slowly(self):
 Decoder.release = slowly
 engine = Engine(ModelPair.from_pretrained(device="cpu"))
 engine.generate("Hello", SamplingParams(max_tokens=2))
-while Scheduler.of(engine.pair).worker is not None:
+while RequestQueue.of(engine.pair).worker is not None:
     time.sleep(0.001)
 """
 
 
-def test_an_interpreter_that_ends_waits_for_a_worker_that_has_signed_off() -> None:
+def test_an_interpreter_that_ends_waits_for_a_worker_that_has_left_its_queue() -> None:
     """Torch does not survive that its threads are ended under it: the process would abort."""
     done = subprocess.run([sys.executable, "-c", LEAVES_LATE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "gave its memory back\n"), done.stderr
@@ -158,7 +158,7 @@ def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
     monkeypatch.setitem(KEEP_ALIVE, "cpu", 0.01)
     expected = {number: told(engine.generate(*asked(number))) for number in range(144)}
     before, pair, chance = set(threading.enumerate()), fresh(random_pair), random.Random(3)
-    busy, scheduler = Engine(pair, max_waiting=10_000), Scheduler.of(pair)
+    busy, queue = Engine(pair, max_waiting=10_000), RequestQueue.of(pair)
 
     async def all_at_once() -> list[GenerationResult | None]:
         return await asyncio.gather(*(disturbed(busy, number, chance) for number in range(1000)))
@@ -168,9 +168,9 @@ def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
     assert len(whole) >= 250
     # Every 144 requests, prompt, router, length and seed are the same again.
     assert all(told(result) == expected[number % 144] for number, result in whole.items())
-    wait_until(lambda: scheduler.worker is None)
+    wait_until(lambda: queue.worker is None)
     wait_until(lambda: set(threading.enumerate()) <= before)
-    assert not scheduler.waiting
+    assert not queue.waiting
     assert caches
     gc.collect()
     assert sum(cache.bytes for ref in caches if (cache := ref()) is not None) == 0
@@ -190,7 +190,7 @@ def test_a_full_queue_refuses_with_counts_and_the_refused_request_costs_nothing(
         with pytest.raises(QueueFullError, match=r"3 answers .*max_waiting=3") as error:
             refused()
         assert (error.value.waiting, error.value.max_waiting) == (3, 3)
-    assert len(Scheduler.of(pair).waiting) == 3
+    assert len(RequestQueue.of(pair).waiting) == 3
     assert len(gate.requests) == 4
     gate.open()
     settle(gate.requests)
@@ -251,16 +251,16 @@ async def test_model_code_never_runs_in_the_event_loops_thread(engine: Engine, p
 
 
 @pytest.mark.parametrize("speculates", [True, False])
-def test_a_long_prompt_is_read_in_chunks_between_which_a_running_answer_goes_on(
+def test_a_long_prompt_is_prefilled_in_chunks_between_which_a_running_answer_goes_on(
     random_pair: ModelPair, gate: Gate, passes: list[Pass], monkeypatch: pytest.MonkeyPatch, speculates: bool
 ) -> None:
     monkeypatch.setattr("baco.decoding.decode.CHUNK", 16)
     monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
     pair = fresh(random_pair)
-    engine, schedule = Engine(pair), Scheduler.of(pair).turns
+    engine, turns = Engine(pair), RequestQueue.of(pair).turns
     written: list[tuple[int, Any]] = []
-    monkeypatch.setattr(schedule, "adapts", False)
-    monkeypatch.setattr(schedule, "speculates", speculates)
+    monkeypatch.setattr(turns, "adapts", False)
+    monkeypatch.setattr(turns, "speculates", speculates)
     running = request(engine, 0, max_tokens=60)
     running.on_event = lambda event: written.extend((len(passes), token) for token in event.tokens)
     long = engine._requests(["sea " * 90], SamplingParams(max_tokens=2, seed=1), Router("p", threshold=0.5), "transcript")[0]
