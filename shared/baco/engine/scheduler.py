@@ -32,7 +32,7 @@ class Scheduler(Queue):
         Raises:
             QueueFullError: `max_waiting` answers or more are waiting already.
         """
-        answers = [answer for request in requests for answer in request.answers(pair)]
+        answers = [answer for request in requests for answer in request.answers(pair.info)]
         with self.changed:
             if len(self.waiting) >= max_waiting:
                 raise QueueFullError(len(self.waiting), max_waiting)

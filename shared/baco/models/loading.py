@@ -98,9 +98,9 @@ def load_config(source: str) -> Any:
         return AutoConfig.from_pretrained(name, **hub_options(local))
 
 
-def context_window(config: Any) -> int:
-    """Longest prompt and answer together that a model of this configuration can read, in tokens."""
-    return int(config.get_text_config().max_position_embeddings)
+def context_window(*configs: Any) -> int:
+    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows."""
+    return min(int(config.get_text_config().max_position_embeddings) for config in configs)
 
 
 def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:

@@ -26,11 +26,10 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.checks import check_characters, nearest, require
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
-from baco.models.loading import embedding_rows
-from baco.models.pair import ModelPair
+from baco.models.info import PairInfo
 from baco.parsing.detection import REFUSALS, detect_tool_calls, template_name
 from baco.parsing.formats import HERMES, ToolCallTemplate
-from baco.parsing.tools import Tool, check_calls, check_tools
+from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
 from baco.text.chat_template import Message, adaptations, check_keys, visible
 from baco.vocab.token_ids import least_tokens
@@ -61,35 +60,35 @@ class Prompt:
 
 
 def build_prompt(
-    pair: ModelPair,
+    info: PairInfo,
     messages: str | Sequence[Message],
     *,
     models: Sequence[Model],
     base_prompt: str = "transcript",
-    tools: Sequence[Tool] | None = None,
+    tools: Sequence[Tool] = (),
     max_model_len: int,
 ) -> Prompt:
     """Encode one request for the models that will run.
 
     Args:
-        pair: whose tokenizers to use.
+        info: the pair whose models will read the prompt.
         messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
         models: which models will read it.
-        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own.
-        tools: functions that the answer may call, in OpenAI's form.
+        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own; `check_base_prompt`
+            has passed it.
+        tools: functions that the answer may call, as `check_tools` returns them.
         max_model_len: tokens that prompt and answer may have together.
 
     Raises:
         PromptError: nothing to answer, or a malformed message.
-        ConfigError: `base_prompt` is none of the above, or a tool is malformed.
+        ConfigError: `base_prompt` is "template", and the base model lacks tokens of the chat template.
         ChatTemplateError: there is no chat template, it refuses the messages, or it has no place for tools.
         ContextOverflowError: the prompt leaves no room for an answer.
     """
-    check_base_prompt(base_prompt)
-    shown, chat = check_tools(tools), normalise(messages)
+    chat = normalise(messages)
     encoders = {
-        "base": lambda: _encode_base(pair, chat, shown, base_prompt, max_model_len),
-        "aligned": lambda: encode_chat(pair.tokenizer, chat, tools=shown),
+        "base": lambda: _encode_base(info, chat, tools, base_prompt, max_model_len),
+        "aligned": lambda: encode_chat(info.tokenizer, chat, tools=tools),
     }
     token_ids: dict[Model, list[int]] = {}
     for which in models:
@@ -201,20 +200,20 @@ def _apply_template(
     return list(ids)
 
 
-def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
+def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
     if base_prompt != "template":
         calls = any("tool_calls" in message for message in chat)
         # In a form that is not known, calls cannot be written.
-        call_format = (detect_tool_calls(pair.tokenizer) if calls else None) or HERMES
+        call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
         if base_prompt == "transcript":
             text = transcript(chat, tools, call_format)
-            least = least_tokens(pair.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
+            least = least_tokens(info.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
             if least >= max_model_len:
                 raise ContextOverflowError(model="base", prompt_tokens=least, max_model_len=max_model_len, is_exact=False)
-            return encode_text(pair.base_tokenizer, text)
-        return encode_chat(pair.base_tokenizer, chat, base_prompt, tools, call_format)
-    ids = encode_chat(pair.tokenizer, chat, tools=tools)
-    unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})
+            return encode_text(info.base_tokenizer, text)
+        return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format)
+    ids = encode_chat(info.tokenizer, chat, tools=tools)
+    unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
     require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
     return ids
 

@@ -86,7 +86,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
     engine, form, asked = Engine(pair_of(template, special)), TEMPLATES[template][0], []
     for tools, several in ((TOOLS[:1], False), (TOOLS, False), (TOOLS, True)):
         grammar = calls_grammar(tools, several=several)
-        compiled = vocabulary_of(engine.pair, "aligned").compile(grammar.in_format(form))
+        compiled = vocabulary_of(engine.pair.info, "aligned").compile(grammar.in_format(form))
         for room in (compiled.min_tokens, compiled.min_tokens + 1, compiled.min_tokens + compiled.max_obligation + 9):
             params = SamplingParams(n=2, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             requests = engine._requests(["Greet Anna."], params, Router("p", threshold=0.99, word_boundary=False), "transcript", TOOLS)
