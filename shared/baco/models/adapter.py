@@ -14,6 +14,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.hub import cached_file
 
+from baco.config import PairConfig
 from baco.errors import MissingExtraError, PairError
 from baco.models.layers.convert import copy_structure
 from baco.models.loading import explained, hub_options, load_tokenizer, locate
@@ -76,12 +77,16 @@ def check_adapter(source: str) -> Any:
     return config
 
 
-def load_adapted_tokenizer(base: str, adapter: str) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the adapter where there is one, with its chat template, else the base's."""
+def load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
+    """The aligned model's tokenizer, with its chat template: of an adapter the one beside it where there is one, else the base's."""
+    if config.aligned is not None:
+        return load_tokenizer(config.aligned)
+    adapter = config.aligned_adapter
+    assert adapter is not None, "a configuration has one or the other"
     name, local = locate(adapter, ADAPTER_FILE)
     with explained(adapter):
         beside = cached_file(name, "tokenizer.json", **hub_options(local), _raise_exceptions_for_missing_entries=False)
-    return load_tokenizer(base) if beside is None else load_tokenizer(adapter, ADAPTER_FILE)
+    return load_tokenizer(config.base) if beside is None else load_tokenizer(adapter, ADAPTER_FILE)
 
 
 def load_adapted(base: PreTrainedModel, source: str, config: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

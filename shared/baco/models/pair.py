@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from baco.checks import require
 from baco.config import PairConfig
 from baco.errors import ConfigError
-from baco.models.adapter import check_adapter, load_adapted, load_adapted_tokenizer
+from baco.models.adapter import check_adapter, load_adapted, load_aligned_tokenizer
 from baco.models.info import PairInfo
 from baco.models.layers.convert import convert_layers, share_equal_tensors, tensor_bytes
 from baco.models.layers.linear import WeightOnlyLinear
@@ -92,9 +92,8 @@ class ModelPair:
             PairError: an adapter that does not fit, or is more than plain LoRA.
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
-        name, config = resolve(pair, base, aligned, aligned_adapter)
-        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile}
-        config = replace(config, **how, token=token)
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile, "token": token}
+        name, config = resolve(pair, base, aligned, aligned_adapter, **how)
         config = replace(config, device=str(resolve_device(config.device)))
         with _registry_lock:
             if config not in _registry:
@@ -127,7 +126,7 @@ class ModelPair:
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
         # Cheap checks first: both must be there and fit together before any weight is read.
         configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
-        base_tokenizer, tokenizer = load_tokenizer(config.base), _load_aligned_tokenizer(config)
+        base_tokenizer, tokenizer = load_tokenizer(config.base), load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
         device = torch.device(config.device)
         dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
@@ -251,13 +250,6 @@ def loaded_pair(config: PairConfig) -> ModelPair | None:
     """The pair of a configuration, if this process holds it."""
     with _registry_lock:
         return _registry.get(replace(config, device=str(resolve_device(config.device))))
-
-
-def _load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
-    if config.aligned is not None:
-        return load_tokenizer(config.aligned)
-    assert config.aligned_adapter is not None, "a configuration has one or the other"
-    return load_adapted_tokenizer(config.base, config.aligned_adapter)
 
 
 def _load_models(
