@@ -1,5 +1,6 @@
 """Routers by name: the built-in ones, and those that users register."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -55,8 +56,12 @@ KINDS: dict[str, RouterKind] = {
     "judge": RouterKind(rule=None, reads_aligned=True),
 }
 
+BUILT_IN_NAMES = frozenset(KINDS)
 BUILT_IN: frozenset[Rule] = frozenset(kind.rule for kind in KINDS.values() if kind.rule is not None)
 """Rules that are nothing but operations on tensors, known not to wait for the device."""
+
+_lock = threading.Lock()
+"""Held from the check that a name is free to its registration."""
 
 
 def router_names() -> list[str]:
@@ -84,22 +89,25 @@ def register_router(
     default: float | None = None,
     increasing: bool = True,
     reads_aligned: bool = False,
+    replace: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register a rule of your own, which `Router(name)` then finds.
 
     Args:
-        name: a new name.
+        name: a name of your own.
         threshold_range: lowest and highest threshold; None for a rule that ignores it.
         default: threshold in force where the user gives none; needed with `threshold_range`.
         increasing: whether a larger threshold gives the base more tokens; `diversity` relies on it.
         reads_aligned: whether the rule reads `Signals.prefixes`, which name the aligned model's likeliest token. Without it the route is a
             function of the base alone, which is what makes decoding cheap.
+        replace: whether a rule of yours under this name gives way, as when a notebook's cell runs again. Routers find their rule by name,
+            so those that exist follow the new rule; a `diversity` that was measured keeps its threshold.
 
     Raises:
-        ConfigError: the name is taken, or range and default do not fit together.
+        ConfigError: the name is a built-in router's, or taken and `replace` is False, or range and default do not fit together.
     """
-    if name in KINDS:
-        raise ConfigError(f"there is a router {name!r} already; register yours under another name")
+    require(isinstance(replace, bool), "replace", "True or False", replace)
+    _check_free(name, replace)
     if threshold_range is None and default is not None:
         raise ConfigError(f"router {name!r} has a default threshold but no `threshold_range`")
     if threshold_range is not None:
@@ -108,9 +116,18 @@ def register_router(
             raise ConfigError(f"router {name!r} needs a default threshold in [{low}, {high}], but has {default!r}")
 
     def add(rule: Rule) -> Rule:
-        KINDS[name] = RouterKind(
-            rule=rule, threshold_range=threshold_range, default=default, increasing=increasing, reads_aligned=reads_aligned
-        )
+        with _lock:
+            _check_free(name, replace)  # another thread may have taken it
+            KINDS[name] = RouterKind(
+                rule=rule, threshold_range=threshold_range, default=default, increasing=increasing, reads_aligned=reads_aligned
+            )
         return rule
 
     return add
+
+
+def _check_free(name: str, replace: bool) -> None:
+    if name in BUILT_IN_NAMES:
+        raise ConfigError(f"there is a router {name!r} already, a built-in one; register yours under another name")
+    if name in KINDS and not replace:
+        raise ConfigError(f"there is a router {name!r} already; register yours under another name, or with replace=True")
