@@ -164,7 +164,7 @@ class Answer:
         shown = () if request.format.tool_calls is None else request.format.tool_calls.control
         self.text = AnswerText(info.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
-        self._surface = TokenTexts.of(info.tokenizer)
+        self._token_texts = TokenTexts.of(info.tokenizer)
         prompts = request.prompt.token_ids
         sequence = SequenceState(
             prompts=prompts,
@@ -231,7 +231,7 @@ class Answer:
         logprobs: IdLogprobs | None = token.logprobs
         if logprobs is None:
             return None
-        name = self._surface.text
+        name = self._token_texts.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
         return TokenLogprob(token_id=token.token_id, text=name(token.token_id), logprob=logprobs.chosen, from_base=token.from_base, top=top)
 

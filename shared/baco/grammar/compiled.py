@@ -71,11 +71,12 @@ class GrammarVocabulary:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
         """Make it, or find the one that was made before: a large vocabulary takes a second."""
-        held = _vocabularies.setdefault(tokenizer, {})
         key = (vocab_size, *sorted(end_ids))
-        if key not in held:
-            held[key] = cls(tokenizer, vocab_size, end_ids)
-        return held[key]
+        with _vocabularies_lock:
+            held = _vocabularies.setdefault(tokenizer, {})
+            if key not in held:
+                held[key] = cls(tokenizer, vocab_size, end_ids)
+            return held[key]
 
     def compile(self, grammar: Grammar) -> CompiledGrammar:
         """Read a grammar, or find it read.
@@ -121,3 +122,4 @@ class GrammarVocabulary:
 
 
 _vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GrammarVocabulary]] = WeakKeyDictionary()
+_vocabularies_lock = threading.Lock()

@@ -5,6 +5,7 @@ Knows chat templates and the known forms; knows no answers.
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,7 @@ TAIL = 12
 """Characters in front of an answer by which its beginning is known (our own choice)."""
 
 _found: WeakKeyDictionary[PreTrainedTokenizerBase, dict[str, ToolCallTemplate | None]] = WeakKeyDictionary()
+_found_lock = threading.Lock()
 
 
 def detect_tool_calls(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
@@ -39,10 +41,11 @@ def detect_tool_calls(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | 
 
     It is Hermes' where the template leaves calls out, since they are written into the content then.
     """
-    held, template = _found.setdefault(tokenizer, {}), repr(tokenizer.chat_template)
-    if template not in held:
-        held[template] = _detect(tokenizer)
-    return held[template]
+    with _found_lock:
+        held, template = _found.setdefault(tokenizer, {}), repr(tokenizer.chat_template)
+        if template not in held:
+            held[template] = _detect(tokenizer)
+        return held[template]
 
 
 def tool_call_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], tools: Sequence[Tool]) -> ToolCallFormat:

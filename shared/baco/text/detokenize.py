@@ -153,9 +153,9 @@ class AnswerText:
         base_stop: Sequence[str] = (),
         shown: Sequence[str] = (),
     ) -> None:
-        self._surface = TokenTexts.of(tokenizer)
-        self._shown = self._surface.control_pieces(shown)
-        self._reader: _Reader = _ByteLevelReader() if self._surface.scheme == "byte-level" else _TextReader()
+        self._token_texts = TokenTexts.of(tokenizer)
+        self._shown = self._token_texts.control_pieces(shown)
+        self._reader: _Reader = _ByteLevelReader() if self._token_texts.scheme == "byte-level" else _TextReader()
         self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]
         self._stop_texts = tuple(text for text, _ in self._stops)
         self._queue: deque[_Entry] = deque()
@@ -171,7 +171,7 @@ class AnswerText:
         """Take the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
         entry = _Entry(token_id, from_base, logprob)
         self._queue.append(entry)
-        piece = None if self._stopped else self._shown.get(token_id) or self._surface.piece(token_id)
+        piece = None if self._stopped else self._shown.get(token_id) or self._token_texts.piece(token_id)
         if piece is not None:
             self._update(self._reader.read(entry, piece), entry.text)
         return self._release()

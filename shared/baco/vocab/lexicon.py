@@ -79,10 +79,10 @@ class Lexicon:
         Raises:
             PairError: the tokenizer marks words in a way that is not supported.
         """
-        surface = TokenTexts.of(tokenizer)
-        special = {*extra_special, *surface.skipped, *tokenizer.all_special_ids}
+        texts = TokenTexts.of(tokenizer)
+        special = {*extra_special, *texts.skipped, *tokenizer.all_special_ids}
         known = set(tokenizer.get_vocab().values())
-        rows = [SPECIAL if index in special or index not in known else _classify(surface.text(index)) for index in range(vocab_size)]
+        rows = [SPECIAL if index in special or index not in known else _classify(texts.text(index)) for index in range(vocab_size)]
         return cls(*torch.tensor(rows, dtype=torch.bool).T.contiguous())
 
     def to(self, device: torch.device | str) -> "Lexicon":

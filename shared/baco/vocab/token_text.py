@@ -5,6 +5,7 @@ what goes on inside a word by ##. A token is decoded behind the letter "a", so i
 """
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
@@ -55,10 +56,11 @@ class TokenTexts:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TokenTexts":
-        """Make the tokenizer's surface, or find the one that was made before."""
-        if tokenizer not in _SURFACES:
-            _SURFACES[tokenizer] = cls(tokenizer)
-        return _SURFACES[tokenizer]
+        """Make the texts of a tokenizer, or find those that were made before."""
+        with _made_lock:
+            if tokenizer not in _made:
+                _made[tokenizer] = cls(tokenizer)
+            return _made[tokenizer]
 
     def text(self, token_id: int) -> str:
         """Text of one token behind another one: " the" for Ġthe and ▁the; "" for an id that has no token."""
@@ -96,7 +98,8 @@ class TokenTexts:
         return str(self._backend.decoder.decode(tokens))
 
 
-_SURFACES: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionary()
+_made: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionary()
+_made_lock = threading.Lock()
 
 
 def _byte_alphabet() -> dict[str, int]:
