@@ -30,7 +30,7 @@ DISTINCT_MEANS = "distinct: different after lower-casing and without punctuation
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """The answers of one way to decode, as a comparison shows them."""
+    """The answers of one decoding method, as a comparison shows them."""
 
     title: str
     answers: Sequence[Sequence[Span]]
@@ -84,7 +84,7 @@ def answers_table(result: GenerationResult, *, marked: bool) -> Table:
 
 
 def side_by_side(columns: Sequence[Column], *, marked: bool, title: str, caption: str | None = None) -> Table:
-    """Lay out ways to decode as columns: a row for each answer, and under them how varied they are.
+    """Lay out decoding methods as columns: a row for each answer, and below them how varied they are.
 
     All columns have the same number of answers.
     """
