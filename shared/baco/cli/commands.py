@@ -115,7 +115,7 @@ def pairs() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an error that baco raises on purpose is one line, and exit status 2.
+    """Run the command line; one of baco's own errors is printed as one line, with exit status 2.
 
     Args:
         arguments: without the program's name; None takes those of the process.
@@ -140,7 +140,7 @@ def _working(what: str) -> Status:
 
 
 def _stream(engine: "Engine", messages: list[dict[str, str]], params: SamplingParams, router: "Router") -> GenerationResult:
-    """Write the answer while it comes, and return the result."""
+    """Write the answer as it is decoded, and return the result."""
     console = Console(highlight=False)
     owned = OwnedStream(marked=needs_marks(console))
     for event in engine.stream(messages, params, router):
@@ -166,7 +166,7 @@ def _show(result: GenerationResult, *, plain: bool) -> None:
 
 
 def _report(pair: str, result: GenerationResult, params: SamplingParams, *, plain: bool) -> None:
-    """Say on standard error how the answers came about."""
+    """Write pair, router, seed and counts to standard error."""
     console = Console(stderr=True, highlight=False)
     if not plain:
         console.print(legend(marked=needs_marks(Console())))

@@ -1,4 +1,4 @@
-"""Answers in the terminal: who wrote what, by colour or by marks, in lines, tables and side by side.
+"""Answers in the terminal, with each model's text in its colour or in marks: as lines, tables and side by side.
 
 Knows rich and spans of text; knows nothing of models. Where colours cannot show (a file, a pipe, NO_COLOR), the base model's text stands
 in «guillemets» instead.
@@ -50,7 +50,7 @@ def count_distinct(texts: Iterable[str]) -> int:
 
 
 def summary(column: Column) -> str:
-    """Say in a few words how varied answers are and how much of them is the base's."""
+    """State how many answers are distinct, and the base model's share of their tokens."""
     distinct = count_distinct("".join(text for text, _ in answer) for answer in column.answers)
     return f"distinct {distinct} of {len(column.answers)} · base {column.base_share:.0%}"
 
@@ -102,8 +102,8 @@ def side_by_side(columns: Sequence[Column], *, marked: bool, title: str, caption
 class OwnedStream:
     """Renders an answer piece by piece, each in its owner's colour, or the base's in marks.
 
-    Whitespace around the answer is dropped, and whitespace between two pieces waits for the second, so that it stays outside of marks.
-    Control characters, which a terminal would obey, are replaced.
+    Whitespace around the answer is dropped, and whitespace between two pieces is held until the second, so that it stays outside of marks.
+    Control characters, which a terminal would interpret, are replaced.
     """
 
     def __init__(self, *, marked: bool) -> None:

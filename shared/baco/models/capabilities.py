@@ -29,7 +29,7 @@ class Capabilities:
     has_tools: bool | None
     """Whether the aligned model's chat template names tools."""
     thinks: bool | None
-    """Whether the aligned model's chat template names a place for thoughts."""
+    """Whether the aligned model's chat template has a place for reasoning."""
 
     @classmethod
     def of(cls, window: int | None, template: str | None) -> "Capabilities":
@@ -67,20 +67,20 @@ def fetch_capabilities(config: PairConfig) -> Capabilities:
 
 
 def fingerprint(config: PairConfig) -> str:
-    """What changes when the files of a pair do: their names, sizes and times. In the hub's cache the names bear the revision."""
+    """Hash the names, sizes and modification times of a pair's files. In the hub's cache the names contain the revision."""
     folders = [_folder(source, needed) for source, needed in _sources(config)]
     files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for folder in folders if folder for file in sorted(folder.iterdir())]
     return sha256(repr(files).encode()).hexdigest()
 
 
 def _sources(config: PairConfig) -> list[tuple[str, str]]:
-    """Folders or hub ids of a pair, each with the file that it cannot do without."""
+    """Folders or hub ids of a pair, each with a file that it must have."""
     given = [(config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE)]
     return [(source, needed) for source, needed in given if source is not None]
 
 
 def _folder(source: str, needed: str) -> Path | None:
-    """Where a source lies on this machine, if it does."""
+    """The folder of a source on this machine; None where it has not been downloaded."""
     try:
         found = cached_file(locate(source, needed)[0], needed, local_files_only=True)
     except (OSError, ValueError, ModelNotFoundError):

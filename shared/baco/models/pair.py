@@ -77,19 +77,19 @@ class ModelPair:
                 one set of weights. The adapter's tokenizer is used where it has one.
             device: "auto" (CUDA, then MPS, then CPU) or a device.
             dtype: "auto", "float32", "bfloat16" or "float16".
-            quantization: None, "int8" or "int4": how the weights of linear layers are kept. Embeddings, heads tied to them, norms
+            quantization: None, "int8" or "int4": weight-only quantisation of the linear layers. Embeddings, heads tied to them, norms
                 and layers of odd sizes stay in `dtype`. It saves memory; on a CPU it saves time only in bfloat16 and for a few rows, and
                 costs time otherwise (int4 in float32 most). On CUDA, bitsandbytes does it.
             compile: compile decoding passes with `torch.compile`, which needs a C++ compiler. The first answers wait for it: half a minute
-                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves the starting
-                of small operations: that is much for small models, little where reading weights takes most of the time.
-            token: what the hub is shown for gated models; None shows what `hf auth login` or HF_TOKEN left.
+                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves launch
+                overhead: much of a small model's time, little of the time of one that is bound by memory bandwidth.
+            token: hub token for gated models; None uses that of `hf auth login` or HF_TOKEN.
 
         Raises:
             ConfigError: arguments that contradict each other or are out of range.
-            ModelNotFoundError: a folder, hub id or preset that is not there.
+            ModelNotFoundError: there is no such folder, hub id or preset.
             VocabularyError: the two models do not share a vocabulary.
-            PairError: an adapter that does not fit, or is more than plain LoRA.
+            PairError: the adapter does not fit, or is more than plain LoRA.
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
         how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile, "token": token}
@@ -115,6 +115,10 @@ class ModelPair:
         """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's.
 
         The models are used as they are: nothing in them is packed, quantised or shared.
+
+        Raises:
+            VocabularyError: the two models do not share a vocabulary.
+            ConfigError: the models are on two devices, or `compile` is not a bool.
         """
         base_tokenizer = base_tokenizer or tokenizer
         check_vocabularies(base_tokenizer, tokenizer)
@@ -124,7 +128,7 @@ class ModelPair:
 
     @classmethod
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
-        # Cheap checks first: both must be there and fit together before any weight is read.
+        # Cheap checks first: both models must exist and fit together before any weight is read.
         configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
         base_tokenizer, tokenizer = load_tokenizer(config.base), load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
@@ -135,7 +139,7 @@ class ModelPair:
         return cls(info=info, base=base, aligned=aligned, compile=config.compile)
 
     def unload(self) -> None:
-        """Forget the pair, so that its memory is freed once nothing else holds it. What is being decoded goes on to its end."""
+        """Drop the pair from the registry, so that its memory is freed once nothing else refers to it. Running requests finish."""
         with _registry_lock:
             for config in [config for config, pair in _registry.items() if pair is self]:
                 del _registry[config]
@@ -196,7 +200,7 @@ class ModelPair:
         return self.info.lexicon.to(self.device)
 
     def fingerprint(self) -> str:
-        """Tell pairs apart by what their models are: 16 hexadecimal digits of their shapes and of a few weights of every tensor."""
+        """Hash the shapes, and a few weights of every tensor, of both models: 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for model in (self.base, self.aligned):
             digest.update(_fingerprint(model))
@@ -255,7 +259,7 @@ def loaded_pair(config: PairConfig) -> ModelPair | None:
 def _load_models(
     config: PairConfig, device: torch.device, dtype: torch.dtype, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[PreTrainedModel, PreTrainedModel]:
-    """Load both models, each of their linear layers in its form for inference, and hold once what they have in common."""
+    """Load both models, convert their linear layers for inference, and share equal tensors."""
     # On CUDA, bitsandbytes quantises while it loads.
     form = None if device.type == "cuda" else config.quantization
     if config.aligned is None:
@@ -268,7 +272,7 @@ def _load_models(
         convert_layers([base, aligned], form)
     else:
         base = load_model(config.base, device, dtype, config.quantization)
-        # Before the other one is read: two plain models need never be in memory at once.
+        # Convert before the other model is read, so that two unconverted models are never in memory at once.
         convert_layers([base], form)
         aligned = load_model(config.aligned, device, dtype, config.quantization)
         convert_layers([aligned], form)

@@ -1,6 +1,6 @@
 """Which two models a user means: a preset, two folders or hub ids, a base and its adapter, or nothing, which is the embedded pair.
 
-Looks at folders; reads no model.
+Knows presets and folders; reads no model.
 """
 
 from importlib.resources import files

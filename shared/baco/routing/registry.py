@@ -14,7 +14,7 @@ from baco.routing.signals import Signals
 
 
 class Rule(Protocol):
-    """Says for every row whether it wants the base model."""
+    """Says for every row whether the base model should write the next token."""
 
     def __call__(self, signals: Signals, threshold: Tensor, /) -> Tensor:
         """Map signals and a threshold [B] (nan for a router without one) to a bool tensor [B], True for base."""
@@ -33,32 +33,32 @@ class RouterKind:
     increasing: bool = True
     """Whether a larger threshold gives the base more tokens."""
     reads_aligned: bool = False
-    """Whether the rule reads `Signals.prefixes`, for which the aligned model has to be asked at every token."""
+    """Whether the rule reads `Signals.prefixes`, which takes a pass of the aligned model for every token."""
 
 
-SHARE = (0.0, 1.0)
+UNIT_INTERVAL = (0.0, 1.0)
 NATS = (0.0, 20.0)
 """Range of an entropy threshold: the logarithm of the largest vocabulary in use is about 12.5."""
 
 KINDS: dict[str, RouterKind] = {
     "base": RouterKind(rule=rules.always_base),
     "aligned": RouterKind(rule=rules.always_aligned),
-    "rand": RouterKind(rule=rules.random, threshold_range=SHARE, default=0.3),
-    "p": RouterKind(rule=rules.max_probability, threshold_range=SHARE, default=0.4),
+    "rand": RouterKind(rule=rules.random, threshold_range=UNIT_INTERVAL, default=0.3),
+    "p": RouterKind(rule=rules.max_probability, threshold_range=UNIT_INTERVAL, default=0.4),
     "h": RouterKind(rule=rules.entropy, threshold_range=NATS, default=1.5, increasing=False),
     "punc": RouterKind(rule=rules.punctuation),
     "fc": RouterKind(rule=rules.function_word),
-    "p-punc": RouterKind(rule=rules.punctuation_then_probability, threshold_range=SHARE, default=0.4),
-    "p-fc": RouterKind(rule=rules.function_word_then_probability, threshold_range=SHARE, default=0.4),
+    "p-punc": RouterKind(rule=rules.punctuation_then_probability, threshold_range=UNIT_INTERVAL, default=0.4),
+    "p-fc": RouterKind(rule=rules.function_word_then_probability, threshold_range=UNIT_INTERVAL, default=0.4),
     "h-punc": RouterKind(rule=rules.punctuation_then_entropy, threshold_range=NATS, default=1.5, increasing=False),
     "h-fc": RouterKind(rule=rules.function_word_then_entropy, threshold_range=NATS, default=1.5, increasing=False),
-    "nudging": RouterKind(rule=rules.nudging, threshold_range=SHARE, default=0.4, increasing=False),
+    "nudging": RouterKind(rule=rules.nudging, threshold_range=UNIT_INTERVAL, default=0.4, increasing=False),
     "judge": RouterKind(rule=None, reads_aligned=True),
 }
 
 BUILT_IN_NAMES = frozenset(KINDS)
 BUILT_IN: frozenset[Rule] = frozenset(kind.rule for kind in KINDS.values() if kind.rule is not None)
-"""Rules that are nothing but operations on tensors, known not to wait for the device."""
+"""Rules that are only operations on tensors, and never wait for the device."""
 
 _lock = threading.Lock()
 """Held from the check that a name is free to its registration."""
@@ -96,7 +96,7 @@ def register_router(
     Args:
         name: a name of your own.
         threshold_range: lowest and highest threshold; None for a rule that ignores it.
-        default: threshold in force where the user gives none; needed with `threshold_range`.
+        default: threshold where the user gives none; needed with `threshold_range`.
         increasing: whether a larger threshold gives the base more tokens; `diversity` relies on it.
         reads_aligned: whether the rule reads `Signals.prefixes`, which name the aligned model's likeliest token. Without it the route is a
             function of the base alone, which is what makes decoding cheap.

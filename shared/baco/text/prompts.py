@@ -1,7 +1,7 @@
 """From messages to token ids, once for each model. The only place where text becomes ids.
 
-The aligned model reads its chat template. The base model reads a plain transcript by default, as a model without chat training should
-(Nudging does so too; the transcript's form is our own choice):
+The aligned model's prompt is its chat template's. The base model's is a plain transcript by default, which suits a model without chat
+training (Nudging does so too; the transcript's form is our own choice):
 
     <system text>
 
@@ -11,8 +11,8 @@ The aligned model reads its chat template. The base model reads a plain transcri
     Assistant:
     <the answer starts here>
 
-Tools stand under "Tools:" behind the system text, one a line as JSON, and calls of them as the aligned model writes them. Control tokens in
-the text of messages, tools and calls are encoded as ordinary text in both.
+Tools stand under "Tools:" after the system text, one a line as JSON, and calls are written as the aligned model writes them. Control tokens
+in the text of messages, tools and calls are encoded as ordinary text in both. Knows tokenizers and templates; knows no models.
 """
 
 import json
@@ -37,22 +37,22 @@ from baco.vocab.token_ids import least_tokens
 ROLES = ("system", "user", "assistant", "tool")
 TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_NAMES.values())
-"""Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
-them where there is one, so that none is left at the end of the answer."""
+"""Texts that end an answer when the base model writes them: it has begun the next turn of the transcript. They include the blank line
+before them, if any, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
 HUGE = 64
-"""Characters for each token of the window from which on a text is looked at before it is encoded (our own choice)."""
+"""Characters per token of the window above which a text's length is estimated before it is encoded (our own choice)."""
 
-# A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
+# A tokenizer keeps as state whether it splits control tokens, so two threads must not encode at once.
 _encoding = threading.Lock()
 
 UNBOUNDED = 2**63
-"""A context window that any prompt fits into, for counting."""
+"""A context window that any prompt fits, for counting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """One request's prompt, as each model reads it."""
+    """One request's prompt for each model."""
 
     token_ids: dict[Model, list[int]]
     base_stop: tuple[str, ...]
@@ -73,7 +73,7 @@ def build_prompt(
     Args:
         info: the pair whose models will read the prompt.
         messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
-        models: which models will read it.
+        models: the models that will run.
         base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own; `check_base_prompt`
             has passed it.
         tools: functions that the answer may call, as `check_tools` returns them.
@@ -135,7 +135,7 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _check_calls_of(index: int, message: dict[str, Any]) -> None:
-    """Check and complete a message's calls in place; beside calls there need be no content."""
+    """Check and complete a message's calls in place; a message with calls needs no content."""
     calls = message.pop("tool_calls", None)
     if not calls and calls in (None, []):
         return
@@ -155,12 +155,12 @@ def encode_chat(
 ) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
-    A template that refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
-    lengths, one call a message) gets them in a form that it takes, as little changed as can be: see `adaptations`. One that leaves out
-    calls gets them as text, in `call_format`.
+    Where a template refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
+    lengths, one call a message), it gets them with as few changes as possible: see `adaptations`. Where it drops calls, they are written
+    into the content, in `call_format`.
 
     Raises:
-        ChatTemplateError: there is no template, it refuses these too, or it leaves out the tools.
+        ChatTemplateError: there is no template, it refuses the changed messages too, or it drops the tools.
     """
     if template is None and not tokenizer.chat_template:
         raise ChatTemplateError(
@@ -203,7 +203,7 @@ def _apply_template(
 def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
     if base_prompt != "template":
         calls = any("tool_calls" in message for message in chat)
-        # In a form that is not known, calls cannot be written.
+        # Calls cannot be written in an unknown form.
         call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
         if base_prompt == "transcript":
             text = transcript(chat, tools, call_format)
@@ -219,7 +219,7 @@ def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool],
 
 
 def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: ToolCallTemplate = HERMES) -> str:
-    """Write messages, and tools behind the opening system text, as a plain transcript that ends where the assistant's turn begins."""
+    """Write messages, and tools after the opening system text, as a plain transcript that ends where the assistant's turn begins."""
     turns = [
         f"{message['content']}\n\n"
         if message["role"] == "system"
@@ -233,7 +233,7 @@ def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format:
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Encode plain text, with the tokenizer's own opening token and without a closing one."""
+    """Encode plain text, with the tokenizer's BOS token and without an EOS token."""
     check_characters("the text", text, PromptError)
     with _encoding:
         ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
@@ -244,6 +244,6 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Encode a piece of text, without a token that opens or closes a sequence."""
+    """Encode a piece of text, without BOS and EOS tokens."""
     ids = encode_text(tokenizer, text)
     return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids
