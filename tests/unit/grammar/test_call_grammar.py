@@ -49,7 +49,7 @@ FIRST_ARGUMENT = ('"arguments": {', '"parameters": {', "[ARGS]{")
 def pair_of(template: str, special: bool, make: Any = byte_level_bpe) -> ModelPair:
     """A tiny random pair with a template, whose markers are special tokens or text."""
     pair = make_pair("llama", with_control_tokens(make(), template, TEMPLATES[template][1] if special else ()))
-    pair.__dict__["context_window"] = 4096
+    pair.info.__dict__["context_window"] = 4096
     return pair
 
 
@@ -171,7 +171,7 @@ def test_a_marker_that_is_an_added_token_but_no_special_one_can_be_forced() -> N
     tokenizer.add_tokens([*HERMES.control])
     tokenizer.chat_template = HERMES_TEMPLATE
     pair = make_pair("llama", tokenizer)
-    pair.__dict__["context_window"] = 4096
+    pair.info.__dict__["context_window"] = 4096
     params = SamplingParams(max_tokens=80, seed=1, grammar=calls_grammar(TOOLS[1:]))
     (candidate,) = Engine(pair).generate("x", params, tools=TOOLS).candidates
     assert candidate.text == '<tool_call>\n{"name": "wait", "arguments": {}}\n</tool_call>'
