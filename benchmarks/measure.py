@@ -101,7 +101,7 @@ def measure(subject: Subject, plan: Plan, prompts: Iterator[str], progress: Prog
 def prompt_ids(subject: Subject, prompt: str) -> list[int]:
     """The prompt as both models read it here: in the aligned model's template."""
     engine = subject.engine
-    encoded = build_prompt(engine.pair, prompt, models=["aligned"], base_prompt="template", max_model_len=engine.max_model_len)
+    encoded = build_prompt(engine.pair.info, prompt, models=["aligned"], base_prompt="template", max_model_len=engine.max_model_len)
     return encoded.token_ids["aligned"]
 
 

@@ -113,7 +113,7 @@ def measure_drifts(prompts: list[str], max_tokens: int) -> Iterator[Drift]:
 
 def _answer(pair: ModelPair, which: Model, prompt: str, max_tokens: int, seed: int) -> Answer:
     """Sample one answer with transformers, from the prompt as the engine would give it to this model."""
-    read = build_prompt(pair, prompt, models=[which], max_model_len=pair.context_window).token_ids[which]
+    read = build_prompt(pair.info, prompt, models=[which], max_model_len=pair.context_window).token_ids[which]
     token_ids = torch.tensor([read])
     torch.manual_seed(seed)
     model: Any = pair.model(which)

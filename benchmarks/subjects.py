@@ -8,7 +8,7 @@ import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -90,7 +90,7 @@ def endless(pair: ModelPair) -> ModelPair:
     tokenizer = copy.deepcopy(pair.tokenizer)
     tokenizer.eos_token = None
     base, aligned = _without_end(pair.base), _without_end(pair.aligned)
-    return replace(pair, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=tokenizer, config=None)
+    return ModelPair.from_models(base, aligned, tokenizer, name=pair.name, compile=pair.compile)
 
 
 @contextmanager

@@ -139,11 +139,11 @@ class BacoDecoding(BacoFields):
         settings = self._settings({"tools": openai_tools(tools or ())})
         which = settings.router.models[-1]
         prompt = build_prompt(
-            settings.engine().pair,
+            settings.engine().pair.info,
             to_core(messages),
             models=[which],
             base_prompt=settings.base_prompt,
-            tools=settings.tools,
+            tools=settings.tools or (),
             max_model_len=UNBOUNDED,
         )
         return len(prompt.token_ids[which])

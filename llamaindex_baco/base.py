@@ -134,7 +134,7 @@ class BacoLLM(BacoStructured):
         can be longer than the window. Loads the pair.
         """
         call = self.for_call({})
-        plan_globally(self, self._engine().pair, call.router, call.base_prompt)
+        plan_globally(self, self._engine().pair.info, call.router, call.base_prompt)
 
     def unload(self) -> None:
         """Forget the pair, for every LLM of this process that uses it, so that its memory is freed; the next call loads it again.

@@ -11,7 +11,7 @@ from llama_index.core.indices.prompt_helper import ChatPromptHelper, PromptHelpe
 from llama_index.core.llms.llm import LLM
 
 from baco.errors import ChatTemplateError
-from baco.models.pair import ModelPair
+from baco.models.info import PairInfo
 from baco.routing import Router
 from baco.text.chat_template import Message
 from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
@@ -24,28 +24,28 @@ CONVERSATIONS: tuple[list[Message], ...] = (
 """Conversations of the forms that LlamaIndex's own prompts have, as short as can be."""
 
 
-def plan_globally(llm: LLM, pair: ModelPair, router: Router, base_prompt: str) -> None:
+def plan_globally(llm: LLM, info: PairInfo, router: Router, base_prompt: str) -> None:
     """Make LlamaIndex's global `Settings` count and plan as the pair does."""
-    count: Callable[[str], list[int]] = partial(text_ids, pair.tokenizer)
-    room, num_output = llm.metadata.context_window - overhead(pair, router, base_prompt), llm.metadata.num_output
+    count: Callable[[str], list[int]] = partial(text_ids, info.tokenizer)
+    room, num_output = llm.metadata.context_window - overhead(info, router, base_prompt), llm.metadata.num_output
     Settings.llm = llm
     Settings.tokenizer = count
     Settings.prompt_helper = PromptHelper(context_window=room, num_output=num_output, tokenizer=count)
     Settings.chat_prompt_helper = ChatPromptHelper(context_window=room, num_output=num_output, tokenizer=count)
 
 
-def overhead(pair: ModelPair, router: Router, base_prompt: str) -> int:
+def overhead(info: PairInfo, router: Router, base_prompt: str) -> int:
     """Tokens that prompts have beside the texts of their messages: by the chat template or the base's transcript, whichever adds more.
 
     That is measured on the longest of LlamaIndex's own kinds of prompts, four messages (our own choice).
     """
-    return max(_added(pair, conversation, router, base_prompt) for conversation in CONVERSATIONS)
+    return max(_added(info, conversation, router, base_prompt) for conversation in CONVERSATIONS)
 
 
-def _added(pair: ModelPair, conversation: list[Message], router: Router, base_prompt: str) -> int:
+def _added(info: PairInfo, conversation: list[Message], router: Router, base_prompt: str) -> int:
     try:
-        prompt = build_prompt(pair, conversation, models=router.models, base_prompt=base_prompt, max_model_len=UNBOUNDED)
+        prompt = build_prompt(info, conversation, models=router.models, base_prompt=base_prompt, max_model_len=UNBOUNDED)
     except ChatTemplateError:
         # A template of single questions: LlamaIndex's longer prompts are refused when they are asked.
         return 0
-    return max(len(ids) for ids in prompt.token_ids.values()) - len(conversation) * len(text_ids(pair.tokenizer, WORD))
+    return max(len(ids) for ids in prompt.token_ids.values()) - len(conversation) * len(text_ids(info.tokenizer, WORD))

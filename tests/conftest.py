@@ -105,7 +105,7 @@ def llamaindex_settings() -> Iterator[None]:
 @pytest.fixture
 def room_for_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the tiny Llama pair a chat template with tools, and a window that they fit into."""
-    monkeypatch.setitem(engine.pair.__dict__, "context_window", 4096)
+    monkeypatch.setitem(engine.pair.info.__dict__, "context_window", 4096)
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
 
 

@@ -56,7 +56,7 @@ def control_counts(engine: Engine, place: str, text: str, base_prompt: str) -> t
     """How often each control token is in either model's prompt, and the aligned one's text."""
     messages, tools = PLACES[place](text)
     prompt = build_prompt(
-        engine.pair, to_core(messages), models=["base", "aligned"], base_prompt=base_prompt, tools=tools, max_model_len=4096
+        engine.pair.info, to_core(messages), models=["base", "aligned"], base_prompt=base_prompt, tools=tools, max_model_len=4096
     )
     tokenizer = engine.pair.tokenizer
     counts = {which: [ids.count(index) for index in tokenizer.added_tokens_decoder] for which, ids in prompt.token_ids.items()}

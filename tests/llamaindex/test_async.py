@@ -11,6 +11,7 @@ from llama_index.core.llms import ChatMessage
 
 from baco import ModelPair
 from baco.decoding.decode import Decoder
+from baco.models.info import PairInfo
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.support.gate import Gate, open_after, settle
 
@@ -27,7 +28,7 @@ async def wait_for_steps(gate: Gate, count: int) -> None:
 @pytest.fixture
 def gate(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Gate:
     # No token ends an answer, so an early end is the caller's doing.
-    monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
+    monkeypatch.setattr(PairInfo, "end_ids", lambda info, which: {info.vocab_size})
     return gate
 
 

@@ -12,10 +12,11 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.prompts.default_prompt_selectors import DEFAULT_TEXT_QA_PROMPT_SEL
 from llama_index.core.schema import MetadataMode, TextNode
 
-from baco import ConfigError, ContextOverflowError, ModelPair
+from baco import ConfigError, ContextOverflowError
 from baco.answers.comparison import similarity
 from baco.engine.requests import Request
 from baco.errors import UnknownKeywordError
+from baco.models.info import PairInfo
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.dataset import CreatedBy, Dropped, QuestionDataset
 from llamaindex_baco.questions import QuestionDatasetGenerator
@@ -119,7 +120,7 @@ async def test_an_example_comes_before_the_nodes_behind_it_are_asked(llm: BacoLL
 
 
 async def test_who_leaves_ends_the_decoding_within_a_token(llm: BacoLLM, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
+    monkeypatch.setattr(PairInfo, "end_ids", lambda info, which: {info.vocab_size})
     generator = generator_of(llm, 2, max_tokens=200, router="aligned", threshold=None)
     task = asyncio.create_task(generator.agenerate(NODES[:3]))
     await asyncio.to_thread(wait_until, lambda: len(gate.requests) == 3)

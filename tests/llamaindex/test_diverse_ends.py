@@ -12,9 +12,10 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import BaseQueryEngine, CustomQueryEngine, RetrieverQueryEngine
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from baco import ConfigError, ModelPair
+from baco import ConfigError
 from baco.engine.requests import Request
 from baco.errors import UnknownKeywordError
+from baco.models.info import PairInfo
 from llamaindex_baco import BacoLLM, tasks
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
 from llamaindex_baco.tasks import finished
@@ -59,7 +60,7 @@ class Failing(RetrieverQueryEngine):
 
 @pytest.mark.parametrize("how", ["cancelled", "failed"])
 async def test_what_ends_one_ends_all_within_a_token(llm: BacoLLM, gate: Gate, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
+    monkeypatch.setattr(PairInfo, "end_ids", lambda info, which: {info.vocab_size})
     event, count = asyncio.Event(), 3 if how == "cancelled" else 2
     engine = engine_of(llm) if how == "cancelled" else Failing.from_args(Shelf(), llm=llm).wait_for(event)  # type: ignore[attr-defined]
     task = asyncio.create_task(DiverseQueryEngine(engine, llm, 3, max_tokens=400, router="aligned").aanswers(QUESTION))

@@ -173,7 +173,7 @@ async def test_predict_and_call_works_by_a_prompt_where_the_template_has_no_plac
 ) -> None:
     seen = write('Thought: I need a tool.\nAction: clock\nAction Input: {"city": "Bonn"}\n')
     llm = make(max_tokens=60)
-    engine.pair.__dict__["context_window"], before = 4096, engine.pair.context_window
+    engine.pair.info.__dict__["context_window"], before = 4096, engine.pair.context_window
     try:
         assert not llm.metadata.is_function_calling_model
         for found in (llm.predict_and_call([TOOL], "What time is it?"), await llm.apredict_and_call([TOOL], "What time is it?")):
@@ -182,7 +182,7 @@ async def test_predict_and_call_works_by_a_prompt_where_the_template_has_no_plac
         with pytest.raises(ConfigError, match="no place for tools"):
             llm.predict_and_call([TOOL], "What time is it?", tool_required=True)
     finally:
-        engine.pair.__dict__["context_window"] = before
+        engine.pair.info.__dict__["context_window"] = before
 
 
 @pytest.mark.parametrize("way", CHAT)

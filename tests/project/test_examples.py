@@ -186,7 +186,7 @@ def test_the_agents_of_larger_pairs_hand_over_and_reason(capsys: pytest.CaptureF
             Engine._submit(engine, requests)
 
     monkeypatch.setattr(Engine, "_submit", scripted_next)
-    monkeypatch.setitem(ModelPair.from_pretrained().__dict__, "context_window", 8192)
+    monkeypatch.setitem(ModelPair.from_pretrained().info.__dict__, "context_window", 8192)
     assert submit is not Engine._submit
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, llamaindex_agents.main("tiny")).result()

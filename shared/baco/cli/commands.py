@@ -86,20 +86,22 @@ def compare(prompt: Prompt, *, n: Count = 6, as_json: AsJson = False, settings: 
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     params, router = settings.params(n, seed), settings.make_router()
     engine, router = _load(settings, router)
-    ways = {"aligned": Router("aligned"), "base": Router("base"), "baco": router}
-    with _working(f"writing {len(ways)} times {n} answers"):
-        results = {way: engine.generate(settings.messages(prompt), params, chosen) for way, chosen in ways.items()}
+    methods = {"aligned": Router("aligned"), "base": Router("base"), "baco": router}
+    with _working(f"writing {len(methods)} times {n} answers"):
+        results = {method: engine.generate(settings.messages(prompt), params, chosen) for method, chosen in methods.items()}
     if as_json:
-        typer.echo(_document({"prompt": prompt, "pair": engine.pair.name} | {way: _described(result) for way, result in results.items()}))
+        typer.echo(
+            _document({"prompt": prompt, "pair": engine.pair.name} | {method: _described(result) for method, result in results.items()})
+        )
         return
     titles = {"aligned": "aligned alone", "base": "base alone", "baco": f"BACo, {_router_name(results['baco'])}"}
     console = Console(highlight=False)
     marked = needs_marks(console)
-    columns = [Column.from_result(titles[way], result) for way, result in results.items()]
+    columns = [Column.from_result(titles[method], result) for method, result in results.items()]
     console.print(side_by_side(columns, marked=marked, title=prompt, caption=f"pair {engine.pair.name} · seed {seed} · {DISTINCT_MEANS}"))
     console.print(legend(marked=marked))
-    for way, result in results.items():
-        _warn_of_cuts(result, params, titles[way])
+    for method, result in results.items():
+        _warn_of_cuts(result, params, titles[method])
 
 
 @app.command()
@@ -112,7 +114,7 @@ def pairs() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an error that baco raises on purpose is one line, and exit status 2.
+    """Run the command line; one of baco's own errors is printed as one line, with exit status 2.
 
     Args:
         arguments: without the program's name; None takes those of the process.
@@ -137,7 +139,7 @@ def _working(what: str) -> Status:
 
 
 def _stream(engine: "Engine", messages: list[dict[str, str]], params: SamplingParams, router: "Router") -> GenerationResult:
-    """Write the answer while it comes, and return the result."""
+    """Write the answer as it is decoded, and return the result."""
     console = Console(highlight=False)
     owned = OwnedStream(marked=needs_marks(console))
     for event in engine.stream(messages, params, router):
@@ -163,7 +165,7 @@ def _show(result: GenerationResult, *, plain: bool) -> None:
 
 
 def _report(pair: str, result: GenerationResult, params: SamplingParams, *, plain: bool) -> None:
-    """Say on standard error how the answers came about."""
+    """Write pair, router, seed and counts to standard error."""
     console = Console(stderr=True, highlight=False)
     if not plain:
         console.print(legend(marked=needs_marks(Console())))

@@ -1,4 +1,4 @@
-"""The options that commands share, and what the core makes of them.
+"""The options that commands share, and the core's objects that they become.
 
 Knows typer and the core's settings; knows nothing of output. Imports neither torch nor transformers before a command asks for an engine
 or a router.
@@ -94,7 +94,7 @@ class Settings:
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `Settings`, which reach it as its argument `settings`.
+    """Add the options of `Settings` to a command, which gets them as its argument `settings`.
 
     Typer reads options off a function's signature, so the two signatures are joined.
     """

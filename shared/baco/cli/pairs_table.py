@@ -3,13 +3,12 @@
 Reads names, sizes and file headers; needs neither torch nor transformers.
 """
 
-import json
 from importlib.resources import files
 from math import prod
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from safetensors import safe_open
 
 from baco.models.presets import EMBEDDED, PRESETS
 
@@ -39,25 +38,20 @@ def pairs_table() -> Table:
 
 
 def _embedded() -> tuple[float, float, float]:
-    """Parameters of one model of the embedded pair, and bytes of both in bfloat16 and in 8 bits, from the heads of their files."""
+    """Parameters of one model of the embedded pair, and bytes of both in bfloat16 and in 8 bits, from the headers of their files."""
     parameters, plain, quantized = 0, 0, 0
     for which in ("base", "aligned"):
         parameters = 0
-        for name, shape in _shapes(Path(str(files("baco"))) / "pairs" / EMBEDDED / which / "model.safetensors"):
-            count = prod(shape)
-            parameters += count
-            plain += count * BFLOAT16_BYTES
-            # The matrices of linear layers shrink, and get a scale for every output; the embedding, which is the head too, stays.
-            shrinks = len(shape) == 2 and "embed" not in name
-            quantized += count + shape[0] * BFLOAT16_BYTES if shrinks else count * BFLOAT16_BYTES
+        with safe_open(str(files("baco") / "pairs" / EMBEDDED / which / "model.safetensors"), "np") as weights:
+            for name in weights.keys():
+                shape = weights.get_slice(name).get_shape()
+                count = prod(shape)
+                parameters += count
+                plain += count * BFLOAT16_BYTES
+                # The matrices of linear layers shrink, and get a scale for every output; the embedding, which is the head too, stays.
+                shrinks = len(shape) == 2 and "embed" not in name
+                quantized += count + shape[0] * BFLOAT16_BYTES if shrinks else count * BFLOAT16_BYTES
     return parameters, plain, quantized
-
-
-def _shapes(weights: Path) -> list[tuple[str, list[int]]]:
-    """Names and shapes of the tensors in a safetensors file: eight bytes that say how long the JSON after them is."""
-    with weights.open("rb") as file:
-        head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return [(name, entry["shape"]) for name, entry in head.items() if name != "__metadata__"]
 
 
 def _count(parameters: float) -> str:

@@ -1,4 +1,4 @@
-"""Answers in the terminal: who wrote what, by colour or by marks, in lines, tables and side by side.
+"""Answers in the terminal, with each model's text in its colour or in marks: as lines, tables and side by side.
 
 Knows rich and spans of text; knows nothing of models. Where colours cannot show (a file, a pipe, NO_COLOR), the base model's text stands
 in «guillemets» instead.
@@ -28,7 +28,7 @@ DISTINCT_MEANS = "distinct: different after lower-casing and without punctuation
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """The answers of one way to decode, as a comparison shows them."""
+    """The answers of one decoding method, as a comparison shows them."""
 
     title: str
     answers: Sequence[Sequence[Span]]
@@ -48,7 +48,7 @@ def count_distinct(texts: Iterable[str]) -> int:
 
 
 def summary(column: Column) -> str:
-    """Say in a few words how varied answers are and how much of them is the base's."""
+    """State how many answers are distinct, and the base model's share of their tokens."""
     distinct = count_distinct("".join(text for text, _ in answer) for answer in column.answers)
     return f"distinct {distinct} of {len(column.answers)} · base {column.base_share:.0%}"
 
@@ -82,7 +82,7 @@ def answers_table(result: GenerationResult, *, marked: bool) -> Table:
 
 
 def side_by_side(columns: Sequence[Column], *, marked: bool, title: str, caption: str | None = None) -> Table:
-    """Lay out ways to decode as columns: a row for each answer, and under them how varied they are.
+    """Lay out decoding methods as columns: a row for each answer, and below them how varied they are.
 
     All columns have the same number of answers.
     """
@@ -100,8 +100,8 @@ def side_by_side(columns: Sequence[Column], *, marked: bool, title: str, caption
 class OwnedStream:
     """Renders an answer piece by piece, each in its owner's colour, or the base's in marks.
 
-    Whitespace around the answer is dropped, and whitespace between two pieces waits for the second, so that it stays outside of marks.
-    Control characters, which a terminal would obey, are replaced.
+    Whitespace around the answer is dropped, and whitespace between two pieces is held until the second, so that it stays outside of marks.
+    Control characters, which a terminal would interpret, are replaced.
     """
 
     def __init__(self, *, marked: bool) -> None:

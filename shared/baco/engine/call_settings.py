@@ -68,8 +68,8 @@ def check_pair(settings: Mapping[str, Any]) -> PairConfig:
         ConfigError: settings contradict each other, or one that says how to load is none of those allowed.
         ModelNotFoundError: there is no such preset or folder.
     """
-    _, config = resolve(*(settings[name] for name in PAIR_SOURCES))
-    return replace(config, **{name: settings[name] for name in PAIR_SETTINGS if name not in PAIR_SOURCES})
+    how = {name: settings[name] for name in PAIR_SETTINGS if name not in PAIR_SOURCES}
+    return resolve(*(settings[name] for name in PAIR_SOURCES), **how)[1]
 
 
 def load_pair(settings: Mapping[str, Any], token: str | None = None) -> ModelPair:

@@ -12,7 +12,7 @@ from baco.engine.requests import Request, build_requests
 from baco.engine.worker import submit
 from baco.errors import ConfigError
 from baco.models.pair import ModelPair
-from baco.parsing.tools import Tool
+from baco.parsing.tools import Tool, check_tools
 from baco.results import GenerationResult, StreamEvent
 from baco.routing import Router
 from baco.routing.calibration import (
@@ -27,7 +27,7 @@ from baco.routing.calibration import (
     save_map,
 )
 from baco.text.chat_template import Message
-from baco.text.prompts import build_prompt
+from baco.text.prompts import build_prompt, check_base_prompt
 
 Messages = str | Sequence[Message]
 MAX_WAITING = 4096
@@ -177,7 +177,7 @@ class Engine:
         if router.diversity is None:
             return router
         key = map_key(router, base_prompt)
-        shipped, measured = self.pair.calibration_file, cache_file(self.pair.fingerprint())
+        shipped, measured = self.pair.info.calibration_file, cache_file(self.pair.fingerprint())
         calibration = load_map(key, [measured] if shipped is None else [shipped, measured])
         if calibration is None:
             save_map(key, calibration := self.calibrate(router, base_prompt), measured)
@@ -211,13 +211,15 @@ class Engine:
         require(isinstance(router, Router), "router", 'None or a Router, such as Router("p-punc")', router)
         if isinstance(batch, str) or not batch:
             raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
+        check_base_prompt(base_prompt)
+        info, checked = self.pair.info, check_tools(tools)
         prompts = [
-            build_prompt(self.pair, messages, models=router.models, base_prompt=base_prompt, tools=tools, max_model_len=self.max_model_len)
+            build_prompt(info, messages, models=router.models, base_prompt=base_prompt, tools=checked, max_model_len=self.max_model_len)
             for messages in batch
         ]
         router = self.resolve(router, base_prompt)
         sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
-        return build_requests(self.pair, prompts, params, router, tools, **sizes)
+        return build_requests(info, prompts, params, router, checked, **sizes)
 
     def _submit(self, requests: Sequence[Request]) -> None:
         submit(self.pair, requests, self.max_waiting)

@@ -16,10 +16,10 @@ from baco.errors import ConfigError
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
 from baco.grammar.grammar import CallsGrammar
 from baco.grammar.guide import Guide
-from baco.models.pair import ModelPair
+from baco.models.info import PairInfo
 from baco.parsing.answer import PLAIN, AnswerFormat
 from baco.parsing.detection import detect_tool_calls, reasoning_format, tool_call_format, unknown_format
-from baco.parsing.tools import Tool, check_tools
+from baco.parsing.tools import Tool
 from baco.results import Candidate, FinishReason, GenerationResult, Model, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
 from baco.routing import Router
 from baco.text.detokenize import AnswerText
@@ -83,9 +83,9 @@ class Request:
             return self.router.models[0]
         return "lockstep" if self.router.reads_aligned else "speculative"
 
-    def answers(self, pair: ModelPair) -> "list[Answer]":
+    def answers(self, info: PairInfo) -> "list[Answer]":
         """Make the n answers, with nothing in them yet."""
-        return [Answer(pair, self, index) for index in range(self.params.n)]
+        return [Answer(info, self, index) for index in range(self.params.n)]
 
     def result(self) -> GenerationResult:
         """Everything about the finished request."""
@@ -112,11 +112,11 @@ class Request:
 
 
 def build_requests(
-    pair: ModelPair,
+    info: PairInfo,
     prompts: Sequence[Prompt],
     params: SamplingParams,
     router: Router,
-    tools: Sequence[Tool] | None,
+    tools: Sequence[Tool],
     *,
     max_model_len: int,
     max_batch_size: int,
@@ -129,16 +129,14 @@ def build_requests(
     """
     grammar, calls = params.grammar, bool(tools)
     if isinstance(grammar, CallsGrammar):
-        known = detect_tool_calls(pair.tokenizer)
+        known = detect_tool_calls(info.tokenizer)
         if known is None:
             raise ConfigError(
                 f"a call cannot be forced with this pair: its chat template writes calls in {unknown_format()}; leave the choice to the "
                 "models, or choose another pair"
             )
         grammar, calls = grammar.in_format(known), True
-    compiled = None if grammar is None else vocabulary_of(pair, router.models[-1]).compile(grammar)
-
-    shown = check_tools(tools)
+    compiled = None if grammar is None else vocabulary_of(info, router.models[-1]).compile(grammar)
     return [
         Request(
             prompt=prompt,
@@ -150,8 +148,8 @@ def build_requests(
             grammar=compiled,
             format=AnswerFormat(
                 # What is held to a grammar begins with what it describes.
-                reasoning=None if compiled is not None else reasoning_format(pair.tokenizer, prompt.token_ids.get("aligned", [])),
-                tool_calls=tool_call_format(pair.tokenizer, prompt.token_ids.get("aligned", []), shown) if calls else None,
+                reasoning=None if compiled is not None else reasoning_format(info.tokenizer, prompt.token_ids.get("aligned", [])),
+                tool_calls=tool_call_format(info.tokenizer, prompt.token_ids.get("aligned", []), tools) if calls else None,
             ),
         )
         for prompt in prompts
@@ -161,18 +159,18 @@ def build_requests(
 class Answer:
     """One answer of a request: its row for the decoder, and its text so far."""
 
-    def __init__(self, pair: ModelPair, request: Request, sample_index: int) -> None:
+    def __init__(self, info: PairInfo, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
         shown = () if request.format.tool_calls is None else request.format.tool_calls.control_tokens
-        self.text = AnswerText(pair.tokenizer, request.params.stop, request.prompt.base_stop, shown)
+        self.text = AnswerText(info.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
-        self._surface = TokenTexts.of(pair.tokenizer)
+        self._token_texts = TokenTexts.of(info.tokenizer)
         prompts = request.prompt.token_ids
         sequence = SequenceState(
             prompts=prompts,
             mode=request.mode,
-            end_ids={which: pair.end_ids(which) for which in prompts},
+            end_ids={which: info.end_ids(which) for which in prompts},
             max_tokens=request.max_tokens,
         )
         self.row = Row(
@@ -236,16 +234,16 @@ class Answer:
         logprobs: IdLogprobs | None = token.logprobs
         if logprobs is None:
             return None
-        name = self._surface.text
+        name = self._token_texts.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
         return TokenLogprob(token_id=token.token_id, text=name(token.token_id), logprob=logprobs.chosen, from_base=token.from_base, top=top)
 
 
-def vocabulary_of(pair: ModelPair, which: Model) -> GrammarVocabulary:
+def vocabulary_of(info: PairInfo, which: Model) -> GrammarVocabulary:
     """A pair's tokens as grammars read them, for answers that this model ends.
 
     Raises:
         ConfigError: it has no end token.
         PairError: the tokenizer is not one that grammars can be used with.
     """
-    return GrammarVocabulary.of(pair.tokenizer, pair.vocab_size, sorted(pair.end_ids(which)))
+    return GrammarVocabulary.of(info.tokenizer, info.vocab_size, sorted(info.end_ids(which)))

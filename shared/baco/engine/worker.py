@@ -30,7 +30,7 @@ def submit(pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> No
         QueueFullError: `max_waiting` answers or more are waiting already.
     """
     queue = RequestQueue.of(pair)
-    answers = [answer for request in requests for answer in request.answers(pair)]
+    answers = [answer for request in requests for answer in request.answers(pair.info)]
     with queue.changed:
         queue.put(answers, max_waiting)
         if queue.worker is None:

@@ -71,11 +71,12 @@ class GrammarVocabulary:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
         """Make it, or find it in the cache: a large vocabulary takes a second."""
-        cached = _vocabularies.setdefault(tokenizer, {})
         key = (vocab_size, *sorted(end_ids))
-        if key not in cached:
-            cached[key] = cls(tokenizer, vocab_size, end_ids)
-        return cached[key]
+        with _vocabularies_lock:
+            cached = _vocabularies.setdefault(tokenizer, {})
+            if key not in cached:
+                cached[key] = cls(tokenizer, vocab_size, end_ids)
+            return cached[key]
 
     def compile(self, grammar: Grammar) -> CompiledGrammar:
         """Compile a grammar, or find it in the cache.
@@ -125,3 +126,4 @@ class GrammarVocabulary:
 
 
 _vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GrammarVocabulary]] = WeakKeyDictionary()
+_vocabularies_lock = threading.Lock()

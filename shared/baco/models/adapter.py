@@ -1,6 +1,6 @@
 """An aligned model that is a LoRA adapter of the base (arXiv 2106.09685): one set of weights for both.
 
-peft reads the adapter; what stays in the model are small layers of our own, under which the base's layers may be packed or quantised.
+peft reads the adapter; small layers of our own then replace peft's, and the base's layers below them may be packed or quantised.
 Knows transformers and peft; knows nothing of pairs.
 """
 
@@ -14,13 +14,14 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.hub import cached_file
 
+from baco.config import PairConfig
 from baco.errors import MissingExtraError, PairError
 from baco.models.layers.convert import copy_structure
 from baco.models.loading import explained, hub_options, load_tokenizer, locate
 
 ADAPTER_FILE = "adapter_config.json"
 PLAIN_STARTS = (True, False, "gaussian", "orthogonal", "eva")
-"""Ways in which peft starts an adapter that leave the base's weights alone."""
+"""Initialisations of peft that leave the base's weights unchanged."""
 MERGE = "merge it into the base once (peft's merge_and_unload, then save_pretrained) and pass that folder as `aligned`"
 
 
@@ -37,7 +38,7 @@ class LoraLinear(nn.Module):
         self.in_features, self.out_features = a.shape[1], b.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the low-rank change to what the base's layer says."""
+        """Add the low-rank change to the base layer's output."""
         result: Tensor = self.base(x)
         return result + self.scaling * functional.linear(functional.linear(x, self.a), self.b)
 
@@ -76,12 +77,16 @@ def check_adapter(source: str) -> Any:
     return config
 
 
-def load_adapted_tokenizer(base: str, adapter: str) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the adapter where there is one, with its chat template, else the base's."""
+def load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
+    """The aligned model's tokenizer, with its chat template: of an adapter the one beside it where there is one, else the base's."""
+    if config.aligned is not None:
+        return load_tokenizer(config.aligned)
+    adapter = config.aligned_adapter
+    assert adapter is not None, "a configuration has one or the other"
     name, local = locate(adapter, ADAPTER_FILE)
     with explained(adapter):
         beside = cached_file(name, "tokenizer.json", **hub_options(local), _raise_exceptions_for_missing_entries=False)
-    return load_tokenizer(base) if beside is None else load_tokenizer(adapter, ADAPTER_FILE)
+    return load_tokenizer(config.base) if beside is None else load_tokenizer(adapter, ADAPTER_FILE)
 
 
 def load_adapted(base: PreTrainedModel, source: str, config: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
@@ -101,7 +106,7 @@ def load_adapted(base: PreTrainedModel, source: str, config: Any, tokenizer: Pre
     weights = _weights(base, source, config.modules_to_save or ())
     copied = copy_structure(base)
     with warnings.catch_warnings():
-        # peft asks transformers under a name that is on its way out, which is no concern of whoever loads a pair.
+        # peft calls transformers by a deprecated name. Users who load a pair can do nothing about it.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         try:
             wrapped = PeftModel(copied, config, autocast_adapter_dtype=False)
@@ -145,7 +150,7 @@ def _weights(base: PreTrainedModel, source: str, modules_to_save: Collection[str
 
 
 def _unwrap(model: nn.Module, source: str, dtype: torch.dtype) -> None:
-    """Put our own layers, and whole modules that came with the adapter, in the place of peft's wrappers."""
+    """Replace peft's wrappers by our own layers, and by whole modules that came with the adapter."""
     from peft.tuners.lora.layer import Linear
     from peft.utils.other import ModulesToSaveWrapper
 
@@ -165,7 +170,7 @@ def _unwrap(model: nn.Module, source: str, dtype: torch.dtype) -> None:
 
 
 def _end_with(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Let the tokenizer's end token end an answer too: the generation config is the base's, which knows no turns."""
+    """Make the tokenizer's end token end an answer too: the generation config is the base's, which knows no turns."""
     generation: Any = model.generation_config
     if generation is not None and generation.eos_token_id is not None and tokenizer.eos_token_id is not None:
         known = generation.eos_token_id if isinstance(generation.eos_token_id, list) else [generation.eos_token_id]

@@ -1,11 +1,10 @@
-"""What can be said of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
+"""What is known of a pair before it is loaded: its context window, whether its chat template has a place for tools, and its files.
 
 Reads small files that are on this machine, in a folder or in the hub's cache; only `fetch_capabilities` asks the hub. Reads no weights.
 """
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from transformers.utils.hub import cached_file
 
 from baco.config import PairConfig
 from baco.errors import ModelNotFoundError
-from baco.models.adapter import ADAPTER_FILE, load_adapted_tokenizer
-from baco.models.loading import MODEL_FILE, context_window, load_config, load_tokenizer, locate
+from baco.models.adapter import ADAPTER_FILE, load_aligned_tokenizer
+from baco.models.loading import MODEL_FILE, context_window, load_config, locate
+from baco.parsing.reasoning import THINK_END
 
 TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
 
@@ -29,55 +29,58 @@ class Capabilities:
     has_tools: bool | None
     """Whether the aligned model's chat template names tools."""
     thinks: bool | None
-    """Whether the aligned model's chat template names a place for thoughts."""
+    """Whether the aligned model's chat template has a place for reasoning."""
+
+    @classmethod
+    def of(cls, window: int | None, template: str | None) -> "Capabilities":
+        """State what a window and the text of a chat template tell; None for what is not known."""
+        return cls(
+            context_window=window,
+            has_tools=None if template is None else "tools" in template,
+            thinks=None if template is None else THINK_END in template,
+        )
 
 
 _known: dict[PairConfig, Capabilities] = {}
+"""Complete results, which do not change."""
 
 
 def capabilities(config: PairConfig) -> Capabilities:
-    """Look a pair up; what is known does not change, what is not may be there the next time."""
-    found = _known.get(config) or _look_up(config)
+    """Look a pair up in files that are on this machine. An incomplete result is looked up again the next time."""
+    found = _known.get(config) or Capabilities.of(_window(config), _template(config))
     if None not in (found.context_window, found.has_tools):
         _known[config] = found
     return found
 
 
-@cache
 def fetch_capabilities(config: PairConfig) -> Capabilities:
-    """Look a pair up for good; the small files that say it are downloaded where they are not on this machine.
+    """Look a pair up; its configurations and its tokenizer are downloaded where they are not on this machine.
 
     Raises:
         ModelNotFoundError: a model is not there, or the hub cannot be reached.
     """
     found = capabilities(config)
     if None in (found.context_window, found.has_tools):
-        for source in (config.base, config.aligned):
-            if source is not None:
-                load_config(source)
-        if config.aligned is not None:
-            load_tokenizer(config.aligned)
-        elif config.aligned_adapter is not None:
-            load_adapted_tokenizer(config.base, config.aligned_adapter)
-        found = capabilities(config)
+        window = context_window(*(load_config(source) for source in (config.base, config.aligned) if source is not None))
+        found = _known[config] = Capabilities.of(window, str(load_aligned_tokenizer(config).chat_template or ""))
     return found
 
 
 def fingerprint(config: PairConfig) -> str:
-    """What changes when the files of a pair do: their names, sizes and times. In the hub's cache the names bear the revision."""
+    """Hash the names, sizes and modification times of a pair's files. In the hub's cache the names contain the revision."""
     folders = [_folder(source, needed) for source, needed in _sources(config)]
     files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for folder in folders if folder for file in sorted(folder.iterdir())]
     return sha256(repr(files).encode()).hexdigest()
 
 
 def _sources(config: PairConfig) -> list[tuple[str, str]]:
-    """Folders or hub ids of a pair, each with the file that it cannot do without."""
+    """Folders or hub ids of a pair, each with a file that it must have."""
     given = [(config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE)]
     return [(source, needed) for source, needed in given if source is not None]
 
 
 def _folder(source: str, needed: str) -> Path | None:
-    """Where a source lies on this machine, if it does."""
+    """The folder of a source on this machine; None where it has not been downloaded."""
     try:
         found = cached_file(locate(source, needed)[0], needed, local_files_only=True)
     except (OSError, ValueError, ModelNotFoundError):
@@ -85,19 +88,10 @@ def _folder(source: str, needed: str) -> Path | None:
     return None if found is None else Path(found).parent
 
 
-def _look_up(config: PairConfig) -> Capabilities:
-    windows = [_window(source) for source in (config.base, config.aligned) if source is not None]
-    template = _template(config)
-    return Capabilities(
-        context_window=None if None in windows else min(window for window in windows if window is not None),
-        has_tools=None if template is None else "tools" in template,
-        thinks=None if template is None else "</think>" in template,
-    )
-
-
-def _window(source: str) -> int | None:
+def _window(config: PairConfig) -> int | None:
+    sources = [source for source in (config.base, config.aligned) if source is not None]
     try:
-        return context_window(AutoConfig.from_pretrained(locate(source)[0], local_files_only=True))
+        return context_window(*(AutoConfig.from_pretrained(locate(source)[0], local_files_only=True) for source in sources))
     except (OSError, ValueError, AttributeError, ModelNotFoundError):
         return None
 

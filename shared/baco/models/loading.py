@@ -20,7 +20,7 @@ from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, Pair
 
 SMALL_HIDDEN_SIZE = 512
 MODEL_FILE = "config.json"
-"""What a model folder cannot do without."""
+"""The file that every model folder has."""
 
 _token: ContextVar[str | None] = ContextVar("baco_hub_token", default=None)
 
@@ -78,7 +78,7 @@ def locate(source: str, needed: str = MODEL_FILE) -> tuple[str, bool]:
 
 @contextmanager
 def hub_token(token: str | None) -> Iterator[None]:
-    """Show the hub this token inside the block; None shows what `hf auth login` or HF_TOKEN left."""
+    """Use this hub token inside the block; None uses that of `hf auth login` or HF_TOKEN."""
     reset = _token.set(token)
     try:
         yield
@@ -87,7 +87,7 @@ def hub_token(token: str | None) -> Iterator[None]:
 
 
 def hub_options(local: bool) -> dict[str, Any]:
-    """How transformers and peft may look for files: where `local`, never at the hub."""
+    """Arguments that tell transformers and peft where to look for files: where `local`, never at the hub."""
     return {"local_files_only": local, "token": _token.get()}
 
 
@@ -98,9 +98,9 @@ def load_config(source: str) -> Any:
         return AutoConfig.from_pretrained(name, **hub_options(local))
 
 
-def context_window(config: Any) -> int:
-    """Longest prompt and answer together that a model of this configuration can read, in tokens."""
-    return int(config.get_text_config().max_position_embeddings)
+def context_window(*configs: Any) -> int:
+    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows."""
+    return min(int(config.get_text_config().max_position_embeddings) for config in configs)
 
 
 def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:
@@ -108,19 +108,19 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
 
     Args:
         source: folder or hub id.
-        device: where to.
-        dtype: number type of its weights.
-        quantization: on CUDA, the linear layers become those of bitsandbytes. Elsewhere it is not this function's business.
+        device: where the weights go.
+        dtype: number type of the weights.
+        quantization: on CUDA, bitsandbytes quantises the linear layers while they load. Elsewhere `convert_layers` does it afterwards.
 
     Raises:
-        ModelNotFoundError: it is not there.
+        ModelNotFoundError: there is no such model.
         MissingExtraError: bitsandbytes is needed and not installed.
     """
     name, local = locate(source)
     if quantization is not None and device.type == "cuda":
         if importlib.util.find_spec("bitsandbytes") is None:
             raise MissingExtraError("bitsandbytes", "quant")
-        # A quantised model cannot be moved, so its place is said when it is loaded.
+        # A quantised model cannot be moved, so its device is given now.
         placed = {"quantization_config": _bits_and_bytes(quantization, dtype), "device_map": {"": device}}
     else:
         placed = {}
@@ -150,7 +150,7 @@ def load_tokenizer(source: str, needed: str = MODEL_FILE) -> PreTrainedTokenizer
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, **hub_options(local))
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise PairError(f"the tokenizer of {source!r} has no tokenizer.json; convert it once with AutoTokenizer and save_pretrained")
-    # It would warn of texts that are longer than the window, which we may only want to count, and refuse with an error of our own.
+    # It would warn about texts longer than the window. We may only want to count them, and raise an error of our own otherwise.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
 
@@ -165,14 +165,14 @@ def embedding_rows(model: PreTrainedModel) -> int:
 def logit_columns(model: PreTrainedModel) -> int:
     """Number of token ids that a model can score."""
     head: Any = model.get_output_embeddings()
-    # A quantised or packed head would make its weight anew to be asked for its shape.
+    # A quantised or packed head would make a dense weight only to show its shape.
     columns: int = head.out_features if hasattr(head, "out_features") else head.weight.shape[0]
     return columns
 
 
 @contextmanager
 def explained(source: str) -> Iterator[None]:
-    """Turn what transformers raises for a model that it cannot load into `ModelNotFoundError`."""
+    """Turn the errors that transformers raises for a model that it cannot load into `ModelNotFoundError`."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -184,7 +184,7 @@ def explained(source: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide the bar over the weights of a model that loads in no time."""
+    """Hide transformers' progress bar while weights load."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,11 +16,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from baco.checks import require
 from baco.config import PairConfig
 from baco.errors import ConfigError
-from baco.models.adapter import check_adapter, load_adapted, load_adapted_tokenizer
+from baco.models.adapter import check_adapter, load_adapted, load_aligned_tokenizer
+from baco.models.info import PairInfo
 from baco.models.layers.convert import convert_layers, share_equal_tensors, tensor_bytes
 from baco.models.layers.linear import WeightOnlyLinear
 from baco.models.loading import (
     context_window,
+    embedding_rows,
     hub_token,
     load_config,
     load_model,
@@ -31,7 +31,6 @@ from baco.models.loading import (
     resolve_device,
     resolve_dtype,
 )
-from baco.models.presets import EMBEDDED
 from baco.models.resolve import resolve
 from baco.results import Model
 from baco.vocab.compatibility import check_vocabularies
@@ -45,14 +44,10 @@ _registry_lock = threading.Lock()
 class ModelPair:
     """Two causal language models of one family and their tokenizers. Use `from_pretrained` or `from_models`."""
 
-    name: str
+    info: PairInfo
+    """What is known of the pair without its models."""
     base: PreTrainedModel
     aligned: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    """The aligned model's tokenizer, with the chat template."""
-    base_tokenizer: PreTrainedTokenizerBase
-    config: PairConfig | None = None
-    """What was loaded, or None for models that came from memory."""
     compile: bool = False
     """Whether decoding passes are compiled with `torch.compile`."""
     unload_callbacks: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -82,24 +77,23 @@ class ModelPair:
                 one set of weights. The adapter's tokenizer is used where it has one.
             device: "auto" (CUDA, then MPS, then CPU) or a device.
             dtype: "auto", "float32", "bfloat16" or "float16".
-            quantization: None, "int8" or "int4": how the weights of linear layers are kept. Embeddings, heads tied to them, norms
+            quantization: None, "int8" or "int4": weight-only quantisation of the linear layers. Embeddings, heads tied to them, norms
                 and layers of odd sizes stay in `dtype`. It saves memory; on a CPU it saves time only in bfloat16 and for a few rows, and
                 costs time otherwise (int4 in float32 most). On CUDA, bitsandbytes does it.
             compile: compile decoding passes with `torch.compile`, which needs a C++ compiler. The first answers wait for it: half a minute
-                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves the starting
-                of small operations: that is much for small models, little where reading weights takes most of the time.
-            token: what the hub is shown for gated models; None shows what `hf auth login` or HF_TOKEN left.
+                or more for each of up to four programs, a few seconds where torch finds one in its cache on disk. It saves launch
+                overhead: much of a small model's time, little of the time of one that is bound by memory bandwidth.
+            token: hub token for gated models; None uses that of `hf auth login` or HF_TOKEN.
 
         Raises:
             ConfigError: arguments that contradict each other or are out of range.
-            ModelNotFoundError: a folder, hub id or preset that is not there.
+            ModelNotFoundError: there is no such folder, hub id or preset.
             VocabularyError: the two models do not share a vocabulary.
-            PairError: an adapter that does not fit, or is more than plain LoRA.
+            PairError: the adapter does not fit, or is more than plain LoRA.
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
-        name, config = resolve(pair, base, aligned, aligned_adapter)
-        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile}
-        config = replace(config, **how, token=token)
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile, "token": token}
+        name, config = resolve(pair, base, aligned, aligned_adapter, **how)
         config = replace(config, device=str(resolve_device(config.device)))
         with _registry_lock:
             if config not in _registry:
@@ -121,34 +115,31 @@ class ModelPair:
         """Make a pair of two models that are in memory already; `tokenizer` is the aligned model's.
 
         The models are used as they are: nothing in them is packed, quantised or shared.
+
+        Raises:
+            VocabularyError: the two models do not share a vocabulary.
+            ConfigError: the models are on two devices, or `compile` is not a bool.
         """
         base_tokenizer = base_tokenizer or tokenizer
         check_vocabularies(base_tokenizer, tokenizer)
         require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
         require(isinstance(compile, bool), "compile", "True or False", compile)
-        return cls(name=name, base=base, aligned=aligned, tokenizer=tokenizer, base_tokenizer=base_tokenizer, compile=compile)
+        return cls(info=_describe(name, None, base, aligned, tokenizer, base_tokenizer), base=base, aligned=aligned, compile=compile)
 
     @classmethod
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
-        # Cheap checks first: both must be there and fit together before any weight is read.
+        # Cheap checks first: both models must exist and fit together before any weight is read.
         configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
-        base_tokenizer, tokenizer = load_tokenizer(config.base), _load_aligned_tokenizer(config)
+        base_tokenizer, tokenizer = load_tokenizer(config.base), load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
         device = torch.device(config.device)
         dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
         base, aligned = _load_models(config, device, dtype, tokenizer)
-        return cls(
-            name=name,
-            base=base,
-            aligned=aligned,
-            tokenizer=tokenizer,
-            base_tokenizer=base_tokenizer,
-            config=config,
-            compile=config.compile,
-        )
+        info = _describe(name, config, base, aligned, tokenizer, base_tokenizer)
+        return cls(info=info, base=base, aligned=aligned, compile=config.compile)
 
     def unload(self) -> None:
-        """Forget the pair, so that its memory is freed once nothing else holds it. What is being decoded goes on to its end."""
+        """Drop the pair from the registry, so that its memory is freed once nothing else refers to it. Running requests finish."""
         with _registry_lock:
             for config in [config for config, pair in _registry.items() if pair is self]:
                 del _registry[config]
@@ -169,49 +160,86 @@ class ModelPair:
         """The aligned model's number type."""
         return self.aligned.dtype
 
-    @cached_property
+    @property
+    def name(self) -> str:
+        """The preset's name, "base|aligned", "base+adapter" or the name that `from_models` was given."""
+        return self.info.name
+
+    @property
+    def config(self) -> PairConfig | None:
+        """What was loaded, or None for models that came from memory."""
+        return self.info.config
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The aligned model's tokenizer, with the chat template."""
+        return self.info.tokenizer
+
+    @property
+    def base_tokenizer(self) -> PreTrainedTokenizerBase:
+        """The base model's tokenizer."""
+        return self.info.base_tokenizer
+
+    @property
     def vocab_size(self) -> int:
         """Number of token ids that either model can score, V."""
-        return max(logit_columns(model) for model in (self.base, self.aligned))
+        return self.info.vocab_size
 
-    @cached_property
+    @property
     def context_window(self) -> int:
         """Longest prompt and answer together, in tokens: the smaller of the two models' windows."""
-        return min(context_window(model.config) for model in (self.base, self.aligned))
+        return self.info.context_window
+
+    def end_ids(self, which: Model) -> frozenset[int]:
+        """Ids that end an answer of this model: its generation config's, else its tokenizer's."""
+        return self.info.end_ids(which)
 
     @cached_property
     def lexicon(self) -> Lexicon:
         """Token classes over the vocabulary, on the models' device."""
-        ends = self.end_ids("base") | self.end_ids("aligned")
-        return Lexicon.build(self.tokenizer, self.vocab_size, ends).to(self.device)
-
-    def end_ids(self, which: Model) -> set[int]:
-        """Ids that end an answer of this model: its generation config's, else its tokenizer's."""
-        model, tokenizer = self.model(which), self.base_tokenizer if which == "base" else self.tokenizer
-        generation: Any = model.generation_config
-        ids = generation.eos_token_id if generation is not None else None
-        if ids is None:
-            ids = tokenizer.eos_token_id
-        return set() if ids is None else {ids} if isinstance(ids, int) else set(ids)
+        return self.info.lexicon.to(self.device)
 
     def fingerprint(self) -> str:
-        """Tell pairs apart by what their models are: 16 hexadecimal digits of their shapes and of a few weights of every tensor."""
+        """Hash the shapes, and a few weights of every tensor, of both models: 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for model in (self.base, self.aligned):
             digest.update(_fingerprint(model))
         return digest.hexdigest()[:16]
-
-    @property
-    def calibration_file(self) -> Path | None:
-        """The calibration maps that ship with the pair: the embedded one's, unless it is quantised."""
-        as_shipped = self.name == EMBEDDED and (self.config is None or self.config.quantization is None)
-        return Path(str(files("baco") / "pairs" / EMBEDDED / "calibration.json")) if as_shipped else None
 
     def memory(self) -> dict[str, int]:
         """Bytes that the weights take: "base", "aligned", and "total" with shared tensors counted once."""
         sizes = {which: tensor_bytes(self.model(which)) for which in ("base", "aligned")}
         merged = sizes["base"] | sizes["aligned"]
         return {which: sum(tensors.values()) for which, tensors in sizes.items()} | {"total": sum(merged.values())}
+
+
+def _describe(
+    name: str,
+    config: PairConfig | None,
+    base: PreTrainedModel,
+    aligned: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    base_tokenizer: PreTrainedTokenizerBase,
+) -> PairInfo:
+    return PairInfo(
+        name=name,
+        config=config,
+        tokenizer=tokenizer,
+        base_tokenizer=base_tokenizer,
+        vocab_size=max(logit_columns(base), logit_columns(aligned)),
+        base_embedding_rows=embedding_rows(base),
+        context_window=context_window(base.config, aligned.config),
+        base_end_ids=_end_ids(base, base_tokenizer),
+        aligned_end_ids=_end_ids(aligned, tokenizer),
+    )
+
+
+def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    generation: Any = model.generation_config
+    ids = generation.eos_token_id if generation is not None else None
+    if ids is None:
+        ids = tokenizer.eos_token_id
+    return frozenset() if ids is None else frozenset({ids} if isinstance(ids, int) else ids)
 
 
 def _fingerprint(model: PreTrainedModel) -> bytes:
@@ -228,17 +256,10 @@ def loaded_pair(config: PairConfig) -> ModelPair | None:
         return _registry.get(replace(config, device=str(resolve_device(config.device))))
 
 
-def _load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
-    if config.aligned is not None:
-        return load_tokenizer(config.aligned)
-    assert config.aligned_adapter is not None, "a configuration has one or the other"
-    return load_adapted_tokenizer(config.base, config.aligned_adapter)
-
-
 def _load_models(
     config: PairConfig, device: torch.device, dtype: torch.dtype, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[PreTrainedModel, PreTrainedModel]:
-    """Load both models, each of their linear layers in its form for inference, and hold once what they have in common."""
+    """Load both models, convert their linear layers for inference, and share equal tensors."""
     # On CUDA, bitsandbytes quantises while it loads.
     form = None if device.type == "cuda" else config.quantization
     if config.aligned is None:
@@ -251,7 +272,7 @@ def _load_models(
         convert_layers([base, aligned], form)
     else:
         base = load_model(config.base, device, dtype, config.quantization)
-        # Before the other one is read: two plain models need never be in memory at once.
+        # Convert before the other model is read, so that two unconverted models are never in memory at once.
         convert_layers([base], form)
         aligned = load_model(config.aligned, device, dtype, config.quantization)
         convert_layers([aligned], form)

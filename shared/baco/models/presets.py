@@ -27,7 +27,7 @@ class Preset:
     license: str
     """Licence of the weights: an SPDX identifier, or the name of the maker's own terms."""
     gated: bool = False
-    """Whether the hub hands out the weights only after the terms were accepted there, with a token."""
+    """Whether the hub asks for accepted terms and a token."""
 
 
 def _catalogue(*presets: Preset) -> dict[str, Preset]:
@@ -40,7 +40,7 @@ def _suffixed(name: str, base: str, parameters: float, license: str, *, gated: b
 
 
 def _qwen3(size: str, parameters: float) -> Preset:
-    """Qwen3 turns the naming around: the aligned model has the plain name."""
+    """Qwen3 names the other way round: the aligned model has the plain name."""
     aligned = f"Qwen/Qwen3-{size}"
     return Preset(name=f"qwen3-{size.lower()}", base=f"{aligned}-Base", aligned=aligned, parameters=parameters, license="Apache-2.0")
 

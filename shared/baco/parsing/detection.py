@@ -3,6 +3,7 @@
 Knows chat templates and families; knows no answers.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,6 +34,7 @@ REFUSALS = (TemplateError, TypeError)
 """What a template raises that cannot render messages; a TypeError where it joins text with something else."""
 
 _detected: WeakKeyDictionary[PreTrainedTokenizerBase, dict[str, ToolCallTemplate | None]] = WeakKeyDictionary()
+_detected_lock = threading.Lock()
 
 
 def detect_tool_calls(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
@@ -40,10 +42,11 @@ def detect_tool_calls(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | 
 
     It is Hermes' where the template leaves calls out, since they are written into the content then.
     """
-    by_template, template = _detected.setdefault(tokenizer, {}), repr(tokenizer.chat_template)
-    if template not in by_template:
-        by_template[template] = _detect(tokenizer)
-    return by_template[template]
+    with _detected_lock:
+        by_template, template = _detected.setdefault(tokenizer, {}), repr(tokenizer.chat_template)
+        if template not in by_template:
+            by_template[template] = _detect(tokenizer)
+        return by_template[template]
 
 
 def tool_call_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], tools: Sequence[Tool]) -> ToolCallFormat:

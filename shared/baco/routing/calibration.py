@@ -1,9 +1,9 @@
 """From a target share of base tokens (`diversity`) to a router's threshold, measured once per pair and router.
 
 A `CalibrationMap` is a table of (threshold, share) read by linear interpolation. It is measured by decoding a dozen built-in prompts at
-a grid of thresholds, refined where the share changes fastest, because the realised share depends on the word rule and on where the
-routed text goes, not only on the signal's quantiles (our own choice). Maps are kept in the user's cache folder; the embedded pair ships
-its own.
+a grid of thresholds, refined where the share changes fastest, because the realised share depends on the word rule and on the text that
+routing leads to, not only on the signal's quantiles (our own choice). Maps are kept in the user's cache folder; the embedded pair ships
+its own. Knows routers and files; knows no models.
 """
 
 import json
@@ -100,7 +100,7 @@ def _widest_gaps(points: dict[float, float]) -> list[float]:
 
 
 def _monotone(points: dict[float, float], increasing: bool) -> CalibrationMap:
-    """Order points so that the share never falls; sampling noise that contradicts it is levelled to the running maximum."""
+    """Order points so that the share never falls; where sampling noise makes it fall, the running maximum replaces it."""
     ordered = sorted(points.items(), reverse=not increasing)
     shares: list[float] = []
     for _, share in ordered:
@@ -109,12 +109,12 @@ def _monotone(points: dict[float, float], increasing: bool) -> CalibrationMap:
 
 
 def map_key(router: Router, base_prompt: str) -> str:
-    """What a map depends on, beside the pair."""
+    """The settings that a map depends on, beside the pair."""
     return f"{router.name}/probe={router.probe}/word_boundary={router.word_boundary}/base_prompt={base_prompt}"
 
 
 def load_map(key: str, places: Sequence[Path]) -> CalibrationMap | None:
-    """Find a map in files of maps, the first that has it; those that are not there have none."""
+    """Find a map in the first of some files that has it; a missing file has none."""
     for path in places:
         if path.is_file():
             table = json.loads(path.read_text())

@@ -35,11 +35,11 @@ class Router:
     diversity: float | None = None
     """Target share of base tokens in [0, 1], in place of a threshold; measured once per pair (see `calibration`)."""
     probe: Model = "base"
-    """Whose top-1 token the content rules and the word rule read. "base" keeps the route a function of the base alone."""
+    """The model whose top-1 token the content rules and the word rule read. "base" keeps the route a function of the base alone."""
     word_boundary: bool = True
     """Whether the owner may change only where a new word may start."""
     judge: Judge | None = None
-    """For "judge": a function that is shown the prefix and both top tokens and answers "base" or "aligned"."""
+    """For "judge": a function of a `Prefix` (the answer so far and both models' top tokens) that returns "base" or "aligned"."""
 
     def __post_init__(self) -> None:
         kind = get_kind(self.name)
@@ -73,23 +73,23 @@ class Router:
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """The models that decoding needs at all."""
+        """The models that decoding needs."""
         alone: dict[str, tuple[Model, ...]] = {"base": ("base",), "aligned": ("aligned",)}
         return alone.get(self.name, ("base", "aligned"))
 
     @property
     def reads_aligned(self) -> bool:
-        """Whether the route needs the aligned model too. Then every token costs a pass of both models."""
+        """Whether the route depends on the aligned model too. Then every token takes a pass of both models."""
         return len(self.models) == 2 and (self.probe == "aligned" or get_kind(self.name).reads_aligned)
 
     @property
     def rule(self) -> Rule:
-        """The rule to ask."""
+        """The registered rule, or the judge's."""
         registered = get_kind(self.name).rule
         return registered if registered is not None else self._ask_judge
 
     def _ask_judge(self, signals: Signals, threshold: Tensor) -> Tensor:
-        """Ask the judge about each row, one by one: as slow as the judge is."""
+        """Ask the judge about each row, one by one."""
         assert self.judge is not None and signals.asked is not None
         answers = torch.zeros_like(signals.asked)
         rows: list[int] = signals.asked.nonzero().flatten().tolist()

@@ -1,6 +1,6 @@
-"""Messages and tools made fit for a chat template, and templates that they do not fit named. Renders text; knows no token ids.
+"""Messages and tools adapted to a chat template, and errors for those that it cannot render. Knows texts; knows no token ids.
 
-A template is code that comes with a model, and drops without a word what it does not know. Here that is found out.
+A template is code that comes with a model, and silently drops what it does not know: this module detects that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from baco.parsing.tools import Tool
 
 Message = Mapping[str, Any]
 ID_LENGTH = 9
-"""Of a call, in Mistral's templates."""
+"""Characters of a call's id in Mistral's templates."""
 
 
 def adaptations(chat: Sequence[Message]) -> Iterator[list[dict[str, Any]]]:
-    """Yield messages as they are, and then with ever more of what some templates ask for: short ids, one call each, no system role."""
+    """Yield messages as they are, then with ever more changes that some templates need: short ids, one call each, no system role."""
     seen: list[list[dict[str, Any]]] = []
     for size in range(len(_CHANGES) + 1):
         for changes in combinations(_CHANGES, size):
@@ -101,12 +101,12 @@ def visible(
     tools: Sequence[Tool],
     call_format: ToolCallTemplate = HERMES,
 ) -> list[dict[str, Any]]:
-    """Return messages of which a template leaves out no call, those that it would leave out being written into the content.
+    """Return messages whose calls a template renders: calls that it would drop are written into the content.
 
-    Whether it shows tools and calls is seen from a rendering in which each has a name that occurs nowhere else.
+    A rendering in which each tool and call has a unique name shows which of them the template drops.
 
     Raises:
-        ChatTemplateError: it leaves out a tool.
+        ChatTemplateError: the template drops a tool.
     """
     names = (f"baco_probe_{index}_" for index in count())
     probed_tools: list[Any] = [_renamed(tool, names) for tool in tools]
@@ -139,14 +139,14 @@ def _renamed(item: Mapping[str, Any], names: Iterator[str]) -> dict[str, Any]:
 
 
 def check_keys(tokenizer: PreTrainedTokenizerBase, value: object) -> None:
-    """Check the keys inside tools and calls. Templates write them too, but only values are kept from becoming control tokens.
+    """Check the keys inside tools and calls. Templates write them too, but transformers neutralises control tokens in values only.
 
     Raises:
         PromptError: a key contains the text of a control token.
     """
     keys = set(_keys(value))
     together = "\n".join(keys)
-    # Some vocabularies have added tokens for ordinary words and white space, which steer nothing; some have hundreds of any kind.
+    # Some vocabularies have added tokens for ordinary words and white space, which control nothing; some have hundreds of any kind.
     for token in tokenizer.added_tokens_decoder.values():
         if token.content in together and (token.special or "<" in token.content) and any(token.content in key for key in keys):
             raise PromptError(f"a tool or a call has a key that contains the control token {token.content!r}; name it otherwise")

@@ -1,12 +1,12 @@
 """`AnswerText`: the one place where the token ids of an answer become text, and where stop texts end it.
 
-Knows one row's tokens as they arrive, and neither models nor requests. Tokens come out when nothing that follows can change their text, so
-streamed and collected answers are the same. Joined, the texts are `tokenizer.decode(ids, skip_special_tokens=True)` without clean-up of
-spaces, and no half character is ever shown. Where the decoder does not work token by token, this file does as it does:
+Knows one row's tokens as they arrive; knows neither models nor requests. A token is released once nothing that follows can change its
+text, so streamed and collected answers are the same. Joined, the texts are `tokenizer.decode(ids, skip_special_tokens=True)` without
+clean-up of spaces, and no half character is ever released. Where the tokenizer's decoder works on more than one token, this file does too:
 
 - the first token of an answer loses its leading space in SentencePiece and WordPiece (`Piece.initial`);
-- byte-level BPE: bytes of a character are held until it is whole or cannot become one (`_ByteLevelReader`);
-- SentencePiece: one wrong byte spoils all the bytes beside it, so a run of byte tokens is held until it ends (`_TextReader`).
+- byte-level BPE: the bytes of a character are held until it is complete or invalid (`_ByteLevelDetokenizer`);
+- SentencePiece: one invalid byte invalidates its neighbours, so a run of byte tokens is held until it ends (`_TextDetokenizer`).
 """
 
 import codecs
@@ -40,7 +40,7 @@ def held_length(text: str, stops: Sequence[str]) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A token that was pushed and not yet returned. A character of several tokens belongs to the one that completes it."""
+    """A token that is held. A character of several tokens belongs to the one that completes it."""
 
     token_id: int
     from_base: bool
@@ -51,30 +51,30 @@ class _Entry:
         return Token(token_id=self.token_id, text=self.text, from_base=self.from_base, logprob=self.logprob)
 
 
-class _Reader(Protocol):
-    """Gives entries their texts, in order."""
+class _Detokenizer(Protocol):
+    """Decodes entries, in order."""
 
     undecided: _Entry | None
     """The first entry whose text more tokens could still change."""
 
-    def read(self, entry: _Entry, piece: Piece) -> bool:
-        """Set the entry's text; say whether the text of earlier ones changed too."""
+    def decode(self, entry: _Entry, piece: Piece) -> bool:
+        """Set the entry's text; return whether the text of earlier ones changed too."""
 
     def close(self) -> bool:
-        """Decide what is undecided, at the end of the answer; say whether a text changed."""
+        """Decide the undecided entries, at the end of the answer; return whether a text changed."""
 
 
-class _ByteLevelReader:
+class _ByteLevelDetokenizer:
     """UTF-8 with replacement of invalid bytes, as Rust's `from_utf8_lossy` and Python's incremental decoder do alike."""
 
     def __init__(self) -> None:
         self.undecided: _Entry | None = None
         self._decoder = _Utf8Decoder("replace")
 
-    def read(self, entry: _Entry, piece: Piece) -> bool:
+    def decode(self, entry: _Entry, piece: Piece) -> bool:
         assert piece.raw is not None
         entry.text = self._decoder.decode(piece.raw)
-        # Bytes that were waiting show with this entry, so that only the last one has to wait.
+        # Bytes that were held are released with this entry, so that only the last entry is undecided.
         self.undecided = entry if self._decoder.getstate()[0] else None
         return False
 
@@ -86,47 +86,47 @@ class _ByteLevelReader:
         return True
 
 
-class _TextReader:
-    """SentencePiece and WordPiece: a text per token, but byte tokens side by side are one string, or U+FFFD each if they are none.
+class _TextDetokenizer:
+    """SentencePiece and WordPiece: a text per token, but adjacent byte tokens are one string, or U+FFFD each if they are not valid UTF-8.
 
-    That is the rule of the tokenizers library's ByteFallback decoder. Until a run of byte tokens ends, its texts are those of a valid one.
+    This is the rule of the tokenizers library's ByteFallback decoder. Until a run of byte tokens ends, it is taken to be valid.
     """
 
     def __init__(self) -> None:
         self.undecided: _Entry | None = None
         self._opened = False
         self._run: list[_Entry] = []
-        self._spoiled = False
+        self._invalid = False
         self._decoder = _Utf8Decoder("strict")
 
-    def read(self, entry: _Entry, piece: Piece) -> bool:
+    def decode(self, entry: _Entry, piece: Piece) -> bool:
         first, self._opened = not self._opened, True
         if piece.raw is None:
             entry.text = piece.initial if first else piece.continuation
             return self.close()
         self._run.append(entry)
         self.undecided = self._run[0]
-        if self._spoiled:
+        if self._invalid:
             entry.text = REPLACEMENT
             return False
         try:
             entry.text = self._decoder.decode(piece.raw)
         except UnicodeDecodeError:
-            return self._spoil()
+            return self._invalidate()
         if entry.text and first:
             entry.text = piece.initial
         return False
 
     def close(self) -> bool:
-        changed = bool(self._decoder.getstate()[0]) and not self._spoiled and self._spoil()
-        self.undecided, self._run, self._spoiled = None, [], False
+        changed = bool(self._decoder.getstate()[0]) and not self._invalid and self._invalidate()
+        self.undecided, self._run, self._invalid = None, [], False
         self._decoder.reset()
         return changed
 
-    def _spoil(self) -> bool:
+    def _invalidate(self) -> bool:
         for entry in self._run:
             entry.text = REPLACEMENT
-        self._spoiled = True
+        self._invalid = True
         return True
 
 
@@ -134,12 +134,12 @@ class AnswerText:
     """The text of one answer, from its tokens as they arrive.
 
     A stop text may span tokens. The first one to be complete ends the answer (the longest, where several end at one character): it and
-    everything behind it are cut off, and tokens behind the cut have the text "". Where the cut falls does not depend on where tokens end.
+    all text after it are cut off, and tokens after the cut have the text "". The place of the cut does not depend on token boundaries.
 
     Args:
         tokenizer: a fast tokenizer, used by both models.
         stop: texts that end the answer, whoever wrote them.
-        base_stop: texts that end the answer if a token of the base model wrote at least one of their characters.
+        base_stop: texts that end the answer if the base model wrote at least one of their characters.
         shown: special tokens whose text is part of the answer's.
 
     Raises:
@@ -153,9 +153,9 @@ class AnswerText:
         base_stop: Sequence[str] = (),
         shown: Sequence[str] = (),
     ) -> None:
-        self._surface = TokenTexts.of(tokenizer)
-        self._shown = self._surface.control_pieces(shown)
-        self._reader: _Reader = _ByteLevelReader() if self._surface.scheme == "byte-level" else _TextReader()
+        self._token_texts = TokenTexts.of(tokenizer)
+        self._shown = self._token_texts.control_pieces(shown)
+        self._detokenizer: _Detokenizer = _ByteLevelDetokenizer() if self._token_texts.scheme == "byte-level" else _TextDetokenizer()
         self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]
         self._stop_texts = tuple(text for text, _ in self._stops)
         self._queue: deque[_Entry] = deque()
@@ -168,23 +168,23 @@ class AnswerText:
         return self._stopped
 
     def push(self, token_id: int, from_base: bool, logprob: TokenLogprob | None = None) -> list[Token]:
-        """Take the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
+        """Add the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
         entry = _Entry(token_id, from_base, logprob)
         self._queue.append(entry)
-        piece = None if self._stopped else self._shown.get(token_id) or self._surface.piece(token_id)
+        piece = None if self._stopped else self._shown.get(token_id) or self._token_texts.piece(token_id)
         if piece is not None:
-            self._update(self._reader.read(entry, piece), entry.text)
+            self._update(self._detokenizer.decode(entry, piece), entry.text)
         return self._release()
 
     def finish(self) -> list[Token]:
-        """End the answer; return the tokens that were still held."""
+        """End the answer; return the tokens that are still held."""
         if not self._stopped:
-            self._update(self._reader.close(), "")
+            self._update(self._detokenizer.close(), "")
             self._stops, self._stop_texts = [], ()
         return self._release()
 
     def _update(self, changed: bool, fresh: str) -> None:
-        """Take over new text, or all of it again where earlier tokens' texts changed, and look for stop texts that end in it."""
+        """Add new text, or rebuild the held text where earlier tokens' texts changed, and look for stop texts that end in it."""
         if changed:
             self._text = fresh = "".join(entry.text for entry in self._queue)
         else:
@@ -214,7 +214,7 @@ class AnswerText:
         return False
 
     def _cut(self, length: int) -> None:
-        """End the answer after `length` characters of the text that is held."""
+        """End the answer after `length` characters of the held text."""
         self._stopped = True
         self._text, left = self._text[:length], length
         for entry in self._queue:
@@ -223,7 +223,7 @@ class AnswerText:
 
     def _release(self) -> list[Token]:
         """Return the tokens whose text is final: all before the first undecided one and before what may become a stop text."""
-        undecided = None if self._stopped else self._reader.undecided
+        undecided = None if self._stopped else self._detokenizer.undecided
         left = len(self._text) - (0 if self._stopped else held_length(self._text, self._stop_texts))
         released = []
         while self._queue and self._queue[0] is not undecided and len(self._queue[0].text) <= left:

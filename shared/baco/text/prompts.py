@@ -1,7 +1,7 @@
 """From messages to token ids, once for each model. The only place where text becomes ids.
 
-The aligned model reads its chat template. The base model reads a plain transcript by default, as a model without chat training should
-(Nudging does so too; the transcript's form is our own choice):
+The aligned model's prompt is its chat template's. The base model's is a plain transcript by default, which suits a model without chat
+training (Nudging does so too; the transcript's form is our own choice):
 
     <system text>
 
@@ -11,8 +11,8 @@ The aligned model reads its chat template. The base model reads a plain transcri
     Assistant:
     <the answer starts here>
 
-Tools stand under "Tools:" behind the system text, one a line as JSON, and calls of them as the aligned model writes them. Control tokens in
-the text of messages, tools and calls are encoded as ordinary text in both.
+Tools stand under "Tools:" after the system text, one a line as JSON, and calls are written as the aligned model writes them. Control tokens
+in the text of messages, tools and calls are encoded as ordinary text in both. Knows tokenizers and templates; knows no models.
 """
 
 import json
@@ -26,12 +26,11 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.checks import check_characters, nearest, require
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
-from baco.models.loading import embedding_rows
-from baco.models.pair import ModelPair
+from baco.models.info import PairInfo
 from baco.parsing.detection import REFUSALS, detect_tool_calls, template_name
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
-from baco.parsing.tools import Tool, check_calls, check_tools
+from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
 from baco.text.chat_template import Message, adaptations, check_keys, visible
 from baco.vocab.token_ids import least_tokens
@@ -39,22 +38,22 @@ from baco.vocab.token_ids import least_tokens
 ROLES = ("system", "user", "assistant", "tool")
 TURN_NAMES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 TURN_MARKERS = tuple(f"{gap}{name}:" for gap in ("\n\n", "\n") for name in TURN_NAMES.values())
-"""Texts that end an answer when the base model writes them: it has gone on to the next turn of the transcript. With the blank line before
-them where there is one, so that none is left at the end of the answer."""
+"""Texts that end an answer when the base model writes them: it has begun the next turn of the transcript. They include the blank line
+before them, if any, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
 HUGE = 64
-"""Characters for each token of the window from which on a text is looked at before it is encoded (our own choice)."""
+"""Characters per token of the window above which a text's length is estimated before it is encoded (our own choice)."""
 
-# A tokenizer keeps the choice between reading and splitting control tokens as state, so two threads must not encode at once.
+# A tokenizer keeps as state whether it splits control tokens, so two threads must not encode at once.
 _encoding = threading.Lock()
 
 UNBOUNDED = 2**63
-"""A context window that any prompt fits into, for counting."""
+"""A context window that any prompt fits, for counting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """One request's prompt, as each model reads it."""
+    """One request's prompt for each model."""
 
     token_ids: dict[Model, list[int]]
     base_stop: tuple[str, ...]
@@ -62,35 +61,35 @@ class Prompt:
 
 
 def build_prompt(
-    pair: ModelPair,
+    info: PairInfo,
     messages: str | Sequence[Message],
     *,
     models: Sequence[Model],
     base_prompt: str = "transcript",
-    tools: Sequence[Tool] | None = None,
+    tools: Sequence[Tool] = (),
     max_model_len: int,
 ) -> Prompt:
     """Encode one request for the models that will run.
 
     Args:
-        pair: whose tokenizers to use.
+        info: the pair whose models will read the prompt.
         messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
-        models: which models will read it.
-        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own.
-        tools: functions that the answer may call, in OpenAI's form.
+        models: the models that will run.
+        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own; `check_base_prompt`
+            has passed it.
+        tools: functions that the answer may call, as `check_tools` returns them.
         max_model_len: tokens that prompt and answer may have together.
 
     Raises:
         PromptError: nothing to answer, or a malformed message.
-        ConfigError: `base_prompt` is none of the above, or a tool is malformed.
+        ConfigError: `base_prompt` is "template", and the base model lacks tokens of the chat template.
         ChatTemplateError: there is no chat template, it refuses the messages, or it has no place for tools.
         ContextOverflowError: the prompt leaves no room for an answer.
     """
-    check_base_prompt(base_prompt)
-    shown, chat = check_tools(tools), normalise(messages)
+    chat = normalise(messages)
     encoders = {
-        "base": lambda: _encode_base(pair, chat, shown, base_prompt, max_model_len),
-        "aligned": lambda: encode_chat(pair.tokenizer, chat, tools=shown),
+        "base": lambda: _encode_base(info, chat, tools, base_prompt, max_model_len),
+        "aligned": lambda: encode_chat(info.tokenizer, chat, tools=tools),
     }
     token_ids: dict[Model, list[int]] = {}
     for which in models:
@@ -137,7 +136,7 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _check_calls_of(index: int, message: dict[str, Any]) -> None:
-    """Check and complete a message's calls in place; beside calls there need be no content."""
+    """Check and complete a message's calls in place; a message with calls needs no content."""
     calls = message.pop("tool_calls", None)
     if not calls and calls in (None, []):
         return
@@ -157,12 +156,12 @@ def encode_chat(
 ) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
-    A template that refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
-    lengths, one call a message) gets them in a form that it takes, as little changed as can be: see `adaptations`. One that leaves out
-    calls gets them as text, in `call_format`.
+    Where a template refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
+    lengths, one call a message), it gets them with as few changes as possible: see `adaptations`. Where it drops calls, they are written
+    into the content, in `call_format`.
 
     Raises:
-        ChatTemplateError: there is no template, it refuses these too, or it leaves out the tools.
+        ChatTemplateError: there is no template, it refuses the changed messages too, or it drops the tools.
     """
     if template is None and not tokenizer.chat_template:
         raise ChatTemplateError(
@@ -202,26 +201,26 @@ def _apply_template(
     return list(ids)
 
 
-def _encode_base(pair: ModelPair, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
+def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
     if base_prompt != "template":
         calls = any("tool_calls" in message for message in chat)
-        # In a form that is not known, calls cannot be written.
-        call_format = (detect_tool_calls(pair.tokenizer) if calls else None) or HERMES
+        # Calls cannot be written in an unknown form.
+        call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
         if base_prompt == "transcript":
             text = transcript(chat, tools, call_format)
-            least = least_tokens(pair.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
+            least = least_tokens(info.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
             if least >= max_model_len:
                 raise ContextOverflowError(model="base", prompt_tokens=least, max_model_len=max_model_len, is_exact=False)
-            return encode_text(pair.base_tokenizer, text)
-        return encode_chat(pair.base_tokenizer, chat, base_prompt, tools, call_format)
-    ids = encode_chat(pair.tokenizer, chat, tools=tools)
-    unknown = sorted({token_id for token_id in ids if token_id >= embedding_rows(pair.base)})
+            return encode_text(info.base_tokenizer, text)
+        return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format)
+    ids = encode_chat(info.tokenizer, chat, tools=tools)
+    unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
     require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
     return ids
 
 
 def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: ToolCallTemplate = HERMES) -> str:
-    """Write messages, and tools behind the opening system text, as a plain transcript that ends where the assistant's turn begins."""
+    """Write messages, and tools after the opening system text, as a plain transcript that ends where the assistant's turn begins."""
     turns = [
         f"{message['content']}\n\n"
         if message["role"] == "system"
@@ -235,7 +234,7 @@ def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format:
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Encode plain text, with the tokenizer's own opening token and without a closing one."""
+    """Encode plain text, with the tokenizer's BOS token and without an EOS token."""
     check_characters("the text", text, PromptError)
     with _encoding:
         ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
@@ -246,6 +245,6 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Encode a piece of text, without a token that opens or closes a sequence."""
+    """Encode a piece of text, without BOS and EOS tokens."""
     ids = encode_text(tokenizer, text)
     return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids

@@ -1,4 +1,4 @@
-"""`check_vocabularies`: do two tokenizers read the same ids as the same strings? Knows tokenizers, and no models.
+"""`check_vocabularies`: whether two tokenizers give the same ids the same strings. Knows tokenizers; knows no models.
 
 Both models of a pair continue one row of token ids, so an id must mean the same to both, and a text must become the same ids.
 """
@@ -11,7 +11,7 @@ PROBE = (
     "The captain's well-known story isn't over: \"Why?\", she asked (twice).\n\n  1. 365 days, 2.50 $ and 10 %\n"
     "\tdef add(a, b):\n\t    return a + b  # sum\nCafé naïve — “quoted” … 日本語 ありがとう Привет 안녕 🎉🐟"
 )
-"""Whatever tokenizers of one vocabulary may still cut differently: contractions, digits, white space, code, accents, scripts, pictures."""
+"""Text that tokenizers of one vocabulary may still split differently: contractions, digits, white space, code, accents, scripts, emoji."""
 SHOWN = 5
 
 

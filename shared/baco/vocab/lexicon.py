@@ -1,6 +1,6 @@
 """`Lexicon`: which tokens of a vocabulary are special, punctuation or function words, and where words start and end.
 
-Knows single tokens, and neither models nor answers. What is marked "our own choice" the paper (arXiv 2511.05650) leaves open.
+Knows single tokens; knows neither models nor answers. The paper (arXiv 2511.05650) leaves open what is marked "our own choice".
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ from baco.vocab.token_text import TokenTexts
 PUNCTUATION_CATEGORIES = frozenset({"Cc", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm"})
 """Control characters, punctuation and signs; separators (Z*) are whitespace."""
 WORD_JOINERS = frozenset("'’-‐‑")
-"""Apostrophes and hyphens: a token that ends in one goes on with its word (don't, well-known)."""
+"""Apostrophes and hyphens: the word goes on after a token that ends in one (don't, well-known)."""
 EMOJI_MODIFIERS = range(0x1F3FB, 0x1F400)
 """Skin tones. Unicode calls them Sk, but they are part of a picture."""
 UNSPACED_SCRIPTS = (
@@ -48,8 +48,8 @@ UNSPACED_SCRIPTS = (
 class Lexicon:
     """Classes of the V tokens of a vocabulary; every field is bool [V].
 
-    A token's text is what it adds behind another one: Ġthe, ▁the and WordPiece's the are " the", ##ing is "ing", <0x0A> is a newline. Bytes
-    that are only part of a character read as U+FFFD, which is content: no punctuation, and neither start nor end of a word.
+    A token's text is its text after another one: Ġthe, ▁the and WordPiece's the are " the", ##ing is "ing", <0x0A> is a newline. Bytes that
+    are only part of a character decode to U+FFFD, which is content: no punctuation, and neither start nor end of a word.
     """
 
     special: Tensor
@@ -58,13 +58,13 @@ class Lexicon:
     """Not special, not empty, and only whitespace, control characters and Unicode P*, Sc, Sk, Sm and Z*. Pictures (So), skin tones and the
     joiners inside words and pictures (Cf) are content. Our own choice."""
     function_word: Tensor
-    """The text, stripped and in lower case, is one of `FUNCTION_WORDS`, and starts with a space or a capital letter: else it is likelier
-    the inside of a word. A word that the tokenizer splits has no function-word token. Our own choice."""
+    """The text, stripped and in lower case, is one of `FUNCTION_WORDS`, and starts with a space or a capital letter: without either it is
+    more likely the inside of a word. A word that the tokenizer splits has no function-word token. Our own choice."""
     starts_word: Tensor
     """A new word may start with the token: special, punctuation, leading whitespace, or a first letter of a script that is written without
     spaces (Han, Kana, Thai, Lao, Khmer, Burmese…), where the owner could otherwise never change. Our own choice."""
     ends_word: Tensor
-    """A new word may start behind the token: special, or its last character is whitespace, punctuation other than an apostrophe or hyphen,
+    """A new word may start after the token: special, or its last character is whitespace, punctuation other than an apostrophe or hyphen,
     or of a script that is written without spaces. Our own choice."""
 
     @classmethod
@@ -79,10 +79,10 @@ class Lexicon:
         Raises:
             PairError: the tokenizer marks words in a way that is not supported.
         """
-        surface = TokenTexts.of(tokenizer)
-        special = {*extra_special, *surface.skipped, *tokenizer.all_special_ids}
+        texts = TokenTexts.of(tokenizer)
+        special = {*extra_special, *texts.skipped, *tokenizer.all_special_ids}
         known = set(tokenizer.get_vocab().values())
-        rows = [SPECIAL if index in special or index not in known else _classify(surface.text(index)) for index in range(vocab_size)]
+        rows = [SPECIAL if index in special or index not in known else _classify(texts.text(index)) for index in range(vocab_size)]
         return cls(*torch.tensor(rows, dtype=torch.bool).T.contiguous())
 
     def to(self, device: torch.device | str) -> "Lexicon":

@@ -1,4 +1,4 @@
-"""A number of tokens that a text has at least: megabytes take a tokenizer many seconds, and need not be read to be refused.
+"""Numbers of tokens: a lower bound for a text, and the common prefix of two rows of ids.
 
 Knows tokenizers; knows no prompts.
 """
@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 MOST_COMPOSED = 4
-"""Characters that Unicode's composition (NFC) makes one of, at most."""
+"""Most characters that Unicode's composition (NFC) joins into one."""
 
 
 def least_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
-    """Find a bound by the longest token of the vocabulary; 0 where the tokenizer rewrites texts before it encodes them.
+    """Lower bound on the number of tokens of a text, from the longest token of the vocabulary; 0 where the tokenizer rewrites texts.
 
-    A token of a byte-level vocabulary stands for no more characters than it has, since a character is a byte or several.
+    It spares the encoding of megabytes, which takes many seconds, only to refuse them. A token of a byte-level vocabulary stands for no
+    more characters than it has, since a character is one byte or several.
     """
     normalizer = tokenizer.backend_tokenizer.normalizer
     shrinks = 1 if normalizer is None else MOST_COMPOSED if type(normalizer).__name__ == "NFC" else None
@@ -26,7 +27,7 @@ def least_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:
-    """Number of tokens with which both begin. Both must be of the same type (lists or tuples)."""
+    """Length of the common prefix. Both must be of the same type (lists or tuples)."""
     low, high = 0, min(len(a), len(b))
     if high == 0 or a[0] != b[0]:
         return 0

@@ -1,10 +1,12 @@
 """Texts of single tokens, as the tokenizer's own decoder writes them; knows the three schemes of marking words, and no answers.
 
-Byte-level BPE (GPT-2, Llama 3, Qwen, OLMo) marks a word by Ġ, SentencePiece (Llama 2, Mistral, Gemma) by ▁, and WordPiece (BERT) marks
-what goes on inside a word by ##. A token is decoded behind the letter "a", so its leading space is kept; alone, most decoders strip it.
+Byte-level BPE (GPT-2, Llama 3, Qwen, OLMo) marks the start of a word by Ġ, SentencePiece (Llama 2, Mistral, Gemma) by ▁, and WordPiece
+(BERT) marks the continuation of a word by ##. A token is decoded after the letter "a", which keeps its leading space; alone, most decoders
+strip it.
 """
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,15 +27,15 @@ class Piece(NamedTuple):
     """What one token adds to an answer."""
 
     continuation: str
-    """Its text behind another token, U+FFFD where it is part of a character."""
+    """Its text after another token, U+FFFD where it is part of a character."""
     initial: str
-    """Its text as the first of an answer, where SentencePiece and WordPiece decoders leave out the leading space."""
+    """Its text as the first token of an answer, where SentencePiece and WordPiece decoders drop the leading space."""
     raw: bytes | None
-    """Its bytes: in byte-level BPE every token's, in SentencePiece those of `<0x00>`…`<0xFF>`; None where it is written as text."""
+    """Its bytes: of every token in byte-level BPE, of `<0x00>`…`<0xFF>` in SentencePiece; None where it is written as text."""
 
 
 class TokenTexts:
-    """Texts of a tokenizer's tokens. `TokenTexts.of` makes one per tokenizer; tokens that are added later are not seen.
+    """Texts of a tokenizer's tokens. `TokenTexts.of` makes one per tokenizer; it does not see tokens that are added later.
 
     Raises:
         PairError: the tokenizer is not a "fast" one, or it marks words in a way that is not supported.
@@ -48,25 +50,26 @@ class TokenTexts:
         self.control = {token.content: index for index, token in backend.get_added_tokens_decoder().items() if token.special}
         """Ids of special tokens, by their texts."""
         self.skipped = frozenset(self.control.values())
-        """Ids that `tokenizer.decode(…, skip_special_tokens=True)` leaves out."""
+        """Ids that `tokenizer.decode(…, skip_special_tokens=True)` skips."""
         self._backend = backend
         self._has_byte_tokens = any(step["type"] == "ByteFallback" for step in steps)
         self._pieces: dict[int, Piece | None] = {}
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TokenTexts":
-        """Make the tokenizer's surface, or find the one that was made before."""
-        if tokenizer not in _SURFACES:
-            _SURFACES[tokenizer] = cls(tokenizer)
-        return _SURFACES[tokenizer]
+        """Make the texts of a tokenizer, or find those that were made before."""
+        with _made_lock:
+            if tokenizer not in _made:
+                _made[tokenizer] = cls(tokenizer)
+            return _made[tokenizer]
 
     def text(self, token_id: int) -> str:
-        """Text of one token behind another one: " the" for Ġthe and ▁the; "" for an id that has no token."""
+        """Text of one token after another one: " the" for Ġthe and ▁the; "" for an id that has no token."""
         token = self._backend.id_to_token(token_id)
         return "" if token is None else self._decode([ANCHOR, token])[len(ANCHOR) :]
 
     def piece(self, token_id: int) -> Piece | None:
-        """What one token adds to an answer; None for one that `decode` leaves out: special, or an id without a token."""
+        """What one token adds to an answer; None for one that `decode` skips: special, or an id without a token."""
         try:
             return self._pieces[token_id]
         except KeyError:
@@ -86,7 +89,7 @@ class TokenTexts:
 
     def _raw(self, token: str) -> bytes | None:
         if self.scheme == "byte-level":
-            # A token that was added as plain text, with characters that stand for no byte, is written as it is.
+            # An added token may have characters that stand for no byte; it is written as it is.
             known = all(character in _BYTES for character in token)
             return bytes(_BYTES[character] for character in token) if known else token.encode()
         is_byte = self._has_byte_tokens and len(token) == 6 and token.startswith("<0x") and token.endswith(">")
@@ -96,7 +99,8 @@ class TokenTexts:
         return str(self._backend.decoder.decode(tokens))
 
 
-_SURFACES: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionary()
+_made: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionary()
+_made_lock = threading.Lock()
 
 
 def _byte_alphabet() -> dict[str, int]:
@@ -110,7 +114,7 @@ _BYTES = _byte_alphabet()
 
 
 def _steps(backend: Tokenizer) -> Iterator[dict[str, Any]]:
-    """Yield the steps of the decoder, each as its serialised form."""
+    """Yield the steps of the decoder in serialised form."""
     if backend.decoder is not None:
         state = json.loads(backend.decoder.__getstate__())
         yield from state["decoders"] if state["type"] == "Sequence" else [state]

@@ -19,6 +19,7 @@ from baco.engine.requests import Request
 from baco.engine.worker import KEEP_ALIVE
 from baco.errors import QueueFullError
 from baco.forward.kv_cache import SlotCache
+from baco.models.info import PairInfo
 from tests.support.gate import Gate, Pass, fresh, settle, wait_until
 
 PROMPTS = ["What do you want to see there?", "Nobody", "Tell me a long story of the old captain and the sea", "Why?"]
@@ -201,7 +202,7 @@ def test_a_full_queue_refuses_with_counts_and_the_refused_request_costs_nothing(
 def test_a_deadline_counts_in_the_queue_as_well(random_pair: ModelPair, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     small, offset = Engine(fresh(random_pair), max_batch_size=1), [0.0]
     monkeypatch.setattr("baco.engine.requests.time", SimpleNamespace(monotonic=lambda: time.monotonic() + offset[0]))
-    monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
+    monkeypatch.setattr(PairInfo, "end_ids", lambda info, which: {info.vocab_size})
     long, late = request(small, 0, max_tokens=30), request(small, 1, deadline=5_000)
     small._submit([long, late])
     gate.permit(2)
@@ -255,7 +256,7 @@ def test_a_long_prompt_is_prefilled_in_chunks_between_which_a_running_answer_goe
     random_pair: ModelPair, gate: Gate, passes: list[Pass], monkeypatch: pytest.MonkeyPatch, speculates: bool
 ) -> None:
     monkeypatch.setattr("baco.decoding.decode.CHUNK", 16)
-    monkeypatch.setattr(ModelPair, "end_ids", lambda pair, which: {pair.vocab_size})
+    monkeypatch.setattr(PairInfo, "end_ids", lambda info, which: {info.vocab_size})
     pair = fresh(random_pair)
     engine, turns = Engine(pair), RequestQueue.of(pair).turns
     written: list[tuple[int, Any]] = []

@@ -51,7 +51,7 @@ FIRST_ARGUMENT = ('"arguments": {', '"parameters": {', "[ARGS]{")
 def pair_of(template: str, special: bool, make: Any = byte_level_bpe) -> ModelPair:
     """A tiny random pair with a template, whose markers are special tokens or text."""
     pair = make_pair("llama", with_control_tokens(make(), template, TEMPLATES[template][1] if special else ()))
-    pair.__dict__["context_window"] = 4096
+    pair.info.__dict__["context_window"] = 4096
     return pair
 
 
@@ -88,7 +88,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
     engine, form, asked = Engine(pair_of(template, special)), TEMPLATES[template][0], []
     for tools, several in ((TOOLS[:1], False), (TOOLS, False), (TOOLS, True)):
         grammar = calls_grammar(tools, several=several)
-        compiled = vocabulary_of(engine.pair, "aligned").compile(grammar.in_format(form))
+        compiled = vocabulary_of(engine.pair.info, "aligned").compile(grammar.in_format(form))
         for room in (compiled.min_tokens, compiled.min_tokens + 1, compiled.min_tokens + compiled.max_obligation + 9):
             params = SamplingParams(n=2, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             requests = engine._requests(["Greet Anna."], params, Router("p", threshold=0.99, word_boundary=False), "transcript", TOOLS)
@@ -173,7 +173,7 @@ def test_a_marker_that_is_an_added_token_but_no_special_one_can_be_forced() -> N
     tokenizer.add_tokens([*HERMES.control_tokens])
     tokenizer.chat_template = HERMES_TEMPLATE
     pair = make_pair("llama", tokenizer)
-    pair.__dict__["context_window"] = 4096
+    pair.info.__dict__["context_window"] = 4096
     params = SamplingParams(max_tokens=80, seed=1, grammar=calls_grammar(TOOLS[1:]))
     (candidate,) = Engine(pair).generate("x", params, tools=TOOLS).candidates
     assert candidate.text == '<tool_call>\n{"name": "wait", "arguments": {}}\n</tool_call>'

@@ -81,7 +81,7 @@ def embedded() -> Engine:
 @pytest.fixture(scope="module", params=["embedded", byte_level_bpe, sentencepiece_like], ids=lambda one: getattr(one, "__name__", one))
 def vocabulary(request: pytest.FixtureRequest, embedded: Engine) -> GrammarVocabulary:
     if request.param == "embedded":
-        return vocabulary_of(embedded.pair, "aligned")
+        return vocabulary_of(embedded.pair.info, "aligned")
     tokenizer: PreTrainedTokenizerFast = request.param()
     return GrammarVocabulary(tokenizer, len(tokenizer), [cast(int, tokenizer.eos_token_id)])
 
@@ -115,7 +115,7 @@ def test_a_format_is_whole_and_valid_whatever_room_it_has(name: str, vocabulary:
 
 def test_models_write_objects_with_formats_whole_whatever_room_they_have(embedded: Engine) -> None:
     grammar = Grammar.json_schema(USER)
-    compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+    compiled = vocabulary_of(embedded.pair.info, "aligned").compile(grammar)
     for room in (compiled.min_tokens, compiled.min_tokens + 9, compiled.min_tokens + compiled.max_obligation + 5):
         for candidate in embedded.generate("A bird", SamplingParams(n=3, max_tokens=room, seed=room, grammar=grammar)).candidates:
             value = json.loads(candidate.text)
@@ -129,7 +129,7 @@ def test_running_ahead_changes_nothing_about_formats(embedded: Engine, monkeypat
         answers = []
         for number, schema in enumerate([STRINGS["email"], STRINGS["ipv6"], USER]):
             grammar = Grammar.json_schema(schema)
-            compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+            compiled = vocabulary_of(embedded.pair.info, "aligned").compile(grammar)
             params = SamplingParams(n=3, max_tokens=compiled.min_tokens + compiled.max_obligation + 5, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
         return answers
@@ -227,7 +227,7 @@ def test_what_would_take_too_long_is_refused_after_bounded_work_and_named(vocabu
 def test_text_that_only_a_control_token_could_write_is_named(embedded: Engine) -> None:
     schema = {"type": "object", "properties": {"good": {"const": "yes"}, "bad": {"enum": ["<|im_end|>"]}}}
     with pytest.raises(ConfigError, match=r'"bad": \{"enum": \["<\|im_end\|>"\]\}'):
-        vocabulary_of(embedded.pair, "aligned").compile(Grammar.json_schema(schema))
+        vocabulary_of(embedded.pair.info, "aligned").compile(Grammar.json_schema(schema))
 
 
 @pytest.mark.parametrize("word", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"])

@@ -85,7 +85,7 @@ def test_an_answer_under_a_grammar_is_the_one_that_the_reference_writes(
             "repetition_penalty": chance.choice([1.0, 1.0, 1.3]),
             "grammar": grammar,
         }
-        compiled = None if grammar is None else vocabulary_of(engine.pair, router.models[-1]).compile(grammar)
+        compiled = None if grammar is None else vocabulary_of(engine.pair.info, router.models[-1]).compile(grammar)
         room = COMPARED if compiled is None else COMPARED + compiled.min_tokens + 4 * compiled.max_obligation
         requests += engine._requests([chance.choice(PROMPTS)], SamplingParams(**asked, max_tokens=room), router, "transcript")
         settings.append(asked)
@@ -113,7 +113,7 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
     requests = []
     for schema in SCHEMAS.values():
         grammar = Grammar.json_schema(schema)
-        compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+        compiled = vocabulary_of(embedded.pair.info, "aligned").compile(grammar)
         for room in (
             compiled.min_tokens,
             compiled.min_tokens + 1,
@@ -143,7 +143,7 @@ def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end
         answers = []
         for number, schema in enumerate(SCHEMAS.values()):
             grammar = Grammar.json_schema(schema)
-            compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+            compiled = vocabulary_of(embedded.pair.info, "aligned").compile(grammar)
             params = SamplingParams(n=3, max_tokens=compiled.min_tokens + compiled.max_obligation + 12, seed=number, grammar=grammar)
             answers.append(embedded.generate("Name a pet rabbit.", params).candidates)
         return answers
@@ -165,7 +165,7 @@ def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
     ]
     for several, answer in ((False, None), (True, None), (True, NAMED)):
         grammar = calls_grammar(tools, several=several, answer=answer)
-        compiled = vocabulary_of(embedded.pair, "aligned").compile(grammar)
+        compiled = vocabulary_of(embedded.pair.info, "aligned").compile(grammar)
         for room in range(compiled.min_tokens, compiled.min_tokens + 3 * compiled.max_obligation, 47):
             params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:

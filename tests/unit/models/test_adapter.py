@@ -123,12 +123,12 @@ def test_the_process_grows_by_one_model_for_an_adapter_and_by_two_for_two_models
 def test_the_adapters_own_tokenizer_speaks_where_it_has_one(base: Path, adapter: Path, pair_folders: Folders) -> None:
     without = load_adapted_pair(base, adapter)
     with pytest.raises(ChatTemplateError):
-        build_prompt(without, "hello", models=["aligned"], base_prompt="transcript", max_model_len=200)
+        build_prompt(without.info, "hello", models=["aligned"], base_prompt="transcript", max_model_len=200)
     without.unload()
     AutoTokenizer.from_pretrained(pair_folders("llama")[1]).save_pretrained(adapter)
     pair = load_adapted_pair(base, adapter)
     assert pair.tokenizer.chat_template and not pair.base_tokenizer.chat_template
-    assert build_prompt(pair, "hello", models=["aligned"], base_prompt="transcript", max_model_len=200).token_ids["aligned"]
+    assert build_prompt(pair.info, "hello", models=["aligned"], base_prompt="transcript", max_model_len=200).token_ids["aligned"]
 
 
 def test_an_answer_may_also_end_with_the_adapters_end_token(base: Path, adapter: Path, pair_folders: Folders) -> None:

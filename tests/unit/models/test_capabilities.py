@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerBase
 
 from baco import ModelNotFoundError, ModelPair
 from baco.config import PairConfig
 from baco.models.capabilities import capabilities, fetch_capabilities
+from baco.models.loading import load_tokenizer
 from baco.models.pair import loaded_pair
 from baco.models.resolve import resolve
 from tests.conftest import PairFolders
@@ -29,12 +31,11 @@ def test_what_a_folder_lacks_is_asked_for_once(pair_folders: PairFolders, tmp_pa
     (bare / "config.json").write_text((aligned / "config.json").read_text())
     asked: list[str] = []
 
-    def fetch(source: str) -> None:
+    def fetch(source: str) -> PreTrainedTokenizerBase:
         asked.append(source)
-        for file in aligned.iterdir():
-            (bare / file.name).write_bytes(file.read_bytes())
+        return load_tokenizer(str(aligned))
 
-    monkeypatch.setattr("baco.models.capabilities.load_tokenizer", fetch)
+    monkeypatch.setattr("baco.models.adapter.load_tokenizer", fetch)
     config = PairConfig(base=str(base), aligned=str(bare))
     assert capabilities(config).has_tools is None
     assert [fetch_capabilities(config).has_tools, fetch_capabilities(config).has_tools] == [False, False]

@@ -157,7 +157,7 @@ def test_both_models_read_calls_in_the_same_form() -> None:
         written = form.write(CALLS)
         for base_prompt in ("transcript", "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"):
             chat = CHAT[:3]
-            prompt = build_prompt(pair, chat, models=["base"], base_prompt=base_prompt, max_model_len=4096)
+            prompt = build_prompt(pair.info, chat, models=["base"], base_prompt=base_prompt, max_model_len=4096)
             assert written in pair.tokenizer.decode(prompt.token_ids["base"])
             assert not set(prompt.token_ids["base"]) & {pair.tokenizer.convert_tokens_to_ids(text) for text in CONTROL}, "as plain text"
 

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from baco import ConfigError, Engine, Router, SamplingParams, UnknownKeywordError, register_router, router_names
-from baco.routing import Signals, registry
+from baco.routing import Signals, registry, rules
 
 
 @pytest.fixture
@@ -37,8 +38,9 @@ def test_a_router_of_ones_own_works_by_name_through_the_engine(engine: Engine) -
 
 @pytest.mark.usefixtures("own_registry")
 def test_a_registration_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is a router 'p' already"):
-        register_router("p")
+    for replace in (False, True):
+        with pytest.raises(ConfigError, match="there is a router 'p' already, a built-in one"):
+            register_router("p", replace=replace)
     with pytest.raises(ConfigError, match=r"default threshold in \[0, 1\], but has 2"):
         register_router("mine", threshold_range=(0, 1), default=2)
     with pytest.raises(ConfigError, match=r"default threshold in \[0, 1\], but has None"):
@@ -46,6 +48,37 @@ def test_a_registration_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="no `threshold_range`"):
         register_router("mine", default=0.5)
     assert "mine" not in router_names()
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_notebooks_cell_that_registers_a_router_can_run_again(engine: Engine) -> None:
+    def cell(wants_base: bool) -> None:
+        @register_router("mine", replace=True)
+        def mine(signals: Signals, threshold: Tensor) -> Tensor:
+            return torch.full_like(threshold, wants_base, dtype=torch.bool)
+
+    cell(True)
+    router = Router("mine", word_boundary=False)
+    shares = []
+    for wants_base in (True, False):
+        cell(wants_base)
+        usage = engine.generate("a fish", SamplingParams(max_tokens=8, seed=1), router).usage
+        shares.append(usage.base_tokens / usage.completion_tokens)
+    # The end of an answer is the aligned model's.
+    assert shares[0] > 0.5 and shares[1] == 0
+    with pytest.raises(ConfigError, match="there is a router 'mine' already; register yours under another name, or with replace=True"):
+        register_router("mine")
+    with pytest.raises(ConfigError, match="`replace` must be True or False, but is 'yes'"):
+        register_router("mine", replace="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_name_that_was_taken_meanwhile_is_refused() -> None:
+    first, second = register_router("mine"), register_router("mine")
+    first(rules.always_base)
+    with pytest.raises(ConfigError, match="there is a router 'mine' already"):
+        second(rules.always_aligned)
+    assert registry.get_kind("mine").rule is rules.always_base
 
 
 def test_a_router_without_a_threshold_gets_its_default() -> None:

@@ -121,7 +121,7 @@ def test_only_an_assistant_calls_and_only_beside_calls_may_content_be_left_out()
 def test_every_way_to_ask_the_engine_shows_the_tools(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
     tools, params, router = TOOLS[1:], SamplingParams(max_tokens=1, seed=1), Router()
-    expected = build_prompt(engine.pair, "x", models=router.models, tools=tools, max_model_len=256).token_ids
+    expected = build_prompt(engine.pair.info, "x", models=router.models, tools=tools, max_model_len=256).token_ids
     event = list(engine.stream("x", params, router, tools=tools))[-1]
     results = [engine.generate("x", params, router, tools=tools), *engine.generate_batch(["x"], params, router, tools=tools), event.result]
     assert all(result is not None and result.prompt_token_ids == expected for result in results)

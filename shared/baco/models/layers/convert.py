@@ -1,4 +1,4 @@
-"""What the two models of a pair take: layers in their form for inference, tensors held once, bytes counted, and its end recognised.
+"""Memory of a pair's models: layers converted for inference, equal tensors shared, bytes counted.
 
 Knows modules and tensors; knows nothing of where models come from or what they are for.
 """
@@ -25,19 +25,19 @@ Place = tuple[nn.Module, str, nn.Module]
 
 
 def convert_layers(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
-    """Give the layers of models, all on one device, the form in which they run fastest or smallest, in place."""
+    """Convert the layers of models, all on one device, for inference, in place: packed or quantised, and with fused norms."""
     replace_linears(models, quantization)
     copy_out_of_mmap(models)
-    if next(models[0].parameters()).device.type == "cuda":  # elsewhere torch takes the same steps for a fused norm
+    if next(models[0].parameters()).device.type == "cuda":  # elsewhere torch runs a fused norm in the same steps
         fuse_norms(models)
 
 
 def replace_linears(models: Sequence[nn.Module], quantization: Quantization | None) -> None:
-    """Give the linear layers of models their form for inference, in place: quantised, or packed where the processor gains by it.
+    """Replace the linear layers of models, in place: quantised, or packed where the processor gains by it.
 
-    One weight at a time, so that never more than one exists in both forms. A weight that several layers share, in one model or in two,
-    is converted once, and its new form is shared. It stays as it is where anything but a linear layer uses it too (a head tied to the
-    embedding), and where the form does not take its size.
+    Weights are converted one at a time, so that never more than one exists in both forms. A weight that several layers share, in one
+    model or in two, is converted once, and the layers share the result. A weight stays as it is where anything but a linear layer uses it
+    too (a head tied to the embedding), and where the form does not support its size.
     """
     form = FORMS[quantization]
     groups = _by_weight(models)
@@ -51,10 +51,10 @@ def replace_linears(models: Sequence[nn.Module], quantization: Quantization | No
 
 
 def copy_out_of_mmap(models: Sequence[nn.Module]) -> None:
-    """Copy what lies in a weight file that is mapped into memory, in place.
+    """Copy tensors out of a memory-mapped weight file, in place.
 
-    There, tensors begin at any byte, and matrix products of 2 rows take 1.2 times as long (measured, bfloat16); and one tensor keeps the
-    pages of all the others in memory.
+    In such a file tensors are not aligned, so that matrix products of 2 rows take 1.2 times as long (measured, bfloat16); and one tensor
+    keeps the pages of all the others in memory.
     """
     tensors = chain.from_iterable(chain(model.parameters(), model.buffers()) for model in models)
     for tensor in {id(tensor): tensor for tensor in tensors}.values():
@@ -63,7 +63,7 @@ def copy_out_of_mmap(models: Sequence[nn.Module]) -> None:
 
 
 def fuse_norms(models: Sequence[nn.Module]) -> None:
-    """Compute root-mean-square norms in one operation each, in place, wherever that gives the same."""
+    """Replace root-mean-square norms by fused ones, in place, wherever that gives the same numbers."""
     for parent in [module for model in models for module in model.modules()]:
         for name, child in parent._modules.items():
             fused = None if child is None else FusedRMSNorm.like(child)
@@ -72,7 +72,7 @@ def fuse_norms(models: Sequence[nn.Module]) -> None:
 
 
 def _by_weight(models: Sequence[nn.Module]) -> dict[int, list[Place]]:
-    """Everything that holds a parameter named `weight`, by the identity of that parameter."""
+    """All modules that have a parameter named `weight`, by the identity of that parameter."""
     groups: dict[int, list[Place]] = {}
     for parent in chain.from_iterable(model.modules() for model in models):
         for name, child in parent._modules.items():
@@ -106,17 +106,17 @@ def _same_bits(left: Tensor, right: Tensor) -> bool:
         return False
     if any(getattr(left, what) != getattr(right, what) for what in ("dtype", "shape", "device", "layout")):
         return False
-    # As bytes: -0.0 equals 0.0 and no NaN equals itself, but bits do not lie.
+    # As bytes: -0.0 equals 0.0, and no NaN equals itself.
     return torch.equal(*(tensor.to_dense().reshape(-1).view(torch.uint8) for tensor in (left, right)))
 
 
 def copy_structure(model: Copied) -> Copied:
-    """Copy a model's modules and settings, but none of its tensors: both use the same ones."""
+    """Copy a model's modules and settings, but not its tensors, which both then use."""
     return copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
 
 
 def tensor_bytes(model: nn.Module) -> dict[object, int]:
-    """Bytes of a model's tensors by what tells one from another, so that tensors that two models share have one key."""
+    """Bytes of a model's tensors by their identity, so that a tensor of two models has one key."""
     return dict(_identified(tensor) for tensor in chain(model.parameters(), model.buffers()))
 
 

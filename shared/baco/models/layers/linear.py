@@ -1,7 +1,7 @@
-"""Linear layers for inference that hold their weight in another form than `nn.Linear`: what they have in common, and packed ones.
+"""Linear layers for inference that store their weight in another form than `nn.Linear`: their base class, and packed ones.
 
-Knows one layer at a time; knows nothing of models. Weights are never written to, so copies of a layer share them. Only `nn.Linear` has
-a counterpart here: embedding tables, heads tied to them and norms stay as they are.
+Knows one layer at a time; knows nothing of models. Weights are never written to, so copies of a layer share them. Only `nn.Linear` is
+replaced: embedding tables, heads tied to them and norms stay as they are.
 """
 
 import itertools
@@ -21,8 +21,9 @@ MIN_FLOAT32_WEIGHTS = 2**17
 
 _numbers = itertools.count()
 _packed: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
-"""Packed weights by number: a compiled program takes no such tensor, but a number."""
+"""Packed weights by number: a compiled program cannot take a packed tensor, but can take a number."""
 
+# Not `torch.library.custom_op`, which adds 4 µs to each call in a compiled program (29 µs in place of 25 for a small layer, measured).
 _library = torch.library.Library("baco", "DEF")
 _library.define("packed_linear(Tensor x, int number, int out_features, Tensor? bias) -> Tensor")
 
@@ -42,7 +43,7 @@ torch.library.register_fake("baco::packed_linear", _packed_linear_shape, lib=_li
 
 @cache
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether oneDNN packs and multiplies weights of this type here: an x86 processor that a tiny trial succeeds on."""
+    """Whether oneDNN packs and multiplies weights of this type here: on an x86 processor, if a tiny trial succeeds."""
     if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
         return False
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -73,7 +74,7 @@ def _is_intel() -> bool:
 
 
 class WeightOnlyLinear(nn.Module):
-    """A linear layer `[..., I] -> [..., O]` that holds no dense weight. The bias is the very tensor of the layer that it replaces."""
+    """A linear layer `[..., I] -> [..., O]` without a dense weight. The bias is the tensor of the layer that it replaces."""
 
     in_features: int
     out_features: int
@@ -84,7 +85,7 @@ class WeightOnlyLinear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
         self.sample: list[float] = linear.weight.detach().flatten()[:4].tolist()
-        """The first weights before any change, by which two models can be told apart."""
+        """The first weights before any change, which tell two models apart."""
 
     @classmethod
     def takes(cls, linear: nn.Linear) -> bool:
@@ -93,7 +94,7 @@ class WeightOnlyLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The dense weight `[O, I]` that this layer stands for, in the model's type: made anew by every access."""
+        """The dense weight `[O, I]` that this layer represents, in the model's type; made anew by every access."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:

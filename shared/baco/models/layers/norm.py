@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation in one operation of torch, in place of the half dozen that transformers' modules start one by one.
+"""Root-mean-square normalisation in one operation of torch, in place of the half dozen that transformers' modules launch.
 
 Knows one layer at a time; knows nothing of models.
 """
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class FusedRMSNorm(nn.Module):
-    """`x / sqrt(mean(x²) + eps) * weight` over the last dimension; the weight is the very tensor of the layer that it replaces."""
+    """`x / sqrt(mean(x²) + eps) * weight` over the last dimension; the weight is the tensor of the layer that it replaces."""
 
     weight: nn.Parameter
 

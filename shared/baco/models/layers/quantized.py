@@ -1,4 +1,4 @@
-"""Linear layers for inference that hold their weight in 8 bits, or in 4.
+"""Linear layers for inference that store their weight in 8 or in 4 bits.
 
 Knows one layer at a time; knows nothing of models.
 """
@@ -10,22 +10,22 @@ from torch.nn import functional
 from baco.models.layers.linear import WeightOnlyLinear
 
 MULTIPLE_OF = 32
-"""Input features that the 8- and 4-bit kernels take: the former reads past the end of other rows, the latter has no smaller group."""
+"""Input features must be a multiple: the 8-bit kernel reads past the end of other rows, the 4-bit kernel has no smaller group."""
 INT4_OUTPUTS_MULTIPLE_OF = 16
 GROUP_SIZE = 32
 """Weights that share a scale and a zero point in 4 bits. 64 and 128 would take 6 and 9 % less memory of the embedded pair, and move its
 base model's next-token distributions 1.1 and 1.4 times as far (measured with `benchmarks/quantization.py`)."""
 MAX_INT8_ROWS = 16
-"""Rows up to which the 8-bit kernel, which takes one row at a time, is faster than making a dense weight of it (measured)."""
+"""Most rows for which the 8-bit kernel, which takes one row at a time, is faster than a product with a dense weight (measured)."""
 BLOCK = 1024
-"""Output features that are made dense at a time, which bounds what a call takes on top."""
+"""Output features that are made dense at a time, which bounds the extra memory of a call."""
 
 
 class Int8Linear(WeightOnlyLinear):
     """The weight in 8 bits, with one scale for every output feature: `weight[o] ~ codes[o] * scales[o]`, codes in [-127, 127].
 
-    A few rows in bfloat16 on a CPU go to torch's kernel. Everything else multiplies with the codes as dense numbers of the model's type,
-    a block at a time: that saves memory, not time. (torch's kernel also takes float32, but is ten times slower in it than this.)
+    A few rows in bfloat16 on a CPU go to torch's kernel. In all other cases the codes are made dense numbers of the model's type, a block
+    at a time: that saves memory, not time. (torch's kernel also takes float32, but is ten times slower there.)
     """
 
     codes: Tensor
@@ -39,7 +39,7 @@ class Int8Linear(WeightOnlyLinear):
 
     @classmethod
     def takes(cls, linear: nn.Linear) -> bool:
-        """Whether the kernel takes the layer's size."""
+        """Whether the kernel supports the layer's size."""
         return linear.in_features % MULTIPLE_OF == 0
 
     @property
@@ -62,8 +62,8 @@ class Int8Linear(WeightOnlyLinear):
 class Int4Linear(WeightOnlyLinear):
     """The weight in 4 bits, with a scale and a zero point for every group of 32 weights along the input.
 
-    In bfloat16 on a CPU the codes are laid out for torch's kernel. Elsewhere two codes lie in a byte, and a block at a time is made dense
-    in every call: that saves memory, not time.
+    In bfloat16 on a CPU the codes are laid out for torch's kernel. Elsewhere a byte holds two codes, and every call makes them dense, a
+    block at a time: that saves memory, not time.
     """
 
     codes: Tensor
@@ -81,14 +81,14 @@ class Int4Linear(WeightOnlyLinear):
 
     @classmethod
     def takes(cls, linear: nn.Linear) -> bool:
-        """Whether the kernel takes the layer's size."""
+        """Whether the kernel supports the layer's size."""
         return linear.in_features % MULTIPLE_OF == 0 and linear.out_features % INT4_OUTPUTS_MULTIPLE_OF == 0
 
     @property
     def weight(self) -> Tensor:
         """The dense weight `[O, I]` that the codes stand for."""
         if self.for_kernel:
-            # The layout is the kernel's own affair: what it makes of the unit vectors is the transposed weight.
+            # Only the kernel knows its layout: its product with the unit vectors is the transposed weight.
             return self._kernel(torch.eye(self.in_features, dtype=self.scales_and_zeros.dtype)).t().contiguous()
         return self._dense(slice(None))
 
