@@ -68,5 +68,5 @@ def _shown(path: Path) -> Iterator[tuple[Path, str]]:
         for file in inside:
             yield from _shown(file)
     else:
-        language = path.suffix.removeprefix(".")
-        yield path.with_name(f"{path.name}.md"), f"{title}````{language}\n{path.read_text()}\n````\n"
+        wide, language = "---\nhide: [navigation, toc]\n---\n\n", path.suffix.removeprefix(".")
+        yield path.with_name(f"{path.name}.md"), f"{wide}{title}````{language}\n{path.read_text()}\n````\n"
