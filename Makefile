@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TRAINABLE := $(VENV)/.trainable
+DOCUMENTABLE := $(VENV)/.documentable
 PAIR ?= build/tiny-pair
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -16,7 +17,7 @@ unexport PYTHONPATH PYTHONHOME
 COMMA := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports check compat bench train clean
+.PHONY: help install demo test lint format types imports check compat bench docs train clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-8s  %s\n' "$$target" "$$what"; done
@@ -30,9 +31,10 @@ demo: $(INSTALLED) ## Show base and aligned decoding together, in LangChain and 
 test: $(INSTALLED) ## Run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: $(INSTALLED) ## Check style and format
+lint: $(INSTALLED) ## Check style, format and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 format: $(INSTALLED) ## Put style and format right where a machine can
 	$(BIN)/ruff check --fix .
@@ -54,6 +56,10 @@ compat: $(INSTALLED) ## Run the adapters' tests with the oldest and the newest f
 
 bench: $(INSTALLED) ## Measure tokens per second beside plain transformers
 	@$(BIN)/python benchmarks/throughput.py
+
+docs: $(DOCUMENTABLE) ## Build the documentation site into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'build/site/index.html'
 
 train: $(TRAINABLE) ## Train the embedded pair from nothing, into the folder PAIR (build/tiny-pair)
 	$(BIN)/python examples/train_tiny_pair/train.py --out $(PAIR)
@@ -81,6 +87,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(TRAINABLE): $(INSTALLED)
 	@echo 'trl and datasets, for training'
 	@$(call pip_install,--group train)
+	@touch $@
+
+# What only the documentation needs.
+$(DOCUMENTABLE): $(INSTALLED)
+	@echo 'mkdocs and its plugins, for the documentation'
+	@$(call pip_install,--group docs)
 	@touch $@
 
 # The tests of one adapter, with one version of its framework laid over the pinned one.

@@ -1,5 +1,6 @@
 """Code in the documentation runs, and its commands and links exist."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.globals import set_llm_cache
 
+import baco.errors
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.routing import registry
 from benchmarks.llamaindex_conformance import sentence
@@ -26,6 +28,7 @@ DOCUMENTS = [
     "benchmarks/README.md",
 ]
 SHOWN = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
+API = sorted((ROOT / "docs/api").glob("*.md"))
 PAGES = ("docs/langchain.md", "docs/llamaindex.md")
 EXAMPLES = [(page, code, shown) for page in PAGES for code, shown in SHOWN.findall((ROOT / page).read_text())]
 """The code of each framework's page, and what stands below it."""
@@ -116,8 +119,27 @@ def test_make_targets_named_in_the_readme_exist() -> None:
     assert named and named <= defined
 
 
-@pytest.mark.parametrize("package", ["shared/baco", "langchain_baco", "llamaindex_baco"])
-def test_every_module_has_its_room_in_the_architecture(package: str) -> None:
-    text = (ROOT / "docs/architecture.md").read_text()
-    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
-    assert {name for name in modules if f"`{name}`" not in text} == set()
+def wings() -> dict[str, str]:
+    """The core's packages, and what the first sentence of each one's docstring says."""
+    docstrings = {path.parent.name: ast.get_docstring(ast.parse(path.read_text())) for path in (ROOT / "shared/baco").glob("*/__init__.py")}
+    return {name: re.split(r"(?<=\.)\s", docstring or "")[0] for name, docstring in docstrings.items()}
+
+
+@pytest.mark.parametrize("wing", sorted(wings()))
+def test_every_package_of_the_core_has_its_row_in_the_architecture(wing: str) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)/` \| (.*?) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE))
+    assert rows.keys() == wings().keys()
+    assert rows[wing] == wings()[wing]
+
+
+def test_every_public_name_of_the_core_has_its_place_in_the_api_pages() -> None:
+    shown = set(re.findall(r"^::: baco\.(\w+)$", "\n".join(path.read_text() for path in API), re.MULTILINE))
+    errors = {name for name in baco.__all__ if hasattr(baco.errors, name)}  # shown together, as a tree
+    assert shown == set(baco.__all__) - errors - {"__version__"} | {"answers", "errors"}
+
+
+def test_the_sites_navigation_names_every_page() -> None:
+    named = re.findall(r"^ +- .*: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = [path for pattern in ("*.md", "docs/*.md", "docs/api/*.md") for path in ROOT.glob(pattern)]
+    assert {path.relative_to(ROOT).as_posix() for path in pages} <= set(named)
+    assert [name for name in named if not (ROOT / name).exists()] == []
