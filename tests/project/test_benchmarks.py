@@ -228,8 +228,9 @@ def test_concurrent_calls_are_of_mixed_lengths() -> None:
 
 async def test_a_blocked_event_loop_shows_as_a_stall() -> None:
     ticker = asyncio.create_task(longest_stall())
+    start = time.perf_counter()
     await asyncio.sleep(0.01)
     time.sleep(0.05)
     await asyncio.sleep(0.01)
     ticker.cancel()
-    assert 0.03 < await ticker < 1
+    assert 0.03 < await ticker < time.perf_counter() - start
