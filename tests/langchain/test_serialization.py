@@ -141,6 +141,7 @@ def test_a_pair_that_is_not_on_this_machine_promises_no_window() -> None:
     assert capabilities(resolve("qwen2.5-0.5b", None, None)[1]).context_window is None
 
 
+@pytest.mark.slow
 def test_the_constructor_neither_loads_nor_asks_a_hub() -> None:
     script = (
         "import socket; socket.socket.connect = None\n"

@@ -44,6 +44,7 @@ def programs() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["llama", "gemma3"])
 @pytest.mark.usefixtures("traced")
 def test_random_requests_are_each_answered_as_by_the_reference_and_each_model_has_two_programs(
@@ -62,6 +63,7 @@ def test_random_requests_are_each_answered_as_by_the_reference_and_each_model_ha
     assert programs() - before <= 4, "no shape has a program of its own"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced")
 def test_what_is_recorded_can_be_compiled(
     get_pair: Callable[[str], ModelPair], get_oracle: Callable[[str], Oracle], calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
@@ -73,6 +75,7 @@ def test_what_is_recorded_can_be_compiled(
     assert Rehearsal.replays > before + 100 and calls
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_machine_code_gives_the_logits_of_the_model(get_pair: Callable[[str], ModelPair], calls: list[tuple[int, ...]]) -> None:
