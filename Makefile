@@ -15,21 +15,29 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 unexport PYTHONPATH PYTHONHOME
 
 COMMA := ,
+# A process for each core does more than torch's threads do, on models as small as those of the tests. One that has nothing left takes tests
+# from another, so that all end together.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports check compat bench docs train clean
+.PHONY: help install demo test test-slow test-all lint format types imports check compat bench docs train clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-8s  %s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-9s  %s\n' "$$target" "$$what"; done
 
 install: $(INSTALLED) ## Create .venv with everything in it (once, and again when pyproject.toml or constraints.txt change)
 
 demo: $(INSTALLED) ## Show base and aligned decoding together, in LangChain and in LlamaIndex
 	@$(BIN)/python examples/demo.py
 
-# A process for each core does more than torch's threads do, on models as small as those of the tests.
-test: $(INSTALLED) ## Run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(INSTALLED) ## Run the tests, but for the slow ones
+	@$(PYTEST) -m 'not slow'
+
+test-slow: $(INSTALLED) ## Run the slow tests: machine code, dry runs of benchmarks, the embedded pair's quality, the rest of long products
+	@$(PYTEST) -m slow
+
+test-all: $(INSTALLED) ## Run all tests
+	@$(PYTEST)
 
 lint: $(INSTALLED) ## Check style, format and spelling
 	$(BIN)/ruff check .
@@ -98,7 +106,7 @@ $(DOCUMENTABLE): $(INSTALLED)
 # The tests of one adapter, with one version of its framework laid over the pinned one.
 define with_core
 rm -rf build/core && env -u PIP_CONSTRAINT $(PIP) install --quiet --no-deps --target build/core '$(2)' && ls build/core | grep -E '_core-.*info' && \
-	PYTHONPATH=build/core OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/$(1) --quiet --numprocesses auto --maxprocesses 4 --dist loadfile
+	PYTHONPATH=build/core $(PYTEST) tests/$(1) --quiet
 endef
 
 # pip, cut down to a line for each download that takes a while. If it fails, its last words are shown and its exit status is kept.

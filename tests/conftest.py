@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from baco import Engine, ModelPair
 from baco.engine.requests import Request
@@ -22,6 +23,10 @@ from tests.support.tokenizers import QWEN_TEMPLATE
 
 # The models here are so small that a second thread costs more than it brings.
 torch.set_num_threads(1)
+
+# No test is about how long an example takes, which a busy machine decides.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 PairFolders = Callable[[str], tuple[Path, Path]]
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from baco import ModelPair
 from langchain_baco import ChatBaco
+from tests.support.gate import PATIENCE
 
 PROMPT = "Tell me of a rabbit."
 PROMPTS = [
@@ -38,7 +39,7 @@ class Passes:
         self.counts[which] += 1
         if which == "base" and self.counts["base"] == self.hold_at:
             self.reached.set()
-            assert self.released.wait(timeout=60)
+            assert self.released.wait(timeout=PATIENCE)
 
 
 @contextmanager

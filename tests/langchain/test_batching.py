@@ -16,7 +16,7 @@ from baco import ContextOverflowError, Engine, PromptError
 from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.langchain.helpers import PROMPT, PROMPTS, Passes, Runs, counted_passes, essence
-from tests.support.gate import Pass, settle
+from tests.support.gate import PATIENCE, Pass, settle
 
 OVERLONG = "rabbit " * 400
 MIXED = ["Name a fish.", OVERLONG, "Go on"]
@@ -172,7 +172,7 @@ CANCELLED: dict[str, Callable[[ChatBaco, int], Awaitable[object]]] = {
 def test_cancelling_the_task_stops_decoding_within_one_token(model: ChatBaco, seed: int, call: str, submitted: list[Request]) -> None:
     async def cancel_at(passes: Passes) -> None:
         task = asyncio.ensure_future(CANCELLED[call](model, seed))
-        await asyncio.to_thread(passes.reached.wait, 60)
+        await asyncio.to_thread(passes.reached.wait, PATIENCE)
         task.cancel()
         for _ in range(20):
             await asyncio.sleep(0)
@@ -193,7 +193,7 @@ def test_closing_a_stream_stops_decoding(model: ChatBaco, seed: int, submitted: 
         passes.hold_at = 6
         stream = model.stream(PROMPT, seed=seed)
         next(stream)
-        assert passes.reached.wait(timeout=60)
+        assert passes.reached.wait(timeout=PATIENCE)
         stream.close()  # type: ignore[attr-defined]
         passes.released.set()
         settle(submitted)
@@ -204,7 +204,7 @@ def test_closing_a_stream_stops_decoding(model: ChatBaco, seed: int, submitted: 
 def test_other_tasks_run_while_an_answer_is_decoded(model: ChatBaco, seed: int) -> None:
     async def both(passes: Passes) -> AIMessage:
         task = asyncio.create_task(model.ainvoke(PROMPT, seed=seed))
-        await asyncio.to_thread(passes.reached.wait, 60)
+        await asyncio.to_thread(passes.reached.wait, PATIENCE)
         assert not task.done()
         passes.released.set()
         return await task

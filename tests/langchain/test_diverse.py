@@ -18,7 +18,7 @@ from baco.answers.scoring import with_scores
 from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.langchain.helpers import PROMPT, PROMPTS, Runs, counted_passes, essence
-from tests.support.gate import Pass, settle
+from tests.support.gate import PATIENCE, Pass, settle
 from tests.support.scripted import scripted
 
 
@@ -86,7 +86,7 @@ def test_leaving_a_stream_stops_every_answer(model: ChatBaco, seed: int, submitt
         passes.hold_at = 6
         stream = model.diverse(3, seed=seed).stream(PROMPT)
         next(stream)
-        assert passes.reached.wait(timeout=60)
+        assert passes.reached.wait(timeout=PATIENCE)
         stream.close()  # type: ignore[attr-defined]
         passes.released.set()
         settle(submitted)

@@ -20,6 +20,7 @@ from baco.models.capabilities import capabilities
 from baco.models.resolve import resolve
 from langchain_baco import ChatBaco
 from tests.langchain.helpers import PROMPT
+from tests.support.gate import PATIENCE
 from tests.support.tokenizers import QWEN_TEMPLATE
 
 TELLING: dict[str, Any] = {
@@ -140,6 +141,7 @@ def test_a_pair_that_is_not_on_this_machine_promises_no_window() -> None:
     assert capabilities(resolve("qwen2.5-0.5b", None, None)[1]).context_window is None
 
 
+@pytest.mark.slow
 def test_the_constructor_neither_loads_nor_asks_a_hub() -> None:
     script = (
         "import socket; socket.socket.connect = None\n"
@@ -147,7 +149,7 @@ def test_the_constructor_neither_loads_nor_asks_a_hub() -> None:
         "ChatBaco(); ChatBaco(model='qwen2.5-0.5b'); ChatBaco(base='a/b', aligned='a/c'); assert not _registry"
     )
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
 from langchain_baco import ChatBaco
+from tests.support.gate import PATIENCE
 from tests.support.scripted import scripted
 
-SETTINGS = {"temperature": 0, "max_tokens": 100, "timeout": 60, "stop": [], "max_retries": 2}
+SETTINGS = {"temperature": 0, "max_tokens": 100, "timeout": PATIENCE, "stop": [], "max_retries": 2}
 MAGIC = '<tool_call>\n{"name": "magic_function", "arguments": {"input": 3}}\n</tool_call>'
 CUSTOMER = '{"customer_name": "你好啊集团 こんにちは株式会社", "description": "a company"}'
 UNICODE = f'<tool_call>\n{{"name": "unicode_customer", "arguments": {CUSTOMER}}}\n</tool_call>'

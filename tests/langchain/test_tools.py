@@ -17,6 +17,7 @@ from baco import ConfigError, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
 from tests.langchain.helpers import PROMPT, told
+from tests.support.marks import slow_but
 from tests.support.scripted import Script, scripted
 
 TEXT = (
@@ -128,7 +129,7 @@ def measure(width: int, unit: Literal["m", "mm"]) -> str:
     return "done"
 
 
-@pytest.mark.parametrize("choice", FORCED)
+@pytest.mark.parametrize("choice", slow_but(["any", "clock"], FORCED))
 def test_a_forced_call_comes_from_any_model_whole_and_streamed(model: ChatBaco, choice: Any) -> None:
     bound = model.model_copy(update={"max_tokens": 160, "temperature": 1.5}).bind_tools([measure, clock], tool_choice=choice)
     for seed in range(2):
@@ -140,6 +141,7 @@ def test_a_forced_call_comes_from_any_model_whole_and_streamed(model: ChatBaco, 
         assert told(reduce(add, bound.stream(PROMPT, seed=seed))) == told(said)
 
 
+@pytest.mark.slow
 def test_several_calls_are_forced_only_where_that_is_asked_for(model: ChatBaco) -> None:
     settings = {"max_tokens": 300, "temperature": 1.5}
     bound = model.model_copy(update=settings).bind_tools([clock], tool_choice="any", parallel_tool_calls=True)

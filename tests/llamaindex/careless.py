@@ -134,7 +134,6 @@ class CarelessSuite(LLMConformance):
     """The suite over one of the two, told all that an author can tell."""
 
     kind: type[Careless] = Careless
-    patience = 4.0
     bos_id = 0
     long_settings: dict[str, Any] = {"max_tokens": 100}  # noqa: RUF012
     logprobs_keywords: dict[str, Any] | None = {"silent": False}  # noqa: RUF012

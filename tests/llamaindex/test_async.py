@@ -13,7 +13,7 @@ from baco import ModelPair
 from baco.decoding.decode import Decoder
 from baco.models.info import PairInfo
 from llamaindex_baco import BacoLLM, capture_responses
-from tests.support.gate import Gate, open_after, settle
+from tests.support.gate import PATIENCE, Gate, open_after, settle
 
 ASYNC_METHODS = ("achat", "acomplete", "astream_chat", "astream_complete")
 LONG = 60
@@ -62,7 +62,7 @@ async def test_other_coroutines_run_between_the_tokens(llm: BacoLLM, gate: Gate,
             await asyncio.sleep(0.001)  # not 0: that would leave the worker no interpreter
 
     ticker = asyncio.create_task(permit())
-    answer = await asyncio.wait_for(respond(llm, method), 60)
+    answer = await asyncio.wait_for(respond(llm, method), PATIENCE)
     ticker.cancel()
     assert answer.raw["usage"]["completion_tokens"] == gate.steps == LONG
 
@@ -100,7 +100,7 @@ async def test_a_failure_while_decoding_reaches_the_caller(llm: BacoLLM, monkeyp
 
     monkeypatch.setattr(Decoder, "step", fail)
     with pytest.raises(RuntimeError, match="the model is broken"):
-        await asyncio.wait_for(respond(llm, method), 60)
+        await asyncio.wait_for(respond(llm, method), PATIENCE)
 
 
 @pytest.mark.parametrize("method", ASYNC_METHODS)

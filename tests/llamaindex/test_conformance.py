@@ -18,7 +18,7 @@ from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.testing import LLMConformance, MakeLLM
 from tests.llamaindex.careless import CallerSuite, CarelessSuite
-from tests.support.gate import record_requests
+from tests.support.gate import PATIENCE, record_requests
 from tests.support.scripted import scripted
 
 ALIGNED = files("baco") / "pairs" / "tiny" / "aligned"
@@ -31,6 +31,7 @@ def _tokenizer() -> Any:
 
 class TestBacoLLM(LLMConformance):
     able = frozenset({"tools", "objects"})
+    patience = PATIENCE
     long_settings: dict[str, Any] = {"max_tokens": 48, "temperature": 3.0, "seed": 1}  # noqa: RUF012
     logprobs_keywords: dict[str, Any] | None = {"logprobs": 1}  # noqa: RUF012
     context_window = 1024
@@ -167,6 +168,7 @@ def test_every_test_of_the_suite_is_shown_to_fail() -> None:
 def test_careless_llms_fail(name: str) -> None:
     suite: CarelessSuite = CarelessSuite() if name in CARELESS else CallerSuite()
     arguments, message = (CARELESS | CALLER)[name]
+    suite.patience = 1 if message == "it hangs" else PATIENCE
     made = suite.maker(silent=name == "test_every_method_answers")
     with pytest.raises((Exception, Failed), match=message):
         getattr(suite, name)(made, *arguments)

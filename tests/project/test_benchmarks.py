@@ -128,6 +128,7 @@ def test_agreement_along_answers_is_that_of_the_two_models_at_each_of_their_pref
     assert found.tokens == len(owners)
 
 
+@pytest.mark.slow
 def test_random_models_agree_where_the_aligned_one_writes_and_differ_where_the_base_does() -> None:
     with made_subject("random", replace(SMALL, hidden_size=512, vocab_size=32_000), "cpu", "bfloat16") as subject:
         prompts = [throughput.PROMPT.format(who=who) for who in throughput.WHO[:4]]
@@ -176,6 +177,7 @@ def test_bandwidth_and_memory_are_measured() -> None:
     assert peak_resident_bytes() > 2**26, "torch alone takes more"
 
 
+@pytest.mark.slow
 def test_throughput_reports_every_method_of_every_part(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "QUICK", SMALL)
     document = run_main(throughput.main)
@@ -196,6 +198,7 @@ def test_throughput_runs_the_named_parts_alone(run_main: Main) -> None:
     assert document["shared_prompt"] and not document["results"] and not document["agreement"]
 
 
+@pytest.mark.slow
 def test_passes_are_counted_for_every_router_but_the_judge(run_main: Main) -> None:
     document = run_main(passes.main)
     figures = {figure["router"]: figure for figure in document["results"]}
@@ -228,8 +231,9 @@ def test_concurrent_calls_are_of_mixed_lengths() -> None:
 
 async def test_a_blocked_event_loop_shows_as_a_stall() -> None:
     ticker = asyncio.create_task(longest_stall())
+    start = time.perf_counter()
     await asyncio.sleep(0.01)
     time.sleep(0.05)
     await asyncio.sleep(0.01)
     ticker.cancel()
-    assert 0.03 < await ticker < 1
+    assert 0.03 < await ticker < time.perf_counter() - start

@@ -19,6 +19,7 @@ from langchain_baco import ChatBaco
 RABBIT = {"name": "Hoppy", "kind": "rabbit", "age": 3, "tame": True}
 
 
+@pytest.mark.slow
 def test_a_quick_run_finds_equal_texts_and_valid_outputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,7 @@ class Blocking(CustomLLM):
         yield self.complete(prompt)
 
 
+@pytest.mark.slow
 def test_a_quick_run_measures_both_and_finds_equal_texts_and_valid_objects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def test_total_variation_is_the_mass_that_has_to_move() -> None:
     assert quantization.total_variation(left, right).tolist() == pytest.approx([0.25, 1.0, 0.0])
 
 
+@pytest.mark.slow
 def test_the_last_line_is_one_json_object_with_all_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,11 +31,20 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return record_compiled_passes(monkeypatch)
 
 
+def compiled(pair: ModelPair) -> Engine:
+    """An engine over a pair whose programs are made already, one for passes of one row and one for several: no request waits for them."""
+    engine = Engine(replace(pair, compile=True))
+    for n in (1, 3):
+        engine.generate("A bird", SamplingParams(n=n, max_tokens=4, seed=1), Router("rand", threshold=0.5))
+    return engine
+
+
 def programs() -> int:
     """How many programs torch has made in this process."""
     return int(counters["stats"]["unique_graphs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["llama", "gemma3"])
 @pytest.mark.usefixtures("traced")
 def test_random_requests_are_each_answered_as_by_the_reference_and_each_model_has_two_programs(
@@ -45,26 +54,28 @@ def test_random_requests_are_each_answered_as_by_the_reference_and_each_model_ha
     calls: list[tuple[int, ...]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pair, before = replace(get_pair(arch), compile=True), programs()
+    before = programs()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*cannot be compiled.*")
-        tally = run_crowds(Engine(pair), get_oracle(arch), random.Random(f"compiled {arch}"), monkeypatch, 4)
+        tally = run_crowds(compiled(get_pair(arch)), get_oracle(arch), random.Random(f"compiled {arch}"), monkeypatch, 4)
     assert tally.whole >= 25 and tally.near_ties <= 1
     assert len(calls) > 60 and len(set(calls)) > 20, "passes of many shapes"
     assert programs() - before <= 4, "no shape has a program of its own"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced")
 def test_what_is_recorded_can_be_compiled(
     get_pair: Callable[[str], ModelPair], get_oracle: Callable[[str], Oracle], calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CudaGraphs, "on", Rehearsal.on)
-    pair, before = replace(get_pair("llama"), compile=True), Rehearsal.replays
-    tally = run_crowds(Engine(pair), get_oracle("llama"), random.Random("both"), monkeypatch, 3, lambda batch: True)
+    engine, before = compiled(get_pair("llama")), Rehearsal.replays
+    tally = run_crowds(engine, get_oracle("llama"), random.Random("both"), monkeypatch, 3, lambda batch: True)
     assert tally.whole >= 20 and tally.near_ties <= 1
     assert Rehearsal.replays > before + 100 and calls
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_machine_code_gives_the_logits_of_the_model(get_pair: Callable[[str], ModelPair], calls: list[tuple[int, ...]]) -> None:

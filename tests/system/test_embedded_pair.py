@@ -39,11 +39,13 @@ def joint(engine: Engine, router: Router) -> float:
     return sum(distinct_and_valid(task, answers(engine, task, router)) for task in OPEN_TASKS) / len(OPEN_TASKS)
 
 
+@pytest.mark.slow
 def test_both_together_give_more_good_different_answers_than_either_alone(engine: Engine) -> None:
     both, base, aligned = (joint(engine, router) for router in (Router(), Router("base"), Router("aligned")))
     assert both > 1.5 * max(base, aligned), (both, base, aligned)
 
 
+@pytest.mark.slow
 def test_the_aligned_model_is_neat_and_narrow_and_the_base_model_neither(engine: Engine) -> None:
     told = {name: [(task, answers(engine, task, Router(name))) for task in OPEN_TASKS] for name in ("aligned", "base")}
     valid = {
@@ -54,6 +56,7 @@ def test_the_aligned_model_is_neat_and_narrow_and_the_base_model_neither(engine:
     assert variety["aligned"] < 5 < 8 < variety["base"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "floor"), [("fact", 12), ("context", 12), ("tool", 6), ("tool_answer", 12), ("rewrite", 12), ("dialogue", 12)]
 )

@@ -3,6 +3,7 @@
 All in float32, in ragged batches: one call decodes prompts of 1 to 40 words together.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,21 @@ SAMPLING: list[dict[str, Any]] = [
 ]
 
 
+WITH_EVERY_ROUTER = ("llama", "gemma3")
+"""One of each kind of vocabulary; one attends to everything, the other also through a sliding window."""
+ON_EVERY_ARCHITECTURE = ("rand", "p-punc", "nudging")
+"""A router that reads no distribution, the default, and the one in the other direction."""
+
+
 def cases() -> Iterator[Any]:
-    """Every architecture with every router; variants and sampling settings take turns, so that every router meets all of them."""
-    for i, arch in enumerate(ARCHITECTURES):
-        for j, (name, settings) in enumerate(ROUTERS.items()):
-            router = Router(name, **settings, **VARIANTS[(i + j) % len(VARIANTS)])
-            yield pytest.param(arch, router, SAMPLING[(i + 2 * j) % len(SAMPLING)], id=f"{arch}-{name}")
+    """All routers on two architectures and all architectures with three routers: what a router reads does not hang on the architecture.
+
+    Variants and sampling settings take turns, so that each meets each.
+    """
+    variants, sampling = itertools.cycle(VARIANTS), itertools.cycle(SAMPLING)
+    for arch, name in itertools.product(ARCHITECTURES, ROUTERS):
+        if arch in WITH_EVERY_ROUTER or name in ON_EVERY_ARCHITECTURE:
+            yield pytest.param(arch, Router(name, **ROUTERS[name], **next(variants)), next(sampling), id=f"{arch}-{name}")
 
 
 @pytest.mark.parametrize("which", ["base", "aligned"])

@@ -12,6 +12,7 @@ from langchain_baco import ChatBaco
 from llamaindex_baco import BacoLLM
 from tests.support.gate import record_compiled_passes
 from tests.support.lora_adapters import ATTENTION, save_adapter, wide_base
+from tests.support.marks import slow_but
 
 ON_CPU = {"device": "cpu", "dtype": "float32"}
 PROMPT = "Tell me a story of the sea"
@@ -26,7 +27,10 @@ def adapted(tmp_path_factory: pytest.TempPathFactory, pair_folders: Callable[[st
     return {"base": str(base), "aligned_adapter": str(adapter)}
 
 
-@pytest.fixture(params=["adapter", "int8", "int4", "adapter in int8", "compiled", "adapter compiled"])
+KINDS = ["adapter", "int8", "int4", "adapter in int8", "compiled", "adapter compiled"]
+
+
+@pytest.fixture(params=slow_but(KINDS[:-1], KINDS))
 def small(
     request: pytest.FixtureRequest,
     adapted: dict[str, str],

@@ -14,6 +14,7 @@ from baco.engine.requests import Request
 from baco.forward.cuda import CudaGraphs
 from baco.routing.registry import BUILT_IN, KINDS, get_kind
 from tests.support.gate import Rehearsal, settle
+from tests.support.marks import slow_but
 from tests.support.oracle import Oracle
 from tests.support.pairs import ARCHITECTURES
 from tests.system.test_equivalence import NEAR_TIE, ROUTERS, WORDS, judge_by_length
@@ -146,7 +147,7 @@ def run_crowds(
     return tally
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", slow_but(["gemma3"], ARCHITECTURES))
 def test_random_requests_at_once_are_each_answered_as_by_the_reference(
     arch: str, get_engine: Callable[[str], Engine], get_oracle: Callable[[str], Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +157,7 @@ def test_random_requests_at_once_are_each_answered_as_by_the_reference(
     assert 0 < tally.accepted < tally.proposed
 
 
-@pytest.mark.parametrize("arch", ["llama", "gemma3", "gpt2"])
+@pytest.mark.parametrize("arch", slow_but(["llama"], ["llama", "gemma3", "gpt2"]))
 def test_padded_passes_of_a_few_shapes_write_the_same(
     arch: str, get_pair: Callable[[str], ModelPair], get_oracle: Callable[[str], Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:

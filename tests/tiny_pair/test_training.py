@@ -38,6 +38,7 @@ def untrained(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return model.new_model(tokenizer)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_an_interrupted_run_ends_as_it_would_have(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     drawn, last = 0, 10**9
@@ -70,6 +71,7 @@ def test_the_state_of_a_run_with_other_settings_is_refused(tokenizer: PreTrained
         train(untrained(tokenizer), tokenizer, encode_base, SCHEDULE, 5, tmp_path / "base.state")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_the_loss_falls(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     outcome = train(untrained(tokenizer), tokenizer, encode_base, Schedule(30, 3e-3, 1024, 2, compiled=False), 5, tmp_path / "base.state")

@@ -103,7 +103,7 @@ def test_a_draft_of_which_nothing_was_kept_makes_a_pause() -> None:
 
 
 @given(toy=toys(), order=st.integers(), echo=st.integers(0, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_drafts_never_change_an_answer(toy: Toy, order: int, echo: int) -> None:
     expected = lockstep(toy, "speculative", 60)
     # A prompt that holds the beginning of the answer is where drafts are likely to be right.

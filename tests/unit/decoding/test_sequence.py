@@ -144,7 +144,7 @@ def toys(draw: st.DrawFn) -> Toy:
 
 @pytest.mark.parametrize("mode", MODES)
 @given(toy=toys(), max_tokens=st.integers(1, 30), lengths=st.tuples(st.integers(1, 6), st.integers(1, 6)), order=st.integers())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_the_passes_are_the_answer_is_that_of_lockstep(
     mode: Mode, toy: Toy, max_tokens: int, lengths: tuple[int, int], order: int
 ) -> None:

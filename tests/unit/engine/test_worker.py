@@ -139,12 +139,14 @@ while RequestQueue.of(engine.pair).worker is not None:
 """
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_ends_waits_for_a_worker_that_has_left_its_queue() -> None:
     """Torch does not survive that its threads are ended under it: the process would abort."""
     done = subprocess.run([sys.executable, "-c", LEAVES_LATE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "gave its memory back\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_1000_requests_of_which_most_are_cut_short_leave_nothing_running(
     engine: Engine, random_pair: ModelPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

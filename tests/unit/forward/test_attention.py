@@ -18,6 +18,7 @@ from baco.forward.cuda import without_cudnn_sdpa
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
 from baco.forward.packing import FULL_MARK, LONG_SEGMENT, SLIDING_MARK, PackedPass, Segment
+from tests.support.gate import PATIENCE
 
 SLOTS, CAPACITY, WIDTH = 9, 90, 8
 WINDOW = 5
@@ -136,12 +137,12 @@ def test_two_threads_that_run_packed_passes_of_one_model_leave_it_as_it_was(mode
     def read() -> None:
         with packed_attention(model, layout):
             inside.set()
-            leave.wait(20)
+            leave.wait(PATIENCE)
 
     second = threading.Thread(target=read)
     with packed_attention(model, layout):
         second.start()
-        inside.wait(1)  # as the passes exclude each other, it may well stand outside
+        inside.wait(0.2)  # as the passes exclude each other, it may well stand outside
     leave.set()
     second.join()
     assert model.config._attn_implementation == before

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
@@ -116,7 +116,6 @@ def test_of_a_conversation_and_its_branches_the_least_recently_used_end_goes_fir
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=40), room=st.integers(1, 5))
-@settings(deadline=None)
 def test_the_budget_is_kept_and_the_least_recently_used_goes_first(steps: list[tuple[int, bool]], room: int) -> None:
     size = SHORTEST_PREFIX * BYTES_PER_TOKEN
     cache = PrefixCache(room * size + size // 2)

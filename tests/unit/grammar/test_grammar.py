@@ -17,6 +17,7 @@ from baco.parsing.hermes import HERMES
 from baco.parsing.tool_call import ToolCall
 from tests.support.gate import ahead_and_in_lockstep
 from tests.support.grammar_reference import in_value
+from tests.support.marks import slow_but
 from tests.support.oracle import Oracle
 from tests.system.test_equivalence import NEAR_TIE, ROUTERS
 
@@ -67,7 +68,7 @@ COMPARED = 14
 """Tokens of each answer that are compared with the reference; `shortest_completion`, which ends an answer, has tests of its own."""
 
 
-@pytest.mark.parametrize("arch", ["llama", "mistral", "gpt2"])
+@pytest.mark.parametrize("arch", slow_but(["llama"], ["llama", "mistral", "gpt2"]))
 def test_an_answer_under_a_grammar_is_the_one_that_the_reference_writes(
     arch: str, get_engine: Callable[[str], Engine], get_oracle: Callable[[str], Oracle]
 ) -> None:
@@ -138,6 +139,7 @@ def test_json_is_whole_whatever_room_it_has_and_all_syntax_is_the_aligned_models
     assert written == len(SCHEMAS) * 20 and short >= len(SCHEMAS), "some have room for no end token"
 
 
+@pytest.mark.slow
 def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end(embedded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def decode() -> list[Any]:
         answers = []
@@ -152,6 +154,7 @@ def test_running_ahead_changes_nothing_about_how_an_answer_is_brought_to_its_end
     assert ahead == in_lockstep
 
 
+@pytest.mark.slow
 def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
     parameters: dict[str, Any] = {
         "type": "object",

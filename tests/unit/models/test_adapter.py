@@ -108,6 +108,7 @@ print(pair.memory()["base"] // 1024, kilobytes("VmRSS:") - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_process_grows_by_one_model_for_an_adapter_and_by_two_for_two_models(tmp_path: Path, base: Path) -> None:
     folder = wide_base(tmp_path / "base", base, hidden_size=640)

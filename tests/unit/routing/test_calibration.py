@@ -45,6 +45,7 @@ def test_sampling_noise_cannot_make_the_map_fall() -> None:
     assert list(table.shares) == [0.0, 0.3, 0.3, 0.5, 0.9]
 
 
+@pytest.mark.slow
 def test_the_target_share_is_reached_on_other_prompts(random_pair: ModelPair, cache: Path) -> None:
     engine = Engine(random_pair, max_batch_size=64)
     prompts = ["What do you want to see there?", "The food was not bad.", "A good story", "one answer", "Nobody wanted to go"]
@@ -55,6 +56,8 @@ def test_the_target_share_is_reached_on_other_prompts(random_pair: ModelPair, ca
 
 
 def test_a_map_is_measured_once_and_then_read(random_pair: ModelPair, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "GRID", 3)
+    monkeypatch.setattr(calibration, "REFINEMENTS", 0)
     engine = Engine(random_pair, max_batch_size=64)
     first = engine.resolve(Router("rand", diversity=0.5))
     assert first.diversity is None and first.threshold is not None

@@ -94,7 +94,7 @@ def some_ids(tokenizer: PreTrainedTokenizerFast) -> st.SearchStrategy[list[int]]
 def test_the_texts_of_all_tokens_joined_are_what_the_tokenizer_decodes(name: str) -> None:
     tokenizer = TOKENIZERS[name]
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(ids=some_ids(tokenizer))
     def check(ids: list[int]) -> None:
         tokens = read(tokenizer, ids)
@@ -105,7 +105,7 @@ def test_the_texts_of_all_tokens_joined_are_what_the_tokenizer_decodes(name: str
 
 
 @pytest.mark.parametrize("name", ["byte-level", "like Llama 2"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(st.sampled_from("ab é日🎉👩🏽\u200d\n") | st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=12))
 def test_what_is_shown_is_always_a_beginning_of_the_text_and_never_half_a_character(name: str, text: str) -> None:
     tokenizer = THREE[name]
@@ -209,7 +209,7 @@ def test_the_first_stop_text_to_be_complete_ends_the_answer_whatever_the_tokens(
     pieces = [index for index in range(len(tokenizer)) if (text := decoded(tokenizer, [index])) and set(text) <= set(letters)]
     words = st.lists(st.text(st.sampled_from(letters), min_size=1, max_size=4), max_size=3)
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=600)
     @given(st.lists(st.tuples(st.sampled_from(pieces), st.booleans()), max_size=14), words, words.filter(lambda texts: len(texts) < 3))
     def check(answer: list[tuple[int, bool]], stop: list[str], base_stop: list[str]) -> None:
         ids, owners = [index for index, _ in answer], [owner for _, owner in answer]
@@ -300,7 +300,7 @@ def test_a_turn_marker_ends_the_answer_only_if_the_base_model_wrote_some_of_it()
         assert text_of(read(tokenizer, ids, owners, stop=["User:"])) == "a"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text("ab", max_size=12), st.lists(st.text("ab", min_size=1, max_size=6), max_size=3))
 def test_the_held_length_is_the_longest_ending_that_can_still_become_a_stop_text(text: str, stops: list[str]) -> None:
     beginnings = {stop[:length] for stop in stops for length in range(len(stop))}

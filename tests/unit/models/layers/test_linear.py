@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
@@ -121,7 +121,6 @@ def test_a_compiled_program_multiplies_with_the_same_packed_weight(bias: bool) -
         torch.testing.assert_close(program(x), plain(x))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 40), st.sampled_from(DTYPES), st.floats(-6, 3), st.integers(0, 2**31), st.booleans())
 def test_eight_bits_are_off_by_at_most_half_a_step(
     rows: int, columns: int, dtype: torch.dtype, exponent: float, seed: int, one_row_of_zeros: bool
@@ -135,7 +134,6 @@ def test_eight_bits_are_off_by_at_most_half_a_step(
     assert (off <= scales.double()[:, None] * (0.5 + 1e-6)).all()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 4), st.floats(-3, 2), st.floats(-3, 3), st.integers(0, 2**31))
 def test_four_bits_are_off_by_at_most_half_a_step(rows: int, groups: int, exponent: float, offset: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
