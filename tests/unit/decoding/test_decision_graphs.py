@@ -91,5 +91,5 @@ def test_a_setting_that_cannot_be_compared_is_refused() -> None:
 
 
 def test_a_rule_of_the_users_own_is_not_recorded(graphs: DecisionGraphs) -> None:
-    judge = Router("judge", judge=lambda prefix: True)
+    judge = Router("judge", judge=lambda prefix: "base")
     assert graphs.adopt(sampling_of(SamplingParams()), routing_of(judge)) is None
