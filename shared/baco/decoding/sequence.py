@@ -2,8 +2,8 @@
 
 This is exact alternating speculation, on plain integers. Both models draw with the same keyed noise, so the token that a model writes at a
 position is a function of the tokens before it. `resolve` commits a token once the prediction of the model that owns it is known. Until then
-the position holds a draft token: the other model's draw, or a guess of `PromptLookup`. Both models compute on behind draft tokens; the
-owner's prediction verifies them, and a wrong one is rolled back. So the answer is that of lockstep, token by token.
+the position holds a draft token: the other model's draw, or a guess of `PromptLookup`. Both models continue after draft tokens; the owner's
+prediction verifies them, and a wrong one is rolled back. So the answer is that of lockstep, token by token.
 
 Sources: exactness of drafting for any combination of two models: CoS (arXiv 2502.01662, appendix A.1). Coupling by shared noise: Daliri
 et al. (arXiv 2408.07978). That the base alone determines the route, so that base-routed tokens are committed at once, is BACo's own
@@ -106,13 +106,8 @@ class SequenceState:
             tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
         return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
 
-    def token_at(self, which: Model, index: int) -> int:
-        """Token of prompt and answer together."""
-        prompt = self.prompts[which]
-        return prompt[index] if index < len(prompt) else self.token_ids[index - len(prompt)]
-
     def slice(self, which: Model, start: int, end: int) -> list[int]:
-        """Tokens of prompt and answer together."""
+        """Tokens from `start` to `end` (exclusive) of prompt and answer together."""
         prompt = self.prompts[which]
         length = len(prompt)
         if start >= length:

@@ -88,22 +88,22 @@ class Worker:
             return False
 
     def _drop_ended(self) -> None:
-        """End the answers of requests that were cancelled or have passed their deadline."""
-        # `is_over` may change at any moment, so it is read once for each answer.
-        over = [answer for answer in self.running.values() if answer.request.is_over]
-        self._leave(over)
-        for answer in over:
+        """End the answers of requests that were cancelled or are late."""
+        # A request may be over at any moment, so each is asked once.
+        late = [answer for answer in self.running.values() if answer.request.is_over]
+        self._leave(late)
+        for answer in late:
             self._cut(answer)
         with self.queue.changed:
-            waiting = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
-            if waiting:
-                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in waiting)
-        for answer in waiting:
+            over = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
+            if over:
+                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in over)
+        for answer in over:
             self._cut(answer)
 
     def _cut(self, answer: Answer) -> None:
         if answer.request.done.done():
-            return  # another answer has failed it
+            return  # it has failed in another of its answers
         try:
             answer.cut()
         except Exception as error:
@@ -142,7 +142,7 @@ class Worker:
             self._take(progress)
 
     def _take(self, progress: Sequence[tuple[Row, list[CommittedToken]]]) -> None:
-        """Pass committed tokens on to their answers."""
+        """Hand new tokens to their answers."""
         ended = []
         for row, committed in progress:
             answer = self.running.get(row)

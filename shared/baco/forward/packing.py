@@ -5,6 +5,7 @@ Knows slots, positions and tensors of one pass; knows no model and no request.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 
 import torch
 from torch import Tensor
@@ -80,27 +81,16 @@ class PackedPass:
 
     def __init__(self, segments: Sequence[Segment], device: torch.device, sliding_window: int | None, stride: int) -> None:
         """Lay out segments, given in the order of their slots; `stride` is `SlotCache.stride`."""
-        groups: list[Group] = []
-        starts = [0]
-        for segment in segments:
-            starts.append(starts[-1] + len(segment.token_ids))
-        short: list[tuple[Segment, int]] = []
-        for segment, start in zip(segments, starts, strict=False):
-            if len(segment.token_ids) > LONG_SEGMENT:
-                if short:
-                    groups.append(_lay_out(short, device))
-                    short = []
-                groups.append(_lay_out([(segment, start)], device))
-            else:
-                short.append((segment, start))
-        if short:
-            groups.append(_lay_out(short, device))
+        self.groups: list[Group] = []
+        starts = accumulate((len(segment.token_ids) for segment in segments), initial=0)
+        for is_long, neighbours in groupby(zip(segments, starts, strict=False), lambda member: len(member[0].token_ids) > LONG_SEGMENT):
+            members = list(neighbours)
+            self.groups += [_lay_out(group, device) for group in ([[member] for member in members] if is_long else [members])]
         positions = [position for segment in segments for position in range(segment.start, segment.end)]
         places = [segment.slot * stride + position for segment in segments for position in range(segment.start, segment.end)]
         numbers = [[token for segment in segments for token in segment.token_ids], positions, places]
         uploaded = upload(numbers, device)
         self.token_ids, self.positions, self.places = uploaded[:1], uploaded[1], uploaded[2]
-        self.groups = groups
         self.sliding_window = sliding_window
         self._masks: dict[tuple[int, bool, int, torch.dtype], Tensor | None] = {}
 

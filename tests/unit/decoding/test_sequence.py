@@ -113,7 +113,7 @@ class Driver:
         length = len(sequence.prompts[which])
         end = self.chance.randint(uncomputed.start + 1, uncomputed.stop) if self.chance.random() < 0.5 else uncomputed.stop
         tokens = sequence.slice(which, uncomputed.start, end)
-        assert tokens == [sequence.token_at(which, index) for index in range(uncomputed.start, end)]
+        assert tokens == (sequence.prompts[which] + sequence.token_ids)[uncomputed.start : end]
         assert end <= length + sequence.max_tokens - 1, "no prediction is needed after the last allowed token"
         assert end <= length + sequence.num_committed + allowed
         sequence.num_computed_tokens[which] = end
