@@ -1,6 +1,8 @@
 """`LoopTests`: calls on an event loop, and calls that are left. Knows durations, only in relation to the call's own; knows no answers."""
 
 import asyncio
+import contextlib
+import math
 import time
 from itertools import pairwise
 from typing import Any
@@ -15,7 +17,7 @@ TICK = 0.002
 ENOUGH = 40 * TICK
 """A shorter call says nothing about who held up the loop."""
 TRIES = 3
-"""A busy machine may hold up anyone once; a call that holds up the loop does so each time."""
+"""A busy machine may hold up anyone once; a call that holds up the loop, or goes on when it is left, does so each time."""
 
 
 class LoopTests(Hooks):
@@ -38,13 +40,12 @@ class LoopTests(Hooks):
     async def test_a_call_that_is_given_up_stops(self, make_llm: MakeLLM, method: str) -> None:
         """Else `wait_for` waits for the whole answer, and a user who left still occupies the model."""
         llm = self.long(make_llm)
-        duration, whole = await self._whole(llm, method)
-        before, start = self.steps(llm), time.perf_counter()
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(aask(llm, method, self.question), duration / 4)
-        waited = time.perf_counter() - start
-        assert waited < 0.75 * duration, "it was given up after a quarter of its time, and went on"
-        await asyncio.to_thread(self._assert_stopped, llm, duration, before, whole)
+        for _ in range(TRIES):
+            duration, whole = await self._whole(llm, method)
+            before = self.steps(llm)
+            if await _give_up(llm, method, self.question, duration / 4) < 0.75 * duration:
+                return await asyncio.to_thread(self._assert_stopped, llm, duration, before, whole)
+        pytest.fail("it was given up after a quarter of its time, and went on")
 
     @pytest.mark.parametrize("method", ["astream_chat", "astream_complete"])
     async def test_an_async_stream_that_is_closed_stops(self, make_llm: MakeLLM, method: str) -> None:
@@ -88,14 +89,17 @@ class LoopTests(Hooks):
 
     def _assert_stopped(self, llm: LLM, duration: float, before: int | None, whole: int | None) -> None:
         """Look on for a while, in relation to a whole call, after some grace."""
-        time.sleep(duration / 10)
-        steps, busy = self.steps(llm), time.process_time()
-        time.sleep(duration * 0.3)
-        if steps is None or before is None or whole is None:
-            assert time.process_time() - busy < duration * 0.15, "the processor is still busy"
-            return
-        assert self.steps(llm) == steps, "it decodes on"
-        assert steps - before < whole, "it decoded to the end"
+        for _ in range(TRIES):
+            time.sleep(duration / 10)
+            steps, busy = self.steps(llm), time.process_time()
+            time.sleep(duration * 0.3)
+            if steps is None or before is None or whole is None:
+                assert time.process_time() - busy < duration * 0.15, "the processor is still busy"
+                return
+            if self.steps(llm) == steps:
+                assert steps - before < whole, "it decoded to the end"
+                return
+        pytest.fail("it decodes on")
 
 
 def _made(before: int | None, after: int | None) -> int | None:
@@ -105,6 +109,15 @@ def _made(before: int | None, after: int | None) -> int | None:
 def _long_enough(duration: float) -> None:
     if duration < ENOUGH:
         pytest.skip(f"a call takes {duration:.3f} s, too short to tell: give `long_settings` a larger max_tokens")
+
+
+async def _give_up(llm: LLM, method: str, question: str, seconds: float) -> float:
+    """How long a call takes that is given up after some seconds; infinitely long if it answers all the same."""
+    start = time.perf_counter()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(aask(llm, method, question), seconds)
+        return math.inf
+    return time.perf_counter() - start
 
 
 async def _longest_stall(llm: LLM, method: str, question: str) -> tuple[float, float]:

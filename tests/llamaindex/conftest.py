@@ -16,12 +16,9 @@ SAMPLING_TRAPS = ("test_max_tokens_of_a_call_is_honoured", "test_temperature_of_
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the suite's tests of sampling settings as slow for all methods but two: it draws many answers for each of them."""
-    for item in items:
-        if (
-            isinstance(item, pytest.Function)
-            and item.originalname in SAMPLING_TRAPS
-            and item.callspec.params["method"] not in QUICK_METHODS
-        ):
+    traps = [item for item in items if isinstance(item, pytest.Function) and item.originalname in SAMPLING_TRAPS]
+    for item in traps:
+        if item.callspec.params["method"] not in QUICK_METHODS:
             item.add_marker(pytest.mark.slow)
 
 
