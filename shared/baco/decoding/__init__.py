@@ -1,1 +1,1 @@
-"""The decode loop: rows of token ids, speculation, and whose forward pass comes next."""
+"""The decode loop: rows of token ids, speculation, and which model runs next."""

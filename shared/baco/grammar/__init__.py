@@ -1,4 +1,4 @@
-"""What an answer may be, and how it is brought to its end."""
+"""What an answer may be, and how it is completed in time."""
 
 from baco.grammar.grammar import Grammar
 
