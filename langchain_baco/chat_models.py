@@ -52,14 +52,15 @@ class ChatBaco(BacoFields):
         True
         >>> answers = model.batch(["Name a pet rabbit.", "Name a pet cat."])
 
-        `batch` and `abatch` decode all of their prompts as one batch, `generate` with ``n=8`` gives eight answers to each. The async forms
-        do not hold up the event loop, and a cancelled task stops decoding within one token.
+        `batch` and `abatch` decode their prompts together, up to 256 at once or as many as ``max_concurrency`` says; `generate` with
+        ``n=8`` gives eight answers to each. The async forms do not block the event loop. A cancelled task, like an interrupt, stops
+        decoding within one token.
 
     Settings:
         Every field of the pair, the router and the sampling is also a keyword of a call and of `bind`, and holds for that call. What
-        the constructor said gives way to a call that says it otherwise: ``diversity`` to a call's ``threshold``, ``threshold`` to
-        ``diversity``, both of them to ``router`` (they belonged to another rule), ``base`` and ``aligned`` to ``model``, and the
-        reverse. An unknown keyword is an error that names the nearest.
+        a call says in another form replaces what the constructor said: ``threshold`` replaces ``diversity`` and the reverse, ``router``
+        both of them (they belonged to another rule), ``model`` replaces ``base`` and ``aligned`` and the reverse. An unknown keyword is
+        an error that names the nearest.
 
     Tool calling:
         >>> from langchain_core.tools import tool
@@ -88,9 +89,9 @@ class ChatBaco(BacoFields):
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
         ``threshold``, ``logprobs`` (if asked for, in OpenAI's form, each token with its ``source``), and ``baco``: ``spans`` (the answer
-        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share``, ``passes`` of each
-        model. `usage_metadata` counts exactly, and the tokens of each model under ``output_token_details``. A stream has all of it on its
-        last chunk.
+        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share`` and ``passes`` (of
+        each model, and how many draft tokens were proposed and accepted). `usage_metadata` counts exactly, and the tokens of each model
+        under ``output_token_details``. A stream has all of it on its last chunk.
 
     Caching:
         LangChain's global cache is used for answers that come out the same again (greedy or seeded, without a timeout). With
