@@ -56,9 +56,9 @@ def main(ideas: int = 20) -> None:
     for heading in ("", "name", "sound", "as it was written", "score"):
         table.add_column(heading, justify="right" if heading in ("", "score") else "left", header_style="bold")
     for number, (idea, answer) in enumerate(brainstorm(ChatBaco(max_tokens=40, seed=3), ideas), start=1):
-        facts = answer.response_metadata["baco"]
-        spans = facts["spans"]
-        table.add_row(str(number), idea.name, idea.sound, owned_text(spans, marked=marked), f"{facts['score']:.2f}")
+        metadata = answer.response_metadata["baco"]
+        written = owned_text(metadata["spans"], marked=marked)
+        table.add_row(str(number), idea.name, idea.sound, written, f"{metadata['score']:.2f}")
     console.print(table, legend(marked=marked), "[dim]score: mean log-probability of a token under the aligned model[/]", sep="\n")
 
 

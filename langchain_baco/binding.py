@@ -1,8 +1,11 @@
-"""`BacoBinding`: tools and schemas that answers are held to, bound to a model in LangChain's ways."""
+"""Tools and schemas that answers are held to, in LangChain's forms: the settings that bind them, and the parsers of what comes back.
+
+Knows settings, tools and schemas; decodes nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -13,103 +16,46 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from baco.checks import require
-from baco.grammar.constraints import forced_tool
-from langchain_baco.decoding import BacoDecoding
+from langchain_baco.fields import BacoFields
 from langchain_baco.messages import LangChainTool, openai_tools
 
 METHODS = ("json_schema", "function_calling", "json_mode")
 Schema = dict[str, Any] | type
 
 
-class BacoBinding(BacoDecoding):
-    """Calls and JSON by construction: a grammar holds both models to them."""
+def bound_tools(model: BacoFields, tools: Sequence[LangChainTool], call: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a call with tools, checked.
 
-    def bind_tools(
-        self,
-        tools: Sequence[LangChainTool],
-        *,
-        tool_choice: str | bool | dict[str, Any] | None = None,
-        parallel_tool_calls: bool | None = None,
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Bind tools that answers may call, or must.
+    Raises:
+        ConfigError: a tool or a keyword is malformed, or a schema cannot be enforced.
+    """
+    bound = {name: value for name, value in {**call, "tools": openai_tools(tools)}.items() if value is not None}
+    model._settings(bound)
+    return bound
 
-        Args:
-            tools: LangChain tools, functions, Pydantic classes, TypedDicts, or schemas in OpenAI's form.
-            tool_choice: None or "auto" leaves the choice to the models; "any", "required" or True makes the answer a call of one of the
-                tools, and a tool's name, or OpenAI's or Anthropic's form of it, a call of that tool; "none" binds no tools.
-            parallel_tool_calls: whether an answer that must call may call several times. None: once (our own choice).
-            strict: True asks that calls are held to their schemas. Forced ones are in any case; others are not yet, so that True without a
-                forced call is refused.
-            **kwargs: settings to bind with them.
 
-        Raises:
-            ConfigError: there is no such tool, a tool is malformed, or its schema cannot be enforced.
-        """
-        holds = forced_tool(tool_choice) is not None or "response_format" in kwargs
-        require(strict is not True or holds, "strict", 'left out, or beside tool_choice="any" or a tool\'s name', strict)
-        choice = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
-        return self.bind(**self._bound_tools(tools, {**kwargs, **choice}))
+def bound_schema(
+    model: BacoFields, schema: Schema, method: str, strict: bool | None, call: Mapping[str, Any]
+) -> tuple[dict[str, Any], Runnable[Any, Any]]:
+    """The keywords of a call that hold its answer to a schema, checked, and what turns the answer into what the schema stands for.
 
-    def bind(self, **kwargs: Any) -> "BoundBaco":  # type: ignore[override]
-        """Bind settings: the calls of what is returned have them."""
-        return BoundBaco(bound=self, kwargs=kwargs, config={})
-
-    def with_structured_output(
-        self,
-        schema: Schema,
-        *,
-        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
-        include_raw: bool = False,
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
-        """Answer with JSON that a schema describes. It is valid by construction, also where `max_tokens` is near.
-
-        The models are not told the schema: say in the prompt what is wanted.
-
-        Args:
-            schema: a Pydantic class, whose instances come back; or a TypedDict, a JSON schema with a title, or a tool in OpenAI's form,
-                for which dicts do.
-            method: "json_schema": the answer is the JSON. "function_calling": the answer is a call of a tool with this schema, so that the
-                aligned model's chat template must have a place for tools. "json_mode": as "json_schema".
-            include_raw: whether to return `{"raw": message, "parsed": …, "parsing_error": …}`.
-            strict: accepted for the sake of other models' settings; here every schema is enforced.
-            **kwargs: settings to bind with it.
-
-        Raises:
-            ConfigError: no such method, or a schema that cannot be enforced.
-        """
-        settings, parser = self._structured(schema, method, strict, kwargs)
-        model = self.bind(**settings)
-        return model | (beside_raw(parser) if include_raw else parser)
-
-    def _structured(
-        self, schema: Schema, method: str, strict: bool | None, kwargs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], Runnable[Any, Any]]:
-        """The settings that hold answers to a schema, checked, and what turns a message into what the schema stands for."""
-        require(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
-        titled = {"title": "answer", **schema} if isinstance(schema, dict) and not _is_tool(schema) else schema
-        (tool,) = openai_tools([titled])
-        traced = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": tool}}
-        if method == "function_calling":
-            # In the long form, since a schema may have a name that means something else as a choice.
-            held = self._bound_tools(
-                [tool], {"tool_choice": {"type": "function", "function": {"name": tool["function"]["name"]}}, **kwargs}
-            )
-        else:
-            # LangChain's tools have objects as parameters, while an answer may be anything that a schema describes.
-            wanted = schema if isinstance(schema, dict) and not _is_tool(schema) else tool["function"]["parameters"]
-            held = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}, **kwargs}
-            self._settings(held)
-        return {**traced, **held}, _parser(schema, method)
-
-    def _bound_tools(self, tools: Sequence[LangChainTool], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that bind tools, checked."""
-        bound = {name: value for name, value in {**kwargs, "tools": openai_tools(tools)}.items() if value is not None}
-        self._settings(bound)
-        return bound
+    Raises:
+        ConfigError: no such method, or a schema that cannot be enforced.
+    """
+    require(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
+    titled = {"title": "answer", **schema} if isinstance(schema, dict) and not _is_tool(schema) else schema
+    (tool,) = openai_tools([titled])
+    traced = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": tool}}
+    if method == "function_calling":
+        # In the long form, since a schema may have a name that means something else as a choice.
+        choice = {"type": "function", "function": {"name": tool["function"]["name"]}}
+        held = bound_tools(model, [tool], {"tool_choice": choice, **call})
+    else:
+        # LangChain's tools have objects as parameters, while an answer may be anything that a schema describes.
+        wanted = schema if isinstance(schema, dict) and not _is_tool(schema) else tool["function"]["parameters"]
+        held = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}, **call}
+        model._settings(held)
+    return {**traced, **held}, _parser(schema, method)
 
 
 class BoundBaco(RunnableBinding[LanguageModelInput, AIMessage]):

@@ -1,6 +1,6 @@
-"""Several answers to one prompt as they are written, as one run of the model for callbacks and traces.
+"""Several answers to one prompt, streamed as one run of the model for callbacks and traces.
 
-LangChain's own streaming is of one answer. Knows callbacks and chunks; knows nothing of why there are several answers.
+LangChain itself streams one answer only. Knows callbacks and chunks; knows nothing of why there are several answers.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -14,17 +14,16 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from langchain_core.runnables import RunnableConfig
 
 from baco import StreamEvent
-from langchain_baco import batching
 from langchain_baco.candidates import CandidateChunk
-from langchain_baco.decoding import BacoDecoding
+from langchain_baco.decoding import astream_events, stream_events
 from langchain_baco.errors import model_errors
-from langchain_baco.gathering import Order
+from langchain_baco.fields import BacoFields
 from langchain_baco.outputs import Chunks
-from langchain_baco.route_events import aannounce, announce
+from langchain_baco.settings import Settings
 
 
 def stream_candidates(
-    model: BacoDecoding, messages: list[BaseMessage], config: RunnableConfig, settings: dict[str, Any]
+    model: BacoFields, messages: list[BaseMessage], config: RunnableConfig, call: dict[str, Any]
 ) -> Iterator[CandidateChunk]:
     """Stream all answers of a call with `n`; each candidate's last chunk has its metadata.
 
@@ -32,16 +31,15 @@ def stream_candidates(
         model: who answers.
         messages: the prompt.
         config: of the run that this one belongs to.
-        settings: keywords of the call.
+        call: its keywords.
     """
-    manager = CallbackManager.configure(**_context(model, config, settings))
-    (run,) = manager.on_chat_model_start(model._serialized, [messages], **_start(model, settings))
-    written = _Written(model, messages, settings)
+    settings = model._settings(call)
+    manager = CallbackManager.configure(**_context(model, config, call))
+    (run,) = manager.on_chat_model_start(model._serialized, [messages], **_start(model, call))
+    written = _Written(settings)
     try:
-        with model_errors(), closing(batching.stream(written.order)) as events:  # type: ignore[type-var]
+        with model_errors(), closing(stream_events(messages, settings)) as events:
             for event in events:
-                if written.order.settings.route_events:
-                    announce(event)
                 for piece, generation in written.take(event):
                     run.on_llm_new_token(generation.text, chunk=generation)
                     yield piece
@@ -52,18 +50,17 @@ def stream_candidates(
 
 
 async def astream_candidates(
-    model: BacoDecoding, messages: list[BaseMessage], config: RunnableConfig, settings: dict[str, Any]
+    model: BacoFields, messages: list[BaseMessage], config: RunnableConfig, call: dict[str, Any]
 ) -> AsyncIterator[CandidateChunk]:
     """Like `stream_candidates`, off the event loop."""
-    manager = AsyncCallbackManager.configure(**_context(model, config, settings))
-    (run,) = await manager.on_chat_model_start(model._serialized, [messages], **_start(model, settings))
-    written = _Written(model, messages, settings)
+    settings = model._settings(call)
+    manager = AsyncCallbackManager.configure(**_context(model, config, call))
+    (run,) = await manager.on_chat_model_start(model._serialized, [messages], **_start(model, call))
+    written = _Written(settings)
     try:
         with model_errors():
-            async with aclosing(batching.astream(written.order)) as events:
+            async with aclosing(astream_events(messages, settings)) as events:
                 async for event in events:
-                    if written.order.settings.route_events:
-                        await aannounce(event)
                     for piece, generation in written.take(event):
                         await run.on_llm_new_token(generation.text, chunk=generation)
                         yield piece
@@ -76,21 +73,19 @@ async def astream_candidates(
 class _Written:
     """What has been written of each answer."""
 
-    def __init__(self, model: BacoDecoding, messages: list[BaseMessage], settings: dict[str, Any]) -> None:
-        self.order = Order(messages, model._settings(settings))
-        count = self.order.settings.params.n
-        self._readers = [Chunks(self.order.settings) for _ in range(count)]
-        self._whole: list[ChatGenerationChunk | None] = [None] * count
+    def __init__(self, settings: Settings) -> None:
+        self._chunks = [Chunks(settings) for _ in range(settings.params.n)]
+        self._whole: list[ChatGenerationChunk | None] = [None] * settings.params.n
 
     def take(self, event: StreamEvent) -> Iterator[tuple[CandidateChunk, ChatGenerationChunk]]:
         """Turn an event into pieces. What is known of the whole request comes with the last of them, for each answer one without text."""
         yield from self._piece(replace(event, result=None))
         if event.result is not None:
-            for index in range(len(self._readers)):
+            for index in range(len(self._chunks)):
                 yield from self._piece(replace(event, index=index, tokens=(), finish_reason=None))
 
     def _piece(self, event: StreamEvent) -> Iterator[tuple[CandidateChunk, ChatGenerationChunk]]:
-        generation = self._readers[event.index].of(event)
+        generation = self._chunks[event.index].of(event)
         if generation is not None and isinstance(generation.message, AIMessageChunk):
             before = self._whole[event.index]
             self._whole[event.index] = generation if before is None else before + generation
@@ -101,7 +96,7 @@ class _Written:
         return LLMResult(generations=[[ChatGeneration(message=one.message) for one in self._whole if one is not None]])
 
 
-def _context(model: BacoDecoding, config: RunnableConfig, settings: dict[str, Any]) -> dict[str, Any]:
+def _context(model: BacoFields, config: RunnableConfig, call: dict[str, Any]) -> dict[str, Any]:
     """Who hears of the run: those of the run above, and the model's own."""
     return {
         "inheritable_callbacks": config.get("callbacks"),
@@ -109,11 +104,11 @@ def _context(model: BacoDecoding, config: RunnableConfig, settings: dict[str, An
         "verbose": model.verbose,
         "inheritable_tags": config.get("tags"),
         "local_tags": model.tags,
-        "inheritable_metadata": {**(config.get("metadata") or {}), **model._get_ls_params(**settings)},
+        "inheritable_metadata": {**(config.get("metadata") or {}), **model._get_ls_params(**call)},
         "local_metadata": model.metadata,
     }
 
 
-def _start(model: BacoDecoding, settings: dict[str, Any]) -> dict[str, Any]:
-    params = model._get_invocation_params(**settings)
+def _start(model: BacoFields, call: dict[str, Any]) -> dict[str, Any]:
+    params = model._get_invocation_params(**call)
     return {"invocation_params": params, "options": {"stop": params.get("stop")}, "batch_size": 1}

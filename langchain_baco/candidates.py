@@ -1,10 +1,11 @@
 """Several answers to one prompt: what is asked of each, and their chunks. Knows messages; calls no model."""
 
-import json
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+
+from baco.parsing import answer
 
 Likeness = float | Callable[[AIMessage, AIMessage], bool] | None
 Rank = Literal["likelihood"] | Callable[[AIMessage], float] | None
@@ -17,8 +18,7 @@ def score(message: AIMessage) -> float:
 
 def readable(message: AIMessage) -> str:
     """What an answer says: its text and its calls."""
-    calls = [json.dumps([call["name"], call["args"]], sort_keys=True, ensure_ascii=False, default=str) for call in message.tool_calls]
-    return "\n".join([message.text, *calls])
+    return answer.readable(message.text, ((call["name"], call["args"]) for call in message.tool_calls))
 
 
 class CandidateChunk(NamedTuple):

@@ -1,27 +1,35 @@
-"""`ChatBaco`: LangChain's chat model, with its calls for many prompts decoded as one batch."""
+"""`ChatBaco`: LangChain's chat model. What LangChain's users call, and what LangChain calls.
+
+Knows LangChain's calls and the functions beside it; knows nothing of how a prompt is decoded.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
-from functools import partial
+from contextlib import aclosing, closing
 from typing import Any, Literal
 from uuid import UUID
 
-from langchain_core.callbacks import Callbacks
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig, RunnablePassthrough
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig, RunnablePassthrough
+from langchain_core.runnables.config import ContextThreadPoolExecutor
 
-from langchain_baco import batches, batching
-from langchain_baco.batches import outcomes
-from langchain_baco.binding import BacoBinding
-from langchain_baco.decoding import require_one_answer
+from baco.checks import require
+from baco.grammar.constraints import forced_tool
+from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
+from langchain_baco.batching import Configs, interruptible, num_calls, wide_configs
+from langchain_baco.binding import BoundBaco, Schema, beside_raw, bound_schema, bound_tools
+from langchain_baco.decoding import adecode, astream_events, decode, stream_events
 from langchain_baco.diverse import DiverseBaco
-from langchain_baco.gathering import MAX_THREADS, arun_together, run_together
+from langchain_baco.errors import model_errors
+from langchain_baco.fields import BacoFields
+from langchain_baco.messages import LangChainTool, openai_tools, to_core
+from langchain_baco.outputs import Chunks, to_chat_result
 from langchain_baco.route_events import within_run
 
 
-class ChatBaco(BacoBinding):
+class ChatBaco(BacoFields):
     """A chat model in which a base model and its aligned counterpart write together, token by token: varied answers that stay good.
 
     Setup:
@@ -44,14 +52,15 @@ class ChatBaco(BacoBinding):
         True
         >>> answers = model.batch(["Name a pet rabbit.", "Name a pet cat."])
 
-        `batch` and `abatch` decode all of their prompts as one batch, `generate` with ``n=8`` gives eight answers to each. The async forms
-        do not hold up the event loop, and a cancelled task stops decoding within one token.
+        `batch` and `abatch` decode their prompts together, up to 256 at once or as many as ``max_concurrency`` says; `generate` with
+        ``n=8`` gives eight answers to each. The async forms do not block the event loop. A cancelled task, like an interrupt, stops
+        decoding within one token.
 
     Settings:
         Every field of the pair, the router and the sampling is also a keyword of a call and of `bind`, and holds for that call. What
-        the constructor said gives way to a call that says it otherwise: ``diversity`` to a call's ``threshold``, ``threshold`` to
-        ``diversity``, both of them to ``router`` (they belonged to another rule), ``base`` and ``aligned`` to ``model``, and the
-        reverse. An unknown keyword is an error that names the nearest.
+        a call says in another form replaces what the constructor said: ``threshold`` replaces ``diversity`` and the reverse, ``router``
+        both of them (they belonged to another rule), ``model`` replaces ``base`` and ``aligned`` and the reverse. An unknown keyword is
+        an error that names the nearest.
 
     Tool calling:
         >>> from langchain_core.tools import tool
@@ -80,9 +89,9 @@ class ChatBaco(BacoBinding):
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
         ``threshold``, ``logprobs`` (if asked for, in OpenAI's form, each token with its ``source``), and ``baco``: ``spans`` (the answer
-        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share``, ``passes`` of each
-        model. `usage_metadata` counts exactly, and the tokens of each model under ``output_token_details``. A stream has all of it on its
-        last chunk.
+        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share`` and ``passes`` (of
+        each model, and how many draft tokens were proposed and accepted). `usage_metadata` counts exactly, and the tokens of each model
+        under ``output_token_details``. A stream has all of it on its last chunk.
 
     Caching:
         LangChain's global cache is used for answers that come out the same again (greedy or seeded, without a timeout). With
@@ -103,15 +112,107 @@ class ChatBaco(BacoBinding):
             PromptError: the prompt is empty, has parts that are not text, or is longer than the context window.
             ConfigError: a setting is out of its range, or `n` is above 1, for which there is `generate`.
         """
-        require_one_answer(self._settings(kwargs, stop))
+        self._settings_for_one(kwargs, stop)
         return super().invoke(input, config, stop=stop, **kwargs)
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
         """Like `invoke`, off the event loop; cancelling the task stops decoding within one token."""
-        require_one_answer(self._settings(kwargs, stop))
+        self._settings_for_one(kwargs, stop)
         return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        """Answer one prompt chunk by chunk; closing the iterator stops decoding. The last chunk has the metadata and the usage."""
+        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        run: Any = (self | RunnablePassthrough()).stream if alone else super().stream
+        yield from run(input, config, stop=stop, **kwargs)
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Like `stream`, off the event loop; leaving the iteration stops decoding within one token."""
+        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        run: Any = (self | RunnablePassthrough()).astream if alone else super().astream
+        async with aclosing(run(input, config, stop=stop, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def batch(
+        self, inputs: list[LanguageModelInput], config: Configs = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> list[AIMessage]:
+        """Answer several prompts as one batch on the models: LangChain's own `batch`, with a thread for each of up to 256 prompts.
+
+        An interrupt stops the decoding of all prompts within one token.
+
+        Args:
+            inputs: the prompts.
+            config: one configuration for all, or one for each; `max_concurrency` in the first bounds the prompts at once. Each prompt is a
+                run of its own for callbacks and traces.
+            return_exceptions: whether a prompt that fails leaves its exception in its place. Otherwise the first of them is raised once
+                the others have ended.
+            **kwargs: settings for this call.
+        """
+        return interruptible(super().batch, inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
+
+    async def abatch(
+        self, inputs: list[LanguageModelInput], config: Configs = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> list[AIMessage]:
+        """Like `batch`, off the event loop; cancelling the task stops decoding within one token."""
+        return await super().abatch(inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
+
+    def generate(
+        self,
+        messages: Sequence[LanguageModelInput],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's.
+
+        Args:
+            messages: the prompts, each in a form that `invoke` takes too: a text, or messages.
+            stop: texts that end an answer.
+            callbacks: for the run of each prompt.
+            run_id: of the first prompt's run.
+            **kwargs: settings for this call, and `tags`, `metadata` and `run_name` for its runs.
+        """
+        prompts, one = self._prompts(messages), super().generate
+        if len(prompts) < 2:
+            return one(prompts, stop, callbacks, run_id=run_id, **kwargs)
+
+        def answer(index: int) -> LLMResult:
+            return one([prompts[index]], stop, callbacks, run_id=None if index else run_id, **kwargs)
+
+        def answer_all() -> list[LLMResult]:
+            with ContextThreadPoolExecutor(num_calls(len(prompts), kwargs.get("n", self.n))) as pool:
+                return list(pool.map(answer, range(len(prompts))))
+
+        return _joined(interruptible(answer_all))
+
+    async def agenerate(
+        self,
+        messages: Sequence[LanguageModelInput],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Like `generate`, off the event loop; cancelling the task stops decoding within one token."""
+        prompts, several = self._prompts(messages), super().agenerate
+        width = num_calls(len(prompts), kwargs.get("n", self.n))
+        parts = [prompts[start : start + width] for start in range(0, len(prompts), width)]
+        return _joined(
+            [await several(part, stop, callbacks, run_id=None if index else run_id, **kwargs) for index, part in enumerate(parts)]
+        )
+
+    def _prompts(self, inputs: Sequence[LanguageModelInput]) -> list[list[BaseMessage]]:
+        return [self._convert_input(one).to_messages() for one in inputs]
 
     def diverse(
         self,
@@ -146,105 +247,152 @@ class ChatBaco(BacoBinding):
         made.check()
         return made
 
-    def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> Iterator[AIMessageChunk]:
-        """Answer one prompt chunk by chunk; closing the iterator stops decoding. The last chunk has the metadata and the usage."""
-        alone = self._settings(kwargs, stop).route_events and not within_run(config)
-        run: Any = (self | RunnablePassthrough()).stream if alone else super().stream
-        yield from run(input, config, stop=stop, **kwargs)
-
-    async def astream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
-        """Like `stream`, off the event loop; leaving the iteration stops decoding within one token."""
-        alone = self._settings(kwargs, stop).route_events and not within_run(config)
-        run: Any = (self | RunnablePassthrough()).astream if alone else super().astream
-        async with aclosing(run(input, config, stop=stop, **kwargs)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    def batch(
+    def bind_tools(
         self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
+        tools: Sequence[LangChainTool],
         *,
-        return_exceptions: bool = False,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
         **kwargs: Any,
-    ) -> list[AIMessage]:
-        """Answer several prompts as one batch, or as batches of `max_concurrency` where the configuration sets it.
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools that answers may call, or must.
 
         Args:
-            inputs: the prompts.
-            config: one configuration for all, or one for each. Each prompt is a run of its own for callbacks and traces.
-            return_exceptions: whether a prompt that fails leaves its exception in its place. Otherwise one prompt that cannot be decoded
-                fails the batch before anything is decoded.
-            **kwargs: settings for this call.
+            tools: LangChain tools, functions, Pydantic classes, TypedDicts, or schemas in OpenAI's form.
+            tool_choice: None or "auto" leaves the choice to the models; "any", "required" or True makes the answer a call of one of the
+                tools, and a tool's name, or OpenAI's or Anthropic's form of it, a call of that tool; "none" binds no tools.
+            parallel_tool_calls: whether an answer that must call may call several times. None: once (our own choice).
+            strict: True asks that calls are held to their schemas. Forced ones are in any case; others are not yet, so that True without a
+                forced call is refused.
+            **kwargs: settings to bind with them.
+
+        Raises:
+            ConfigError: there is no such tool, a tool is malformed, or its schema cannot be enforced.
         """
-        return batches.batch(partial(self.invoke, **kwargs), inputs, config, return_exceptions)
+        holds = forced_tool(tool_choice) is not None or "response_format" in kwargs
+        require(strict is not True or holds, "strict", 'left out, or beside tool_choice="any" or a tool\'s name', strict)
+        choice = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
+        return self.bind(**bound_tools(self, tools, {**kwargs, **choice}))
 
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[AIMessage]:
-        """Like `batch`, off the event loop; cancelling the task stops decoding within one token."""
-        return await batches.abatch(partial(self.ainvoke, **kwargs), inputs, config, return_exceptions)
+    def bind(self, **kwargs: Any) -> "BoundBaco":  # type: ignore[override]
+        """Bind settings: the calls of what is returned have them."""
+        return BoundBaco(bound=self, kwargs=kwargs, config={})
 
-    def generate(
+    def with_structured_output(
         self,
-        messages: Sequence[LanguageModelInput],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
+        schema: Schema,
         *,
-        run_id: UUID | None = None,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
         **kwargs: Any,
-    ) -> LLMResult:
-        """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's.
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Answer with JSON that a schema describes. It is valid by construction, also where `max_tokens` is near.
+
+        The models are not told the schema: say in the prompt what is wanted.
 
         Args:
-            messages: the prompts, each in a form that `invoke` takes too: a text, or messages.
-            stop: texts that end an answer.
-            callbacks: for the run of each prompt.
-            run_id: of the first prompt's run.
-            **kwargs: settings for this call, and `tags`, `metadata` and `run_name` for its runs.
-        """
-        prompts = [self._convert_input(prompt).to_messages() for prompt in messages]
-        if len(prompts) < 2:
-            return super().generate(prompts, stop, callbacks, run_id=run_id, **kwargs)
-        one, results = super().generate, list[LLMResult]()
-        for start in range(0, len(prompts), MAX_THREADS):
-            calls = [
-                partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs)
-                for index, prompt in enumerate(prompts[start : start + MAX_THREADS], start)
-            ]
-            results += outcomes(run_together(calls, partial(batching.serve, isolate=False)), False)
-        return _joined(results)
+            schema: a Pydantic class, whose instances come back; or a TypedDict, a JSON schema with a title, or a tool in OpenAI's form,
+                for which dicts do.
+            method: "json_schema": the answer is the JSON. "function_calling": the answer is a call of a tool with this schema, so that the
+                aligned model's chat template must have a place for tools. "json_mode": as "json_schema".
+            include_raw: whether to return `{"raw": message, "parsed": …, "parsing_error": …}`.
+            strict: accepted for the sake of other models' settings; here every schema is enforced.
+            **kwargs: settings to bind with it.
 
-    async def agenerate(
+        Raises:
+            ConfigError: no such method, or a schema that cannot be enforced.
+        """
+        settings, parser = bound_schema(self, schema, method, strict, kwargs)
+        return self.bind(**settings) | (beside_raw(parser) if include_raw else parser)
+
+    def _generate(
         self,
-        messages: Sequence[LanguageModelInput],
+        messages: list[BaseMessage],
         stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> LLMResult:
-        """Like `generate`, off the event loop; cancelling the task stops decoding within one token."""
-        prompts = [self._convert_input(prompt).to_messages() for prompt in messages]
-        if len(prompts) < 2:
-            return await super().agenerate(prompts, stop, callbacks, run_id=run_id, **kwargs)
-        one = super().agenerate
-        calls = [
-            partial(one, [prompt], stop, callbacks, run_id=None if index else run_id, **kwargs) for index, prompt in enumerate(prompts)
-        ]
-        return _joined(outcomes(await arun_together(calls, partial(batching.aserve, isolate=False)), False))
+    ) -> ChatResult:
+        with model_errors():
+            settings = self._settings(kwargs, stop)
+            return to_chat_result(decode(messages, settings), settings)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with model_errors():
+            settings = self._settings(kwargs, stop)
+            return to_chat_result(await adecode(messages, settings), settings)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with model_errors():
+            settings = self._settings_for_one(kwargs, stop)
+            chunks = Chunks(settings)
+            with closing(stream_events(messages, settings)) as events:
+                for event in events:
+                    chunk = chunks.of(event)
+                    if chunk is not None:
+                        if run_manager is not None:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with model_errors():
+            settings = self._settings_for_one(kwargs, stop)
+            chunks = Chunks(settings)
+            async with aclosing(astream_events(messages, settings)) as events:
+                async for event in events:
+                    chunk = chunks.of(event)
+                    if chunk is not None:
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Encode a text on its own with the pair's tokenizer, without a token that opens or closes a sequence."""
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        return text_ids(self._settings({}).engine().pair.tokenizer, text)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
+
+        Args:
+            messages: the prompt.
+            tools: the tools that it is sent with, in any form that `bind_tools` takes.
+        """
+        settings = self._settings({"tools": openai_tools(tools or ())})
+        which = settings.router.models[-1]
+        prompt = build_prompt(
+            settings.engine().pair.info,
+            to_core(messages),
+            models=[which],
+            base_prompt=settings.base_prompt,
+            tools=settings.tools or (),
+            max_model_len=UNBOUNDED,
+        )
+        return len(prompt.token_ids[which])
 
 
 def _joined(results: Sequence[LLMResult]) -> LLMResult:
-    """Put the results of single prompts together as the result of all of them."""
+    """Put the results of parts of the prompts together as the result of all of them."""
+    generations = [answers for result in results for answers in result.generations]
     runs = [run for result in results for run in result.run or ()]
-    return LLMResult(generations=[result.generations[0] for result in results], llm_output={}, run=runs or None)
+    return LLMResult(generations=generations, llm_output={}, run=runs or None)

@@ -1,162 +1,87 @@
-"""`BacoDecoding`: what LangChain asks of a chat model for one prompt: an answer, a stream, a cached answer, a count of tokens."""
+"""One prompt, decoded by the engine: whole or as a stream, and again where the queue was full.
+
+Knows engines, settings and LangChain's messages; knows nothing of what LangChain makes of an answer.
+"""
 
 import asyncio
-import warnings
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
+from itertools import chain
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.globals import get_llm_cache
 from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from baco import ConfigError
-from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
-from langchain_baco import batching
-from langchain_baco.errors import model_errors
-from langchain_baco.fields import BacoFields
-from langchain_baco.gathering import Order, place
-from langchain_baco.messages import openai_tools, to_core
-from langchain_baco.outputs import Chunks, to_chat_result
+from baco import GenerationResult, ModelPair, StreamEvent
+from baco.answers.scoring import with_scores
+from langchain_baco.batching import check_interrupt
+from langchain_baco.errors import aretrying, retrying
+from langchain_baco.messages import to_core
 from langchain_baco.route_events import aannounce, announce
 from langchain_baco.settings import Settings
 
 
-class BacoDecoding(BacoFields):
-    """One prompt at a time, by the engine."""
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        with model_errors():
-            order = Order(messages, self._settings(kwargs, stop))
-            if not place(order):
-                batching.serve([order], isolate=False)
-            return to_chat_result(order.answer.result(), order.settings)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        with model_errors():
-            order = Order(messages, self._settings(kwargs, stop))
-            if not place(order):
-                await batching.aserve([order], isolate=False)
-            return to_chat_result(await asyncio.wrap_future(order.answer), order.settings)
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        with model_errors():
-            order = Order(messages, require_one_answer(self._settings(kwargs, stop)))
-            chunks = Chunks(order.settings)
-            with closing(batching.stream(order)) as events:  # type: ignore[type-var]
-                for event in events:
-                    if order.settings.route_events:
-                        announce(event)
-                    chunk = chunks.of(event)
-                    if chunk is not None:
-                        if run_manager is not None:
-                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        with model_errors():
-            order = Order(messages, require_one_answer(self._settings(kwargs, stop)))
-            chunks = Chunks(order.settings)
-            async with aclosing(batching.astream(order)) as events:
-                async for event in events:
-                    if order.settings.route_events:
-                        await aannounce(event)
-                    chunk = chunks.of(event)
-                    if chunk is not None:
-                        if run_manager is not None:
-                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
-
-    def _generate_with_cache(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        model = self._past_the_cache(kwargs, stop)
-        return super(BacoDecoding, model)._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
-
-    async def _agenerate_with_cache(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        model = self._past_the_cache(kwargs, stop)
-        return await super(BacoDecoding, model)._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
-
-    def _past_the_cache(self, kwargs: dict[str, Any], stop: list[str] | None) -> "BacoDecoding":
-        """Return this model, without the global cache where that would turn new samples into one old answer."""
-        if self.cache is not None or get_llm_cache() is None or self._settings(kwargs, stop).is_reproducible:
-            return self
-        warnings.warn(
-            "LangChain's global cache is not used for answers that are sampled without a seed: it would give the first one for ever. "
-            f"{type(self).__name__}(cache=True) uses it all the same, cache=False keeps silent",
-            stacklevel=2,
-        )
-        return self.model_copy(update={"cache": False})
-
-    def get_token_ids(self, text: str) -> list[int]:
-        """Encode a text on its own with the pair's tokenizer, without a token that opens or closes a sequence."""
-        if self.custom_get_token_ids is not None:
-            return self.custom_get_token_ids(text)
-        return text_ids(self._settings({}).engine().pair.tokenizer, text)
-
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
-
-        Args:
-            messages: the prompt.
-            tools: the tools that it is sent with, in any form that `bind_tools` takes.
-        """
-        settings = self._settings({"tools": openai_tools(tools or ())})
-        which = settings.router.models[-1]
-        prompt = build_prompt(
-            settings.engine().pair.info,
-            to_core(messages),
-            models=[which],
-            base_prompt=settings.base_prompt,
-            tools=settings.tools or (),
-            max_model_len=UNBOUNDED,
-        )
-        return len(prompt.token_ids[which])
-
-
-def require_one_answer(settings: Settings) -> Settings:
-    """Return the settings of a call that can hand back only one answer.
+def decode(messages: Sequence[BaseMessage], settings: Settings) -> GenerationResult:
+    """Decode all answers to one prompt.
 
     Raises:
-        ConfigError: more are asked for.
+        KeyboardInterrupt: the call is one of several, and the thread that waits for them was interrupted.
     """
-    if settings.params.n > 1:
-        raise ConfigError(
-            f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {settings.params.n}; use generate()"
-        )
-    return settings
+    check_interrupt()
+    engine = settings.engine()
+    result: GenerationResult = retrying(settings.max_retries)(engine.generate, to_core(messages), **_arguments(settings))
+    check_interrupt()
+    return _scored(engine.pair, result) if settings.score else result
+
+
+async def adecode(messages: Sequence[BaseMessage], settings: Settings) -> GenerationResult:
+    """Like `decode`, off the event loop; cancelling the task stops decoding within one token."""
+    engine = await asyncio.to_thread(settings.engine)
+    result: GenerationResult = await aretrying(settings.max_retries)(engine.agenerate, to_core(messages), **_arguments(settings))
+    return await asyncio.to_thread(_scored, engine.pair, result) if settings.score else result
+
+
+def stream_events(messages: Sequence[BaseMessage], settings: Settings) -> Generator[StreamEvent, None, None]:
+    """Decode all answers to one prompt event by event; closing the iterator stops decoding.
+
+    With `route_events`, callbacks of the run that this happens in hear of each event first.
+
+    Raises:
+        KeyboardInterrupt: as in `decode`.
+    """
+    check_interrupt()
+    engine = settings.engine()
+    for attempt in retrying(settings.max_retries):
+        with attempt:
+            events = engine.stream(to_core(messages), **_arguments(settings))
+            # A full queue refuses a request when its first event is asked for.
+            first = next(events)
+    with closing(events):  # type: ignore[type-var]
+        for event in chain([first], events):
+            if settings.route_events:
+                announce(event)
+            yield event
+    check_interrupt()
+
+
+async def astream_events(messages: Sequence[BaseMessage], settings: Settings) -> AsyncGenerator[StreamEvent, None]:
+    """Like `stream_events`, off the event loop."""
+    engine = await asyncio.to_thread(settings.engine)
+    async for attempt in aretrying(settings.max_retries):
+        with attempt:
+            events = engine.astream(to_core(messages), **_arguments(settings))
+            event: StreamEvent | None = await anext(events)
+    async with aclosing(events):
+        while event is not None:
+            if settings.route_events:
+                await aannounce(event)
+            yield event
+            event = await anext(events, None)
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    """What the engine's calls have in common."""
+    return {"params": settings.params, "router": settings.router, "base_prompt": settings.base_prompt, "tools": settings.tools}
+
+
+def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
+    return with_scores(pair, [result])[0]

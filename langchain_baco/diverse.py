@@ -3,7 +3,7 @@
 import operator
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
-from functools import partial, reduce
+from functools import reduce
 from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelInput
@@ -14,17 +14,18 @@ from pydantic import ConfigDict, Field, SkipValidation
 
 from baco.answers.selection import Selection
 from baco.checks import require
-from langchain_baco import batches
-from langchain_baco.binding import BacoBinding, Schema, beside_raw
+from langchain_baco.batching import interruptible, wide_configs
+from langchain_baco.binding import Schema, beside_raw, bound_schema, bound_tools
 from langchain_baco.candidate_stream import astream_candidates, stream_candidates
 from langchain_baco.candidates import CandidateChunk, Candidates, Likeness, Rank, readable, score
+from langchain_baco.fields import BacoFields
 from langchain_baco.messages import LangChainTool
 
 
 class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
     """Made by `ChatBaco.diverse`, which says what its settings mean."""
 
-    model: BacoBinding
+    model: BacoFields
     n: SkipValidation[int]
     distinct: SkipValidation[Likeness] = None
     token_budget: SkipValidation[int | None] = None
@@ -58,8 +59,9 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[list[AIMessage]]:
-        """Answer each prompt n times, all of them as one batch; what is drawn in the place of dropped answers is decoded after it."""
-        return batches.batch(partial(self.invoke, **kwargs), inputs, config, return_exceptions)
+        """Answer each prompt n times, all of them as one batch on the models."""
+        configs = wide_configs(config, len(inputs), self.n)
+        return interruptible(super().batch, inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
     async def abatch(
         self,
@@ -70,7 +72,7 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
         **kwargs: Any,
     ) -> list[list[AIMessage]]:
         """Like `batch`, off the event loop."""
-        return await batches.abatch(partial(self.ainvoke, **kwargs), inputs, config, return_exceptions)
+        return await super().abatch(inputs, wide_configs(config, len(inputs), self.n), return_exceptions=return_exceptions, **kwargs)
 
     def stream(  # type: ignore[override]
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -109,13 +111,13 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
 
     def bind_tools(self, tools: list[LangChainTool], **kwargs: Any) -> "DiverseBaco":
         """As `ChatBaco.bind_tools`; each of the answers may call them."""
-        return self._with(self.model._bound_tools(tools, {**self.settings, **kwargs}))
+        return self._with(bound_tools(self.model, tools, {**self.settings, **kwargs}))
 
     def with_structured_output(
         self, schema: Schema, *, method: str = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, list[Any]]:
         """As `ChatBaco.with_structured_output`, for each of the answers."""
-        settings, parser = self.model._structured(schema, method, strict, {**self.settings, **kwargs})
+        settings, parser = bound_schema(self.model, schema, method, strict, {**self.settings, **kwargs})
         return self._with(settings) | (beside_raw(parser) if include_raw else parser).map()
 
     @property
@@ -139,23 +141,22 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
             score=score,
         )
 
-    def _call(self, selection: Selection[AIMessage], call: dict[str, Any]) -> dict[str, Any]:
-        """The settings of the call that draws what is missing."""
+    def _round(self, call: dict[str, Any], count: int, seed: int | None) -> dict[str, Any]:
+        """The keywords of the call that draws one round of answers."""
         # LangChain would decode as a stream for some callbacks, and a stream is of one answer.
-        drawn = {"n": selection.missing(), "seed": selection.seed(), "stream": False, "score": self.rank == "likelihood"}
-        return {**self.settings, **call, **drawn}
+        return {**self.settings, **call, "n": count, "seed": seed, "stream": False, "score": self.rank == "likelihood"}
 
     def _draw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
         selection, value = self._selection(kwargs), self.model._convert_input(prompt)
-        while selection.missing():
-            settings = self._call(selection, kwargs)
+        for count, seed in selection.rounds():
+            settings = self._round(kwargs, count, seed)
             _take(selection, self.model.generate_prompt([value], callbacks=config.get("callbacks"), **settings))
         return selection.result()
 
     async def _adraw(self, prompt: LanguageModelInput, config: RunnableConfig, **kwargs: Any) -> list[AIMessage]:
         selection, value = self._selection(kwargs), self.model._convert_input(prompt)
-        while selection.missing():
-            settings = self._call(selection, kwargs)
+        for count, seed in selection.rounds():
+            settings = self._round(kwargs, count, seed)
             _take(selection, await self.model.agenerate_prompt([value], callbacks=config.get("callbacks"), **settings))
         return selection.result()
 

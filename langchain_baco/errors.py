@@ -7,11 +7,13 @@ so does `except langchain_core.exceptions.ModelInvalidRequestError`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from langchain_core import exceptions
-from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt, wait_random_exponential
 
 from baco import ConfigError, ContextOverflowError, PromptError
+from baco.engine.requests import cancel_event
 from baco.errors import BacoError, MissingExtraError, ModelNotFoundError, OutOfMemoryError, PairError, QueueFullError
 
 KINDS: tuple[tuple[type[BacoError], type[exceptions.ModelError]], ...] = (
@@ -58,16 +60,19 @@ def _combined(ours: type[BacoError]) -> type[BacoError]:
 
 
 def retrying(max_retries: int) -> Retrying:
-    """Call something again, up to so many times, where a full queue has refused it; in between it waits longer and longer."""
-    return Retrying(stop=stop_after_attempt(max_retries + 1), wait=_waits(), retry=retry_if_exception_type(QueueFullError), reraise=True)
+    """Call something again, up to so many times, where a full queue has refused it, after waits that grow and that an interrupt ends."""
+    return Retrying(**_rules(max_retries), sleep=sleep_using_event(cancel_event.get()))
 
 
 def aretrying(max_retries: int) -> AsyncRetrying:
     """Like `retrying`, for coroutines."""
-    return AsyncRetrying(
-        stop=stop_after_attempt(max_retries + 1), wait=_waits(), retry=retry_if_exception_type(QueueFullError), reraise=True
-    )
+    return AsyncRetrying(**_rules(max_retries))
 
 
-def _waits() -> wait_random_exponential:
-    return wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
+def _rules(max_retries: int) -> dict[str, Any]:
+    return {
+        "stop": stop_after_attempt(max_retries + 1),
+        "wait": wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        "retry": retry_if_exception_type(QueueFullError),
+        "reraise": True,
+    }

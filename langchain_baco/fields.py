@@ -1,17 +1,22 @@
-"""`BacoFields`: the settings of `ChatBaco` as constructor fields, and how LangChain names, traces and caches them.
+"""`BacoFields`: the settings of `ChatBaco` as constructor fields, and how LangChain names, traces and caches a call with them.
 
-Checks settings; decodes nothing and loads nothing.
+Knows settings; decodes nothing and loads nothing.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from langchain_core.load import dumpd
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 from langchain_core.utils import secret_from_env
 from pydantic import Field, SecretStr
 
-from baco import __version__
+from baco import ConfigError, __version__
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
 from baco.models.capabilities import capabilities, fingerprint
 from baco.models.resolve import pair_name, resolve
@@ -106,6 +111,19 @@ class BacoFields(BaseChatModel):
         overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *CALL_ONLY, *HANDLED_BY_LANGCHAIN))
         return check(merge(self._identifying_params, overrides), self.hf_token)
 
+    def _settings_for_one(self, call: Mapping[str, Any], stop: list[str] | None) -> Settings:
+        """Settle a call that returns only one answer.
+
+        Raises:
+            UnknownKeywordError, ConfigError: as `_settings`; or more answers are asked for.
+        """
+        settings = self._settings(call, stop)
+        if settings.params.n > 1:
+            raise ConfigError(
+                f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {settings.params.n}; use generate()"
+            )
+        return settings
+
     def _resolve_model_profile(self) -> ModelProfile:
         """What the pair can do, from files that are on this machine: a pair not yet downloaded has no `max_input_tokens`."""
         _, config = resolve(*(getattr(self, name) for name in PAIR_SOURCES))
@@ -156,3 +174,34 @@ class BacoFields(BaseChatModel):
         params["ls_provider"] = PROVIDER
         params["ls_model_name"] = pair_name(*(pair[name] for name in PAIR_SOURCES))
         return params
+
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        model = self._past_the_cache(kwargs, stop)
+        return super(BacoFields, model)._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        model = self._past_the_cache(kwargs, stop)
+        return await super(BacoFields, model)._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    def _past_the_cache(self, kwargs: dict[str, Any], stop: list[str] | None) -> "BacoFields":
+        """Return this model, without the global cache where that would turn new samples into one old answer."""
+        if self.cache is not None or get_llm_cache() is None or self._settings(kwargs, stop).is_reproducible:
+            return self
+        warnings.warn(
+            "LangChain's global cache is not used for answers that are sampled without a seed: it would give the first one for ever. "
+            f"{type(self).__name__}(cache=True) uses it all the same, cache=False keeps silent",
+            stacklevel=2,
+        )
+        return self.model_copy(update={"cache": False})

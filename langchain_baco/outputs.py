@@ -27,7 +27,7 @@ def to_chat_result(result: GenerationResult, settings: Settings) -> ChatResult:
 
 def _generation(candidate: Candidate, result: GenerationResult, settings: Settings) -> ChatGeneration:
     whole = result.format.read(candidate.text)
-    metadata = response_metadata(candidate, result, settings, calls=bool(whole.calls))
+    metadata = response_metadata(candidate, result, settings)
     message = AIMessage(
         content=whole.content,
         additional_kwargs=_reasoning(whole.reasoning),
@@ -48,19 +48,19 @@ class Chunks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader: AnswerParser | None = None
+        self._parser: AnswerParser | None = None
         self._calls = 0
 
     def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
         """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
-        self._reader = self._reader or event.format.reader()
-        new = self._reader.push(event.text, final=event.result is not None)
+        self._parser = self._parser or event.format.reader()
+        new = self._parser.push(event.text, final=event.result is not None)
         chunks = [self._call_chunk(call) for call in new.calls]
         if event.result is None:
             message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.reasoning), tool_call_chunks=chunks)
             return ChatGenerationChunk(message=message) if new.content or chunks or new.reasoning else None
         candidate = event.result.candidates[event.index]
-        metadata = response_metadata(candidate, event.result, self._settings, calls=self._calls > 0)
+        metadata = response_metadata(candidate, event.result, self._settings)
         message = AIMessageChunk(
             content=new.content,
             additional_kwargs=_reasoning(new.reasoning),
@@ -98,8 +98,8 @@ def usage_metadata(result: GenerationResult) -> UsageMetadata:
     )
 
 
-def response_metadata(candidate: Candidate, result: GenerationResult, settings: Settings, *, calls: bool) -> dict[str, Any]:
-    """Everything about one answer that is neither text nor usage; JSON-able. `calls`: whether it calls tools."""
+def response_metadata(candidate: Candidate, result: GenerationResult, settings: Settings) -> dict[str, Any]:
+    """Everything about one answer that is neither text nor usage; JSON-able."""
     metadata: dict[str, Any] = {
         "finish_reason": candidate.finish_reason,
         "model_name": settings.model_name,
@@ -109,7 +109,7 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
         "baco": {
             "spans": [list(span) for span in candidate.spans()],
             "base_share": candidate.base_share,
-            "passes": {"base": result.passes.base, "aligned": result.passes.aligned},
+            "passes": result.passes.as_dict(),
         },
     }
     if result.threshold is not None:

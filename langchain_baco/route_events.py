@@ -1,4 +1,4 @@
-"""Whose each token of a stream is, told to callbacks while it is written: custom events for user interfaces in two colours.
+"""Custom events that say which model wrote each token of a stream, as it is written: for user interfaces in two colours.
 
 An event is named `ROUTE_EVENT`; its data are ``{"candidate": 0, "tokens": [[text, "base" | "aligned"], …]}``. Read them from
 ``astream_events(version="v2")``, or in a handler's ``on_custom_event``. They belong to the run that the model is called in, as LangChain

@@ -76,7 +76,7 @@ def essence(message: BaseMessage) -> dict[str, Any]:
     return {"text": message.text, "usage": counts(message), **metadata}
 
 
-def told(message: BaseMessage) -> dict[str, Any]:
+def content_of(message: BaseMessage) -> dict[str, Any]:
     """What a message says, without the ids of its calls."""
     assert isinstance(message, AIMessage)
     return {

@@ -1,6 +1,8 @@
-"""ChatBaco with many prompts: one engine batch, each prompt a run of its own; in chains; and stopped in the middle."""
+"""ChatBaco with many prompts: LangChain's own batch, as one batch on the models; in chains; and stopped in the middle."""
 
 import asyncio
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -10,13 +12,15 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableConfig, RunnableParallel
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel
 
 from baco import ContextOverflowError, Engine, PromptError
+from baco.engine.engine import MAX_WAITING
 from baco.engine.requests import Request
-from langchain_baco import ChatBaco
+from langchain_baco import ChatBaco, batching, settings
+from langchain_baco.batching import num_calls
 from tests.langchain.helpers import PROMPT, PROMPTS, Passes, Runs, counted_passes, essence
-from tests.support.gate import PATIENCE, Pass, settle
+from tests.support.gate import PATIENCE, Pass, settle, wait_until
 
 OVERLONG = "rabbit " * 400
 MIXED = ["Name a fish.", OVERLONG, "Go on"]
@@ -57,6 +61,37 @@ def test_max_concurrency_splits_a_batch(model: ChatBaco, seed: int, batch: Batch
     assert max(one.rows for one in passes) == 4
 
 
+@pytest.mark.parametrize("config", [None, {"tags": ["a"]}, [{"tags": [str(index)]} for index in range(len(PROMPTS))]])
+def test_without_max_concurrency_all_prompts_are_decoded_at_once(
+    model: ChatBaco, seed: int, batch: Batch, config: Any, passes: list[Pass]
+) -> None:
+    own: list[AIMessage] = Runnable.batch(model, list(PROMPTS), config, seed=seed)
+    passes.clear()
+    assert [essence(answer) for answer in batch(PROMPTS, config, seed=seed)] == [essence(answer) for answer in own]
+    assert max(one.rows for one in passes) == len(PROMPTS)
+
+
+def test_prompts_at_once_leave_the_queue_room_however_many_answers_each_wants() -> None:
+    assert num_calls(8) == 8
+    assert num_calls(100_000) == batching.MAX_CALLS
+    assert all((num_calls(100_000, n) - 1) * n < MAX_WAITING for n in (1, 2, 8, 16, 100, 5000))
+    assert num_calls(8, "two") == 1, "which the call refuses"
+
+
+@pytest.mark.parametrize("call", ["batch", "abatch", "generate", "agenerate"])
+def test_more_prompts_than_the_queue_takes_are_answered(model: ChatBaco, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "Engine", lambda pair: Engine(pair, max_batch_size=1, max_waiting=4))
+    monkeypatch.setattr(batching, "MAX_CALLS", 4)
+    short = model.model_copy(update={"max_tokens": 1, "temperature": 0.0, "max_retries": 0})
+    calls: dict[str, Callable[[], Any]] = {
+        "batch": lambda: short.batch(PROMPTS * 2),
+        "abatch": lambda: asyncio.run(short.abatch(PROMPTS * 2)),
+        "generate": lambda: [one.message for (one,) in short.generate(PROMPTS * 2).generations],  # type: ignore[union-attr]
+        "agenerate": lambda: [one.message for (one,) in asyncio.run(short.agenerate(PROMPTS * 2)).generations],  # type: ignore[union-attr]
+    }
+    assert [answer.text for answer in calls[call]()] == [short.invoke(prompt).text for prompt in PROMPTS * 2]
+
+
 def test_generate_decodes_all_answers_to_all_prompts_as_one_batch(model: ChatBaco, seed: int, passes: list[Pass]) -> None:
     messages: list[list[BaseMessage]] = [[HumanMessage(prompt)] for prompt in PROMPTS[:3]]
     run_id = uuid4()
@@ -90,12 +125,23 @@ def test_with_return_exceptions_a_prompt_that_cannot_be_decoded_fails_alone(batc
     assert runs.outcomes() == {"first": ["start", "end"], "overlong": ["start", "error"], "last": ["start", "end"]}
 
 
-def test_without_return_exceptions_it_fails_the_batch_before_anything_is_decoded(model: ChatBaco, batch: Batch) -> None:
+def test_without_return_exceptions_it_fails_the_batch_as_langchains_own(model: ChatBaco, seed: int) -> None:
     runs = Runs()
-    with counted_passes(model) as passes, pytest.raises(ContextOverflowError):
-        batch(MIXED, {"callbacks": [runs]})
-    assert passes.counts == {"base": 0, "aligned": 0}
-    assert sorted(event for event, _ in runs.events) == ["error"] * 3 + ["start"] * 3
+    configs: list[RunnableConfig] = [{"callbacks": [runs], "run_name": name} for name in ("first", "overlong", "last")]
+    outcomes = []
+    for run in (model.batch, lambda *args, **settings: Runnable.batch(model, *args, **settings)):
+        with pytest.raises(ContextOverflowError):
+            run(list(MIXED), configs, seed=seed)
+        outcomes.append(runs.outcomes())
+        runs.events.clear()
+        runs.names.clear()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] == {"first": ["start", "end"], "overlong": ["start", "error"], "last": ["start", "end"]}
+
+
+def test_off_the_event_loop_too_it_fails_the_batch(model: ChatBaco) -> None:
+    with pytest.raises(ContextOverflowError):
+        asyncio.run(model.abatch(list(MIXED)))
 
 
 def test_a_message_that_is_not_text_fails_alone_too(batch: Batch) -> None:
@@ -122,15 +168,37 @@ def test_a_batch_that_streams_for_its_callbacks_ends(model: ChatBaco, seed: int)
     assert [event for event, _ in runs.events].count("token") > 3
 
 
-def test_an_interrupt_ends_a_batch_and_every_run_of_it(model: ChatBaco, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*args: object, **settings: object) -> None:
-        raise KeyboardInterrupt
+INTERRUPTED: dict[str, Callable[[ChatBaco, Runs], object]] = {
+    "batch": lambda model, runs: model.batch(PROMPTS[:3], {"callbacks": [runs]}, return_exceptions=True),
+    "batch of few at once": lambda model, runs: model.batch(PROMPTS[:3], {"callbacks": [runs], "max_concurrency": 2}),
+    "batch that streams": lambda model, runs: model.batch(PROMPTS[:3], {"callbacks": [runs]}, stream=True),
+    "generate": lambda model, runs: model.generate(PROMPTS[:3], callbacks=[runs], n=2),
+    "diverse": lambda model, runs: model.diverse(2).batch(PROMPTS[:3], {"callbacks": [runs]}),
+}
 
-    monkeypatch.setattr(Engine, "generate_batch", interrupt)
+
+@pytest.mark.parametrize("call", INTERRUPTED)
+def test_an_interrupt_stops_decoding_within_one_token_and_ends_every_run(
+    model: ChatBaco, seed: int, call: str, submitted: list[Request]
+) -> None:
+    def interrupt(passes: Passes) -> None:
+        assert passes.reached.wait(timeout=60)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        wait_until(lambda: all(request.is_over for request in submitted))
+        passes.released.set()
+
     runs = Runs()
-    with pytest.raises(KeyboardInterrupt):
-        model.batch(PROMPTS[:3], {"callbacks": [runs]}, return_exceptions=True)
-    assert [event for event, _ in runs.events].count("error") == 3
+    with counted_passes(model) as passes:
+        passes.hold_at = 5
+        thread = threading.Thread(target=interrupt, args=(passes,))
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            INTERRUPTED[call](model.model_copy(update={"seed": seed}), runs)
+        thread.join()
+    settle(submitted)
+    assert passes.counts["base"] == 5
+    events = [event for event, _ in runs.events if event != "token"]
+    assert events.count("start") == events.count("error") == len(events) / 2
 
 
 def test_a_chain_and_its_batch_answer_as_the_model_does(model: ChatBaco, seed: int, passes: list[Pass]) -> None:

@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 
 from baco import Engine
 from langchain_baco import ChatBaco
-from tests.langchain.helpers import PROMPT, told
+from tests.langchain.helpers import PROMPT, content_of
 from tests.support.scripted import scripted
 from tests.support.tokenizers import LLAMA_TEMPLATE, MISTRAL_NAMED_TEMPLATE, MISTRAL_TEMPLATE
 
@@ -60,7 +60,7 @@ def test_calls_come_back_the_same_whole_and_streamed(model: ChatBaco, template: 
             return reduce(add, [chunk async for chunk in bound.astream(PROMPT)])
 
         for answer in (bound.invoke(PROMPT), reduce(add, bound.stream(PROMPT)), asyncio.run(streamed())):
-            assert {**told(answer), "usage": None} == expected
+            assert {**content_of(answer), "usage": None} == expected
 
 
 def test_a_stream_shows_each_call_as_a_whole(model: ChatBaco, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_a_forced_call_comes_whole_and_streamed(model: ChatBaco, template: str) 
         assert isinstance(said, AIMessage)
         assert (said.content, [call["name"] for call in said.tool_calls], said.invalid_tool_calls) == ("", ["clock"], [])
         assert said.tool_calls[0]["args"].keys() <= {"city"}
-        assert told(reduce(add, bound.stream(PROMPT, seed=seed))) == told(said)
+        assert content_of(reduce(add, bound.stream(PROMPT, seed=seed))) == content_of(said)
 
 
 def test_calls_and_their_results_go_into_the_next_turn(model: ChatBaco, template: str, monkeypatch: pytest.MonkeyPatch) -> None:

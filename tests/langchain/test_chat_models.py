@@ -53,7 +53,7 @@ def test_the_metadata_says_how_the_answer_came_about(model: ChatBaco, seed: int)
     assert "".join(text for text, _ in spans) == answer.text
     assert {owner for _, owner in spans} == {"base", "aligned"}
     assert all(before[1] != after[1] for before, after in pairwise(spans))
-    assert set(metadata["baco"]["passes"]) == {"base", "aligned"}
+    assert set(metadata["baco"]["passes"]) == {"base", "aligned", "proposed", "accepted"}
     assert json.loads(json.dumps(metadata)) == metadata
 
 

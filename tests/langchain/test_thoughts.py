@@ -59,8 +59,8 @@ def test_a_thought_comes_while_it_is_written(model: ChatBaco, write: Script, thi
     thinks(THINKING)
     write(ANSWER)
     chunks = list(model.stream(PROMPT))
-    thoughts = [chunk.additional_kwargs["reasoning_content"] for chunk in chunks if chunk.additional_kwargs]
-    assert len(thoughts) > 2 and "".join(thoughts) == "Two and two."
+    reasoning = [chunk.additional_kwargs["reasoning_content"] for chunk in chunks if chunk.additional_kwargs]
+    assert len(reasoning) > 2 and "".join(reasoning) == "Two and two."
 
 
 def test_calls_behind_a_thought_are_read(model: ChatBaco, write: Script, thinks: Callable[[str], None]) -> None:

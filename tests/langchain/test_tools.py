@@ -16,7 +16,7 @@ from langchain_core.tools import tool
 from baco import ConfigError, UnknownKeywordError
 from langchain_baco import ChatBaco
 from langchain_baco.messages import openai_tools, to_core
-from tests.langchain.helpers import PROMPT, told
+from tests.langchain.helpers import PROMPT, content_of
 from tests.support.marks import slow_but
 from tests.support.scripted import Script, scripted
 
@@ -57,7 +57,7 @@ def test_calls_come_back_the_same_whole_streamed_and_batched(
     script(text, reason=reason)
     bound = model.bind_tools([clock]).bind(seed=1)
     answer = bound.invoke(PROMPT)
-    assert {**told(answer), "usage": None} == {
+    assert {**content_of(answer), "usage": None} == {
         "content": content,
         "calls": calls,
         "broken": broken,
@@ -72,7 +72,7 @@ def test_calls_come_back_the_same_whole_streamed_and_batched(
         return [await bound.ainvoke(PROMPT), reduce(add, chunks), *await bound.abatch([PROMPT, PROMPT])]
 
     answers = [reduce(add, bound.stream(PROMPT)), *bound.batch([PROMPT, PROMPT]), *asyncio.run(others())]
-    assert [told(other) for other in answers] == [told(answer)] * 7
+    assert [content_of(other) for other in answers] == [content_of(answer)] * 7
 
 
 def test_a_stream_shows_text_at_once_and_each_call_as_a_whole(model: ChatBaco, script: Script) -> None:
@@ -87,8 +87,8 @@ def test_a_stream_shows_text_at_once_and_each_call_as_a_whole(model: ChatBaco, s
 def test_generate_reads_the_calls_of_all_n_answers(model: ChatBaco, script: Script) -> None:
     script(TEXT, "None.")
     first, second = model.generate([[HumanMessage(PROMPT)]], n=2, tools=openai_tools([clock])).generations[0]
-    assert told(first.message)["calls"] == CALLS  # type: ignore[union-attr]
-    assert told(second.message)["content"] == "None."  # type: ignore[union-attr]
+    assert content_of(first.message)["calls"] == CALLS  # type: ignore[union-attr]
+    assert content_of(second.message)["content"] == "None."  # type: ignore[union-attr]
 
 
 def test_only_where_tools_are_bound_is_text_read_as_calls(model: ChatBaco, script: Script) -> None:
@@ -115,7 +115,7 @@ def test_answers_with_other_tools_are_cached_apart(model: ChatBaco, script: Scri
     seen = script(TEXT)
     cached = model.model_copy(update={"cache": InMemoryCache(), "temperature": 0.0})
     bound = cached.bind_tools([clock])
-    assert told(bound.invoke(PROMPT))["calls"] == told(bound.invoke(PROMPT))["calls"] == CALLS
+    assert content_of(bound.invoke(PROMPT))["calls"] == content_of(bound.invoke(PROMPT))["calls"] == CALLS
     assert cached.invoke(PROMPT).content == TEXT
     assert len(seen) == 2
 
@@ -138,7 +138,7 @@ def test_a_forced_call_comes_from_any_model_whole_and_streamed(model: ChatBaco, 
         (call,) = said.tool_calls
         assert call["name"] == "clock" or choice in ("any", "required", True)
         assert call["args"].keys() <= {"city"} if call["name"] == "clock" else isinstance(call["args"]["width"], int)
-        assert told(reduce(add, bound.stream(PROMPT, seed=seed))) == told(said)
+        assert content_of(reduce(add, bound.stream(PROMPT, seed=seed))) == content_of(said)
 
 
 @pytest.mark.slow

@@ -4,9 +4,11 @@ Knows requests, rows and texts; knows nothing of models, passes or queues.
 """
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from baco.config import SamplingParams
@@ -25,6 +27,10 @@ from baco.routing import Router
 from baco.text.detokenize import AnswerText
 from baco.text.prompts import Prompt
 from baco.vocab.token_text import TokenTexts
+
+_NEVER = threading.Event()
+cancel_event: ContextVar[threading.Event] = ContextVar("baco_cancel_event", default=_NEVER)
+"""Once set, it cancels every request that was made in its context, in whatever thread: for a caller that waits for several threads."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,6 +57,7 @@ class Request:
     proposed: int = 0
     accepted: int = 0
     cancelled: bool = False
+    cancel_event: threading.Event = field(default_factory=cancel_event.get)
 
     def __post_init__(self) -> None:
         if self.grammar is not None and self.grammar.min_tokens > self.max_tokens:
@@ -74,7 +81,7 @@ class Request:
     def is_over(self) -> bool:
         """Whether the request was cancelled or its deadline has passed."""
         late = self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
-        return self.cancelled or late
+        return self.cancelled or self.cancel_event.is_set() or late
 
     @property
     def mode(self) -> Mode:
