@@ -11,9 +11,9 @@ from baco.answers.selection import Selection
 from baco.checks import require
 from baco.models.capabilities import fetch_capabilities
 from baco.models.pair import loaded_pair
-from llamaindex_baco.facts import score_of
-from llamaindex_baco.planning import plan_globally
-from llamaindex_baco.responses import drawn
+from llamaindex_baco.prompt_budget import set_prompt_budget
+from llamaindex_baco.raw_metadata import score_of
+from llamaindex_baco.responses import sampled
 from llamaindex_baco.settings import BacoSettings
 from llamaindex_baco.structured import BacoStructured
 from llamaindex_baco.tools import selections
@@ -134,7 +134,7 @@ class BacoLLM(BacoStructured):
         can be longer than the window. Loads the pair.
         """
         call = self.for_call({})
-        plan_globally(self, self._engine().pair, call.router, call.base_prompt)
+        set_prompt_budget(self, self._engine().pair, call.router, call.base_prompt)
 
     def unload(self) -> None:
         """Forget the pair, for every LLM of this process that uses it, so that its memory is freed; the next call loads it again.
@@ -172,7 +172,7 @@ def _draw(selection: Selection[ChatResponse]) -> dict[str, Any]:
 
 def _take(selection: Selection[ChatResponse], response: ChatResponse) -> None:
     assert isinstance(response.raw, dict), "ours is"
-    selection.take(drawn(response), response.raw["usage"]["completion_tokens"])
+    selection.take(sampled(response), response.raw["usage"]["completion_tokens"])
 
 
 def _score(response: ChatResponse) -> float:

@@ -33,10 +33,10 @@ from baco.engine.call_settings import PAIR_SETTINGS, CallSettings, load_pair
 from baco.results import GenerationResult, StreamEvent
 from baco.text.chat_template import Message
 from llamaindex_baco.capture import collect
-from llamaindex_baco.closing import closes_stream, opened
 from llamaindex_baco.messages import core_messages
 from llamaindex_baco.responses import CHAT, COMPLETION, Form, Response, StreamedAnswer, whole_answers
 from llamaindex_baco.settings import BacoSettings
+from llamaindex_baco.streams import closes_stream, opened
 
 Prompt = Callable[[], list[Message]]
 """Makes a call's messages; called where the event loop does not wait."""
@@ -149,25 +149,25 @@ class BacoDecoding(BacoSettings, CustomLLM):
         return Call(engine=self._engine(), messages=prompt(), settings=settings, single_call=single_call)
 
     def _respond(self, prompt: Prompt, keywords: Mapping[str, Any], form: Form[Response]) -> Response:
-        call = self._call(prompt, keywords, form.says_calls, streams=False)
+        call = self._call(prompt, keywords, form is CHAT, streams=False)
         result = call.judged(call.engine.generate(**call.arguments))
-        return _collected(form.whole(whole_answers(result, self.pair_name, call.single_call)))
+        return _collected(form.all(whole_answers(result, self.pair_name, call.single_call)))
 
     async def _arespond(self, prompt: Prompt, keywords: Mapping[str, Any], form: Form[Response]) -> Response:
-        call = await asyncio.to_thread(self._call, prompt, keywords, form.says_calls, streams=False)
+        call = await asyncio.to_thread(self._call, prompt, keywords, form is CHAT, streams=False)
         result = await call.engine.agenerate(**call.arguments)
         if call.is_judged:
             result = await asyncio.to_thread(call.judged, result)
-        return _collected(form.whole(whole_answers(result, self.pair_name, call.single_call)))
+        return _collected(form.all(whole_answers(result, self.pair_name, call.single_call)))
 
     def _stream(self, prompt: Prompt, keywords: Mapping[str, Any], form: Form[Response]) -> Generator[Response, None, None]:
         """Check the request, then return its chunks."""
-        call = self._call(prompt, keywords, form.says_calls, streams=True)
+        call = self._call(prompt, keywords, form is CHAT, streams=True)
         return _chunks(call, call.engine.stream(**call.arguments), StreamedAnswer(self.pair_name, call.single_call), form)
 
     async def _astream(self, prompt: Prompt, keywords: Mapping[str, Any], form: Form[Response]) -> AsyncGenerator[Response, None]:
         """Check the settings and load the pair, then return the chunks."""
-        call = await asyncio.to_thread(self._call, prompt, keywords, form.says_calls, streams=True)
+        call = await asyncio.to_thread(self._call, prompt, keywords, form is CHAT, streams=True)
         return opened(_achunks(call, call.engine.astream(**call.arguments), StreamedAnswer(self.pair_name, call.single_call), form))
 
 
@@ -175,7 +175,7 @@ def _chunks(call: Call, events: Iterator[StreamEvent], answer: StreamedAnswer, f
     with closing(events):  # type: ignore[type-var]
         for event in events:
             chunk = answer.push(event if event.result is None else replace(event, result=call.judged(event.result)))
-            yield _collected(form.piece(chunk)) if chunk.final else form.piece(chunk)
+            yield _collected(form.one(chunk)) if chunk.final else form.one(chunk)
 
 
 async def _achunks(
@@ -186,7 +186,7 @@ async def _achunks(
             if event.result is not None and call.is_judged:
                 event = replace(event, result=await asyncio.to_thread(call.judged, event.result))
             chunk = answer.push(event)
-            yield _collected(form.piece(chunk)) if chunk.final else form.piece(chunk)
+            yield _collected(form.one(chunk)) if chunk.final else form.one(chunk)
 
 
 def _collected(response: Response) -> Response:

@@ -20,8 +20,8 @@ from baco.checks import require
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
-from llamaindex_baco.facts import score_of
-from llamaindex_baco.tasks import finished, together
+from llamaindex_baco.raw_metadata import score_of
+from llamaindex_baco.tasks import gather_or_cancel, run_sync
 
 dispatcher = get_dispatcher(__name__)
 Answer = Response | PydanticResponse
@@ -116,7 +116,7 @@ class DiverseQueryEngine(BaseQueryEngine):
 
     def _answers(self, query: QueryBundle) -> list[Answer]:
         with self.callback_manager.event(CBEventType.QUERY, payload={EventPayload.QUERY_STR: query.query_str}) as event:
-            found = finished(self._drawn(query, self._engine.retrieve(query)))
+            found = run_sync(self._drawn(query, self._engine.retrieve(query)))
             event.on_end(payload={EventPayload.RESPONSE: _listed(found)})
         return found
 
@@ -139,7 +139,7 @@ class DiverseQueryEngine(BaseQueryEngine):
             laid = {"score": self._rank == "likelihood"}
             while count := selection.missing():
                 seeds = [_seed(params.seed, number) for number in range(drawn, drawn + count)]
-                found = await together(self._answer(query, nodes, {**laid, "seed": seed}) for seed in seeds)
+                found = await gather_or_cancel(self._answer(query, nodes, {**laid, "seed": seed}) for seed in seeds)
                 drawn += count
                 # A further answer may take as many calls as the longest so far, each of `max_tokens`.
                 longest = params.max_tokens * max(len(_told(answer)["responses"]) for answer in found)

@@ -21,7 +21,7 @@ from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import Response, capture_responses
 from llamaindex_baco.dataset import AskedNode, CreatedBy, Dropped, QuestionDataset, QuestionExample
-from llamaindex_baco.tasks import end, finished, together
+from llamaindex_baco.tasks import cancel_all, gather_or_cancel, run_sync
 
 Distinct = float | Callable[[str, str], bool] | None
 Nodes = Sequence[BaseNode] | BaseIndex[Any]
@@ -95,7 +95,7 @@ class QuestionDatasetGenerator:
             ConfigError: a node has no text, or an index keeps no nodes.
             PromptError: a node does not fit into the models' window.
         """
-        return finished(self.agenerate(nodes, dataset))
+        return run_sync(self.agenerate(nodes, dataset))
 
     async def agenerate(self, nodes: Nodes, dataset: QuestionDataset | None = None) -> QuestionDataset:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
@@ -139,7 +139,7 @@ class QuestionDatasetGenerator:
                 yield await tasks[0]
                 tasks.popleft()
         finally:
-            await end(tasks)
+            await cancel_all(tasks)
 
     async def _ask(self, node_id: str, text: str, kept: list[str], before: asyncio.Event, after: asyncio.Event) -> AskedNode:
         """Write a node's questions, wait for the nodes before to have chosen theirs, choose, and answer."""
@@ -150,7 +150,7 @@ class QuestionDatasetGenerator:
         new = whole if self._distinct is None else await asyncio.to_thread(drop_similar, whole, similarity_rule(self._distinct, str), kept)
         kept += new
         after.set()
-        answers = await together(self._answer(question, text) for question in new)
+        answers = await gather_or_cancel(self._answer(question, text) for question in new)
         dropped = Dropped(within_node=drawn - len(responses), unfinished=len(responses) - len(whole), across_nodes=len(whole) - len(new))
         return AskedNode(
             node_id=node_id, examples=[self._example(node_id, text, *pair) for pair in zip(new, answers, strict=True)], dropped=dropped

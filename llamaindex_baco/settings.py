@@ -24,7 +24,7 @@ from baco.engine.call_settings import (
 )
 from baco.errors import UnknownKeywordError
 from baco.models.resolve import pair_name
-from llamaindex_baco.overlay import laid, layers_over
+from llamaindex_baco.overrides import overrides, overrides_of
 from llamaindex_baco.tools import openai_tools
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
@@ -118,7 +118,7 @@ class BacoSettings(BaseModel):
         """
         _check_call_keywords(keywords)
         settings = {name: getattr(self, name) for name in CALL_FIELDS}
-        for layer in (*layers_over(self), keywords):
+        for layer in (*overrides_of(self), keywords):
             settings = merge(settings, layer)
         if settings.get("tools") is not None:
             settings["tools"] = openai_tools(settings["tools"])
@@ -141,7 +141,7 @@ class BacoSettings(BaseModel):
         _check_pair_is_fixed(settings)
         check_keywords("using", settings, (*CALL_FIELDS, "score"))
         self.for_call(settings)
-        with laid(self, settings):
+        with overrides(self, settings):
             yield self
 
     def with_(self, **settings: Any) -> Self:
