@@ -13,9 +13,12 @@ from baco.parsing.answer import ParsedAnswer
 from baco.parsing.tool_call import InvalidToolCall
 from baco.results import Candidate, GenerationResult, Span, Token, TokenLogprob
 
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+"""Names of token counts that LlamaIndex's counters look for."""
+
 
 def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedAnswer, model: str) -> dict[str, Any]:
-    """Describe one answer as JSON. "usage" counts the whole request, under the names that LlamaIndex's token counters look for.
+    """Describe one answer as JSON. "usage" counts the whole request.
 
     Args:
         result: the finished request.
@@ -23,11 +26,12 @@ def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedA
         parsed: the answer's reasoning, content and calls.
         model: the pair's name.
     """
+    counts = result.usage.as_dict()
     return {
         "model": model,
         "finish_reason": candidate.finish_reason,
         "seed": result.seed,
-        "usage": {**result.usage.as_dict(), "prompt_tokens_details": {"cached_tokens": result.usage.cached_tokens}},
+        "usage": {**{name: counts[name] for name in COUNTS}, "prompt_tokens_details": {"cached_tokens": counts["cached_tokens"]}},
         "baco": {
             "router": result.router,
             "threshold": result.threshold,

@@ -189,3 +189,9 @@ def _choice(index: int, answer: Answer) -> dict[str, Any]:
 
 def _call_block(call: ToolCall) -> ToolCallBlock:
     return ToolCallBlock(tool_call_id=new_call_id(), tool_name=call.name, tool_kwargs=call.arguments)
+
+
+def raw_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
+    """The `raw` of a response of `BacoLLM`."""
+    assert isinstance(response.raw, dict), "BacoLLM sets it"
+    return response.raw
