@@ -13,7 +13,7 @@ The files, from what a user holds downwards:
 - `settings.py`: its fields, merged with the overrides and the keywords of one call
 - `decoding.py`: one checked call to the engine, whole or streamed, sync or async
 - `structured.py`: answers that are Pydantic objects, whole or growing
-- `calling.py`: tools for `chat`, and the ReAct prompt for models without them
+- `react.py`: ReAct prompts, for models whose chat template has no place for tools
 - `prompt_budget.py`: how much text fits into a prompt, by the pair's tokenizer and templates
 - `tools.py`, `messages.py`: LlamaIndex's tools and messages in the core's form
 - `responses.py`, `raw_metadata.py`: the core's results as LlamaIndex's responses, and their `raw`

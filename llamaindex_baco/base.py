@@ -38,16 +38,16 @@ from baco.models.capabilities import fetch_capabilities
 from baco.models.pair import loaded_pair
 from baco.parsing.answer import readable
 from baco.text.chat_template import Message
-from llamaindex_baco.calling import chat_keywords, react_keywords, react_stop
 from llamaindex_baco.decoding import Call
 from llamaindex_baco.messages import core_messages
 from llamaindex_baco.prompt_budget import set_prompt_budget
 from llamaindex_baco.raw_metadata import score_of
+from llamaindex_baco.react import react_keywords, react_stop
 from llamaindex_baco.responses import CHAT, COMPLETION, Form, Response, raw_of, sampled
 from llamaindex_baco.settings import BacoSettings
 from llamaindex_baco.streams import closes_stream
 from llamaindex_baco.structured import ENFORCED_MODES, Model, astream_object, object_call, read_object, stream_object
-from llamaindex_baco.tools import selections
+from llamaindex_baco.tools import openai_tools, selections
 
 dispatcher = get_dispatcher(__name__)
 Keywords = dict[str, Any]
@@ -250,8 +250,15 @@ class BacoLLM(BacoSettings, CustomLLM, FunctionCallingLLM):
         tool_choice: str | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        shown = chat_keywords(tools, user_msg, chat_history, tool_choice, tool_required, allow_parallel_tool_calls)
-        return {**shown, **kwargs}
+        messages = list(chat_history or ())
+        if user_msg is not None:
+            messages.append(user_msg if isinstance(user_msg, ChatMessage) else ChatMessage(role=MessageRole.USER, content=user_msg))
+        if not tools and not tool_required:
+            return {"messages": messages, **kwargs}
+        # Without a choice the models decide, unless a call is required.
+        choice = tool_choice if tool_choice not in (None, "auto") else "required" if tool_required else "auto"
+        shown = {"tools": openai_tools(tools), "tool_choice": choice, "parallel_tool_calls": allow_parallel_tool_calls}
+        return {"messages": messages, **shown, **kwargs}
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
