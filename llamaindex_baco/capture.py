@@ -1,6 +1,6 @@
-"""`capture_responses`: the answers of `BacoLLM` inside something that hands on their text only, such as a query engine.
+"""`capture_responses`: the responses of `BacoLLM` inside a pipeline that returns their text only, such as a query engine.
 
-Knows responses; knows no LLM. Each context (task, thread, `with` block) collects its own answers.
+Knows responses; knows nothing of LLMs. Each context (task, thread, `with` block) collects its own answers.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _collectors: ContextVar[tuple[list[Response], ...]] = ContextVar("baco_response_
 
 @contextmanager
 def capture_responses() -> Iterator[list[Response]]:
-    """Collect what every `BacoLLM` answers inside the `with` block, in the order in which the answers end.
+    """Collect the responses of every `BacoLLM` inside the `with` block, in the order in which the answers end.
 
     A streamed answer is collected as its last chunk. Blocks may be nested: each collects everything inside it.
 
@@ -33,6 +33,6 @@ def capture_responses() -> Iterator[list[Response]]:
 
 
 def collect(response: Response) -> None:
-    """Hand a finished response to the blocks that are open around it."""
+    """Add a finished response to the lists of all blocks around it."""
     for responses in _collectors.get():
         responses.append(response)

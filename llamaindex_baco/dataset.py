@@ -1,16 +1,16 @@
-"""`QuestionDataset`: questions that models wrote over passages. Knows examples and their file; knows no models.
+"""`QuestionDataset`: questions that models wrote on passages. Knows examples and their file; knows nothing of models.
 
-The fields of an example, and "examples" in the file, are those of the `LabelledRagDataset` that earlier versions of LlamaIndex had, so that
-what reads its files reads these.
+The fields of an example, and "examples" in the file, are those of the `LabelledRagDataset` of earlier LlamaIndex versions, so that whatever
+reads its files reads these.
 """
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from baco.atomic import write_text
 
 
 class CreatedBy(BaseModel):
@@ -19,7 +19,7 @@ class CreatedBy(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model_name: str = ""
-    """The LLM's; of a `BacoLLM`, the pair's."""
+    """The LLM's name; for a `BacoLLM`, the pair's."""
     type: Literal["ai", "human"] = "ai"
 
 
@@ -31,23 +31,23 @@ class QuestionExample(BaseModel):
     query: str
     query_by: CreatedBy | None = None
     reference_contexts: list[str] = Field(default_factory=list)
-    """What the models read: the node's text, and of its metadata what is meant for an LLM."""
+    """What the models read: the node's text, and its metadata meant for LLMs."""
     reference_answer: str = ""
     """Empty where none was asked for."""
     reference_answer_by: CreatedBy | None = None
     node_id: str
-    """Of the node that the question was written from."""
+    """Id of the node that the question was written from."""
 
 
 class Dropped(BaseModel):
-    """How many questions were written and not kept, by the reason."""
+    """How many questions were written and not kept, by reason."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     within_node: int = 0
-    """Too much like one from the same node."""
+    """Too similar to one from the same node."""
     across_nodes: int = 0
-    """Too much like one from a node before."""
+    """Too similar to one from an earlier node."""
     unfinished: int = 0
     """Cut at `max_tokens`, or empty."""
 
@@ -58,7 +58,7 @@ class Dropped(BaseModel):
 
 
 class AskedNode(BaseModel):
-    """What came of one node."""
+    """The questions of one node."""
 
     node_id: str
     examples: list[QuestionExample]
@@ -72,7 +72,7 @@ class QuestionDataset(BaseModel):
 
     examples: list[QuestionExample] = Field(default_factory=list)
     node_ids: list[str] = Field(default_factory=list)
-    """Nodes that are done, those of which no question was kept included."""
+    """Nodes that are done, including those without a kept question."""
     dropped: Dropped = Field(default_factory=Dropped)
 
     @property
@@ -81,18 +81,19 @@ class QuestionDataset(BaseModel):
         return [example.query for example in self.examples]
 
     def add(self, asked: AskedNode) -> None:
-        """Take what came of the next node."""
+        """Add the questions of the next node."""
         self.examples += asked.examples
         self.node_ids.append(asked.node_id)
         for name in Dropped.model_fields:
             setattr(self.dropped, name, getattr(self.dropped, name) + getattr(asked.dropped, name))
 
     def save_json(self, path: str | Path) -> None:
-        """Write a file; an interrupted write leaves the old one."""
-        path = Path(path)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=1))
-        os.replace(file.name, path)
+        """Write a file, with the mode of the process's umask. An interrupted write leaves the old file.
+
+        Raises:
+            OSError: the folder is not there, or cannot be written to.
+        """
+        write_text(Path(path), self.model_dump_json(indent=1))
 
     @classmethod
     def from_json(cls, path: str | Path) -> Self:

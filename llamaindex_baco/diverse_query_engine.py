@@ -1,4 +1,4 @@
-"""`DiverseQueryEngine`: several answers over one retrieval. Knows query engines and responses; knows no decoding and no retrieval."""
+"""`DiverseQueryEngine`: several answers over one retrieval. Knows query engines and responses; knows nothing of decoding or retrieval."""
 
 import asyncio
 import random
@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
-from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.base.response.schema import RESPONSE_TYPE, PydanticResponse, Response
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
@@ -20,8 +19,9 @@ from baco.checks import require
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
-from llamaindex_baco.facts import score_of
-from llamaindex_baco.tasks import finished, together
+from llamaindex_baco.raw_metadata import COUNTS, score_of
+from llamaindex_baco.responses import raw_of
+from llamaindex_baco.tasks import gather_or_cancel, run_sync
 
 dispatcher = get_dispatcher(__name__)
 Answer = Response | PydanticResponse
@@ -29,23 +29,22 @@ Distinct = float | Callable[[Answer, Answer], bool] | None
 Rank = Literal["likelihood"] | Callable[[Answer], float] | None
 SEPARATE = "a query engine that retrieves and synthesizes separately, such as RetrieverQueryEngine or what `index.as_query_engine` makes"
 WHOLE = "one whose answers come whole: make it with streaming=False"
-ASKED = "the very LLM that the engine asks for its answers, since settings are laid over that object alone, not over its copies"
-COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+ASKED = "the very LLM that the engine asks for its answers, since settings override those of that object alone, not of its copies"
 
 
 class DiverseQueryEngine(BaseQueryEngine):
-    """A query engine that retrieves once, and gives n different answers to what it found.
+    """A query engine that retrieves once and gives n different answers over the nodes found.
 
-    Retrieval, node postprocessors, prompts and response mode are those of the engine that it is made of. All answers are written at the
-    same time, so that a pair's worker decodes them as one batch; each has a seed of its own, the first one the LLM's: it is the answer that
-    the engine itself gives with these settings.
+    Retrieval, node postprocessors, prompts and response mode are those of the given engine. All answers are requested at the same time, so
+    that the pair's worker decodes them as one batch. Each has its own seed; the first one's is the LLM's, so that it is the answer that the
+    given engine itself gives with these settings.
 
-    Each answer has its own source nodes, and at `metadata["baco"]` what is known of it, as plain JSON: "seed" (None where the LLM has
-    none), "usage" of all calls that it took, "responses" with the `raw` of each call in the order of their ends (the last one's
-    `["baco"]["spans"]` say who wrote the answer), and "score" where answers are ranked by likelihood.
+    Each answer has its own source nodes, and plain JSON at `metadata["baco"]`: "seed" (None where the LLM has none), "usage" of all calls
+    that it took, "responses" with the `raw` of each call in the order of their ends (the last one's `["baco"]["spans"]` say which model
+    wrote what), and "score" where answers are ranked by likelihood.
 
-    `query` gives them as one response: their numbered texts, and at `metadata["baco"]["answers"]` each one's text and what is known of it.
-    The sync methods may be called where an event loop runs; it waits for them.
+    `query` returns them as one response: their numbered texts, and at `metadata["baco"]["answers"]` each one's text and metadata. The sync
+    methods may be called while an event loop runs; they block it.
 
     >>> engine = DiverseQueryEngine(index.as_query_engine(llm=llm), llm, 5, distinct=0.9, diversity=0.3)
     >>> [str(answer) for answer in engine.answers("What can a visitor see?")]
@@ -54,14 +53,14 @@ class DiverseQueryEngine(BaseQueryEngine):
         engine: has `retrieve` and `asynthesize`.
         llm: the BacoLLM that the engine asks, this very object.
         n: how many answers, at least 1. Where nothing is retrieved, there is one: the engine's own for that.
-        distinct: drop an answer that is too much like one before it, and draw others in its place: a number in (0, 1] is the similarity
-            (`baco.answers.similarity`) from which on it is dropped; or a function that says whether two answers are too much alike.
+        distinct: drop an answer that is too similar to one before it, and draw others in its place: a number in (0, 1] is the lowest
+            similarity (`baco.answers.similarity`) that is too similar; or a function that says whether two answers are too similar.
         token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer fits,
             fewer than n come back. The first n are always drawn, and an answer of several calls may have as many times `max_tokens`. None:
             twice what the first n may have (our own choice).
         rank: put the best first: "likelihood" is the mean log-probability, under the aligned model, of the tokens of an answer's last call;
             or a function that gives an answer a number. None leaves them as drawn.
-        **settings: laid over the LLM's while it answers, as by `BacoLLM.using`; they win over those of `using` blocks around.
+        **settings: override the LLM's while it answers, as in `BacoLLM.using`, and those of `using` blocks around.
 
     Raises:
         ConfigError: a value is out of its range, answers at temperature 0 are asked to differ, or the engine streams, cannot retrieve
@@ -92,7 +91,7 @@ class DiverseQueryEngine(BaseQueryEngine):
         """Retrieve once and answer n times.
 
         Raises:
-            ConfigError: settings laid around contradict what is asked for, or the LLM is not the one that the engine asks.
+            ConfigError: settings of a `using` block around contradict what is asked for, or the engine asks another LLM.
         """
         with self.callback_manager.as_trace("query"):
             return self._answers(_bundle(query))
@@ -116,7 +115,7 @@ class DiverseQueryEngine(BaseQueryEngine):
 
     def _answers(self, query: QueryBundle) -> list[Answer]:
         with self.callback_manager.event(CBEventType.QUERY, payload={EventPayload.QUERY_STR: query.query_str}) as event:
-            found = finished(self._drawn(query, self._engine.retrieve(query)))
+            found = run_sync(self._draw(query, self._engine.retrieve(query)))
             event.on_end(payload={EventPayload.RESPONSE: _listed(found)})
         return found
 
@@ -125,40 +124,39 @@ class DiverseQueryEngine(BaseQueryEngine):
             # Not every engine that retrieves does so asynchronously as well.
             retrieve = getattr(self._engine, "aretrieve", None)
             nodes = await (retrieve(query) if retrieve else asyncio.to_thread(self._engine.retrieve, query))
-            found = await self._drawn(query, nodes)
+            found = await self._draw(query, nodes)
             event.on_end(payload={EventPayload.RESPONSE: _listed(found)})
         return found
 
-    async def _drawn(self, query: QueryBundle, nodes: list[NodeWithScore]) -> list[Answer]:
+    async def _draw(self, query: QueryBundle, nodes: list[NodeWithScore]) -> list[Answer]:
         """Answer until there are enough answers, or no further one fits into the budget."""
         if not nodes:
             return [_whole(await self._engine.asynthesize(query, nodes))]
         with self._llm.using(**self._settings):
-            selection, drawn = self._selection(), 0
+            selection, num_drawn = self._selection(), 0
             params = selection.params
-            laid = {"score": self._rank == "likelihood"}
-            while count := selection.missing():
-                seeds = [_seed(params.seed, number) for number in range(drawn, drawn + count)]
-                found = await together(self._answer(query, nodes, {**laid, "seed": seed}) for seed in seeds)
-                drawn += count
+            for count, _ in selection.rounds():
+                seeds = [_seed(params.seed, number) for number in range(num_drawn, num_drawn + count)]
+                found = await gather_or_cancel(self._answer(query, nodes, seed) for seed in seeds)
+                num_drawn += count
                 # A further answer may take as many calls as the longest so far, each of `max_tokens`.
-                longest = params.max_tokens * max(len(_told(answer)["responses"]) for answer in found)
+                longest = params.max_tokens * max(len(_metadata(answer)["responses"]) for answer in found)
                 selection.params = replace(params, max_tokens=max(longest, selection.params.max_tokens))
-                selection.take(found, sum(_told(answer)["usage"]["completion_tokens"] for answer in found))
+                selection.take(found, sum(_metadata(answer)["usage"]["completion_tokens"] for answer in found))
         return selection.result()
 
-    async def _answer(self, query: QueryBundle, nodes: list[NodeWithScore], laid: dict[str, Any]) -> Answer:
-        """Let the engine answer once, and note what its LLM tells."""
-        with capture_responses() as responses, self._llm.using(**laid):
+    async def _answer(self, query: QueryBundle, nodes: list[NodeWithScore], seed: int | None) -> Answer:
+        """Let the engine answer once, and add the metadata of its LLM's responses."""
+        with capture_responses() as responses, self._llm.using(seed=seed, score=self._rank == "likelihood"):
             answer = _whole(await self._engine.asynthesize(query, list(nodes)))
         if not responses:
             raise ConfigError(
                 f"the engine has answered without a call of `llm`, which must be {ASKED}; a response mode without an LLM has one answer"
             )
-        told: dict[str, Any] = {"seed": laid["seed"], "usage": _usage(responses), "responses": [response.raw for response in responses]}
-        if self._rank == "likelihood":
-            told["score"] = told["responses"][-1]["baco"]["score"]
-        answer.metadata = {**(answer.metadata or {}), "baco": told}
+        raws = [raw_of(response) for response in responses]
+        usage = {name: sum(raw["usage"][name] for raw in raws) for name in COUNTS}
+        score = {"score": raws[-1]["baco"]["score"]} if self._rank == "likelihood" else {}
+        answer.metadata = {**(answer.metadata or {}), "baco": {"seed": seed, "usage": usage, "responses": raws, **score}}
         return answer
 
     def _selection(self) -> Selection[Answer]:
@@ -172,7 +170,7 @@ class DiverseQueryEngine(BaseQueryEngine):
             rank=self._rank,
             token_budget=self._token_budget,
             text=str,
-            score=lambda answer: score_of(_told(answer)["responses"][-1]),
+            score=lambda answer: score_of(_metadata(answer)["responses"][-1]),
         )
 
 
@@ -193,7 +191,7 @@ def _bundle(query: QueryType) -> QueryBundle:
 
 
 def _seed(seed: int | None, number: int) -> int | None:
-    """The seed of an answer, by how many were drawn before it; the first one's is the LLM's own."""
+    """The seed of the answer with this number, from 0; the first one's is the LLM's own."""
     return seed if seed is None or not number else random.Random(f"{seed} answer {number}").getrandbits(63)
 
 
@@ -203,22 +201,18 @@ def _whole(response: RESPONSE_TYPE) -> Answer:
     raise ConfigError(f"`engine` must be {WHOLE}, but it gave a {type(response).__name__}")
 
 
-def _told(answer: Answer) -> dict[str, Any]:
-    """What is known of an answer; nothing where the engine had nothing to ask its LLM about."""
-    told: dict[str, Any] = (answer.metadata or {}).get("baco", {})
-    return told
-
-
-def _usage(responses: Sequence[ChatResponse | CompletionResponse]) -> dict[str, int]:
-    return {name: sum(response.raw["usage"][name] for response in responses if response.raw) for name in COUNTS}
+def _metadata(answer: Answer) -> dict[str, Any]:
+    """The metadata of an answer; empty where nothing was retrieved, so that the engine did not ask its LLM."""
+    found: dict[str, Any] = (answer.metadata or {}).get("baco", {})
+    return found
 
 
 def _listed(answers: Sequence[Answer]) -> Response:
     """One response of several answers; one alone is not numbered."""
     texts = [str(answer) for answer in answers]
     numbered = texts if len(texts) == 1 else [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
-    told = [{"text": text, **_told(answer)} for text, answer in zip(texts, answers, strict=True)]
+    described = [{"text": text, **_metadata(answer)} for text, answer in zip(texts, answers, strict=True)]
     first = answers[0]
     return Response(
-        "\n".join(numbered), source_nodes=list(first.source_nodes), metadata={**(first.metadata or {}), "baco": {"answers": told}}
+        "\n".join(numbered), source_nodes=list(first.source_nodes), metadata={**(first.metadata or {}), "baco": {"answers": described}}
     )

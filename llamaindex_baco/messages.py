@@ -1,4 +1,4 @@
-"""From LlamaIndex's messages to the core's. Knows roles, content blocks and calls; knows no prompts and no models."""
+"""From LlamaIndex's messages to the core's. Knows roles, content blocks and calls; knows nothing of prompts or models."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ WITHOUT_TEXT = (CachePoint, ThinkingBlock)
 
 
 def core_messages(messages: Sequence[ChatMessage]) -> list[Message]:
-    """Turn messages into role, text and calls; the messages stay as they are.
+    """Convert messages to role, text and calls; the given messages are not changed.
 
     Text blocks are joined by a newline, as in `ChatMessage.content`. A tool's message says which call it answers but not which tool, so
     the name is taken from that call.

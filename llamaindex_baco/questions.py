@@ -1,4 +1,4 @@
-"""`QuestionDatasetGenerator`: questions over nodes, without those that were asked before. Knows prompts and nodes; knows no decoding."""
+"""`QuestionDatasetGenerator`: questions over nodes, without near-duplicates. Knows prompts and nodes; knows nothing of decoding."""
 
 import asyncio
 import random
@@ -19,9 +19,10 @@ from baco.answers.comparison import drop_similar, similarity_rule
 from baco.checks import is_integer, require
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
-from llamaindex_baco.capture import Response, capture_responses
+from llamaindex_baco.capture import capture_responses
 from llamaindex_baco.dataset import AskedNode, CreatedBy, Dropped, QuestionDataset, QuestionExample
-from llamaindex_baco.tasks import end, finished, together
+from llamaindex_baco.responses import raw_of
+from llamaindex_baco.tasks import cancel_all, gather_or_cancel, run_sync
 
 Distinct = float | Callable[[str, str], bool] | None
 Nodes = Sequence[BaseNode] | BaseIndex[Any]
@@ -35,26 +36,26 @@ DEFAULT_PROMPT = PromptTemplate(
 
 
 class QuestionDatasetGenerator:
-    """Writes n questions from every node, and keeps those that were not asked before.
+    """Writes n questions from every node, and keeps those that differ from the questions before.
 
-    The n questions of a node are one request, drawn as by `BacoLLM.asample`, and the requests of several nodes are decoded together. A
-    question that is too much like one before it, of this node or of an earlier one, is dropped; within a node others are drawn in the place
-    of those that are. Questions that were cut at `max_tokens` are dropped too.
+    The n questions of a node are one request, sampled as by `BacoLLM.asample`, and the requests of several nodes are decoded together. A
+    question that is too similar to one before it, of the same node or an earlier one, is dropped; within a node, others are drawn in place
+    of dropped ones. Questions that were cut at `max_tokens` are dropped too.
 
-    With a seed, the questions drawn from a node depend on the seed, the settings and the node's text alone, and what is kept of them also
-    on the nodes before.
+    With a seed, the questions drawn from a node depend on the seed, the settings and the node's text only; which of them are kept depends
+    on the earlier nodes as well.
 
     Args:
         llm: writes the questions. `system_prompt`, if it has one, is read too.
         n: questions from each node, at least 1.
-        distinct: from which similarity on (`baco.answers.similarity`, a number in (0, 1]) a question is dropped, or a function that says
-            whether two are too much alike. None keeps all. Every question is compared with all before it.
-        prompt: a template with {context_str}, which one question answers.
-        answer_with: answers each question that is kept, from its own node by LlamaIndex's own prompt: any LLM, such as
+        distinct: the lowest similarity at which a question is dropped (`baco.answers.similarity`, a number in (0, 1]), or a function that
+            says whether two are too similar. None keeps all. Every question is compared with all before it.
+        prompt: a template with {context_str}, the node's text; the answer to it is one question.
+        answer_with: an LLM that answers each kept question from its node, with LlamaIndex's own prompt; any LLM, such as
             `llm.with_(router="aligned", temperature=0)`. None leaves the answers empty.
-        concurrency: how many nodes are worked at at a time, at least 1.
+        concurrency: how many nodes are in progress at a time, at least 1.
         show_progress: whether a bar on standard error counts the nodes.
-        **settings: for the questions, in place of the LLM's own, such as `diversity=0.3`.
+        **settings: override the LLM's own for the questions, such as `diversity=0.3`.
 
     Raises:
         ConfigError: a value is out of its range, or questions at temperature 0 are asked to differ.
@@ -87,15 +88,15 @@ class QuestionDatasetGenerator:
         """Write questions over nodes, or over the nodes of an index.
 
         Args:
-            nodes: with text; of an index, those that its document store keeps.
-            dataset: goes on with this one: nodes that are done in it are left out, and what is made is added to it node by node, so that
-                after an interruption or a failure it has all that was made. None begins a new one.
+            nodes: nodes with text, or an index whose document store keeps its nodes.
+            dataset: the dataset to continue: nodes that are done in it are skipped, and new examples are added to it node by node, so that
+                after an interruption or a failure it has all examples made until then. None begins a new one.
 
         Raises:
             ConfigError: a node has no text, or an index keeps no nodes.
             PromptError: a node does not fit into the models' window.
         """
-        return finished(self.agenerate(nodes, dataset))
+        return run_sync(self.agenerate(nodes, dataset))
 
     async def agenerate(self, nodes: Nodes, dataset: QuestionDataset | None = None) -> QuestionDataset:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
@@ -106,7 +107,7 @@ class QuestionDatasetGenerator:
         return dataset
 
     async def astream(self, nodes: Nodes, dataset: QuestionDataset | None = None) -> AsyncGenerator[QuestionExample, None]:
-        """Yield the examples as they are made, in the order of the nodes. Arguments as in `generate`."""
+        """Yield the examples as they are made, in the order of the nodes; the arguments are those of `generate`."""
         dataset = QuestionDataset() if dataset is None else dataset
         texts = _texts(nodes)
         missing = dataset.missing(list(texts))
@@ -123,7 +124,7 @@ class QuestionDatasetGenerator:
                         yield example
 
     async def _asked(self, todo: Sequence[tuple[str, str]], kept: list[str]) -> AsyncGenerator[AskedNode, None]:
-        """Work at some nodes at a time, and yield what comes of each in their order."""
+        """Work on `concurrency` nodes at a time, and yield the outcome of each, in the order of the nodes."""
         tasks: deque[asyncio.Task[AskedNode]] = deque()
         before = asyncio.Event()
         before.set()
@@ -139,38 +140,40 @@ class QuestionDatasetGenerator:
                 yield await tasks[0]
                 tasks.popleft()
         finally:
-            await end(tasks)
+            await cancel_all(tasks)
 
     async def _ask(self, node_id: str, text: str, kept: list[str], before: asyncio.Event, after: asyncio.Event) -> AskedNode:
-        """Write a node's questions, wait for the nodes before to have chosen theirs, choose, and answer."""
-        drawn, responses = await self._drawn(text)
-        whole = [said for response in responses if (said := _said(response)) and _finish_reason(response) == "stop"]
+        """Sample a node's questions, wait until the earlier nodes have chosen theirs, then choose and answer."""
+        num_drawn, responses = await self._sample(text)
+        whole = [question for response in responses if (question := _text(response)) and raw_of(response)["finish_reason"] == "stop"]
         await before.wait()
-        # Beside the event loop: there may be thousands to compare with.
+        # In another thread, so that the event loop runs on: there may be thousands to compare with.
         new = whole if self._distinct is None else await asyncio.to_thread(drop_similar, whole, similarity_rule(self._distinct, str), kept)
         kept += new
         after.set()
-        answers = await together(self._answer(question, text) for question in new)
-        dropped = Dropped(within_node=drawn - len(responses), unfinished=len(responses) - len(whole), across_nodes=len(whole) - len(new))
+        answers = await gather_or_cancel(self._answer(question, text) for question in new)
+        dropped = Dropped(
+            within_node=num_drawn - len(responses), unfinished=len(responses) - len(whole), across_nodes=len(whole) - len(new)
+        )
         return AskedNode(
             node_id=node_id, examples=[self._example(node_id, text, *pair) for pair in zip(new, answers, strict=True)], dropped=dropped
         )
 
-    async def _drawn(self, text: str) -> tuple[int, list[ChatResponse]]:
-        """Draw questions from a text; return how many were drawn, and those that are different."""
+    async def _sample(self, text: str) -> tuple[int, list[ChatResponse]]:
+        """Sample questions on a text; return how many were drawn, and the distinct ones."""
         messages: list[ChatMessage] = self._llm._extend_messages(self._prompt.format_messages(llm=self._llm, context_str=text))
         with self._llm.using(**self._settings):
             seed = self._llm.for_call({}).params.seed
             own = {} if seed is None else {"seed": random.Random(f"{seed} {text}").getrandbits(63)}
             with capture_responses() as calls:
                 responses = await self._llm.asample(messages, self._n, distinct=self._within, **own)
-        return sum(map(_count, calls)), responses
+        return sum(len(raw_of(call).get("choices", [call])) for call in calls), responses
 
     @property
     def _within(self) -> float | Callable[[ChatResponse, ChatResponse], bool] | None:
         """`distinct` as `asample` takes it."""
-        alike = self._distinct
-        return (lambda one, other: alike(_said(one), _said(other))) if callable(alike) else alike
+        similar = self._distinct
+        return (lambda one, other: similar(_text(one), _text(other))) if callable(similar) else similar
 
     async def _answer(self, question: str, text: str) -> str:
         if self._answer_with is None:
@@ -190,7 +193,7 @@ class QuestionDatasetGenerator:
 
 
 def _texts(nodes: Nodes) -> dict[str, str]:
-    """What the models read of each node, by its id."""
+    """The text that the models read of each node, by the node's id."""
     if isinstance(nodes, BaseIndex):
         nodes = list(nodes.docstore.docs.values())
         if not nodes:
@@ -202,16 +205,5 @@ def _texts(nodes: Nodes) -> dict[str, str]:
     return texts
 
 
-def _said(response: ChatResponse) -> str:
+def _text(response: ChatResponse) -> str:
     return (response.message.content or "").strip()
-
-
-def _finish_reason(response: ChatResponse) -> str:
-    assert isinstance(response.raw, dict), "ours is"
-    return str(response.raw["finish_reason"])
-
-
-def _count(response: Response) -> int:
-    """How many answers a call has given."""
-    assert isinstance(response.raw, dict), "ours is"
-    return len(response.raw.get("choices", [response]))

@@ -1,7 +1,7 @@
-"""From the core's results to LlamaIndex's responses: thought, text and calls of each answer.
+"""From the core's results to LlamaIndex's responses: reasoning, text and calls of each answer.
 
-Knows results and response types; knows no settings and no models. `Answer` is what all methods of `BacoLLM` produce; it becomes a
-`ChatResponse` or a `CompletionResponse` at the very end. Nothing goes into a message's `additional_kwargs`, which LlamaIndex would print
+Knows results and response types; knows nothing of settings or models. Every method of `BacoLLM` produces an `Answer`, which becomes a
+`ChatResponse` or a `CompletionResponse` in the last step. Nothing goes into a message's `additional_kwargs`, which LlamaIndex would print
 into the next prompt.
 """
 
@@ -26,66 +26,63 @@ from pydantic import PrivateAttr
 from baco.parsing.answer import AnswerParser, ParsedAnswer
 from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall, new_call_id
 from baco.results import GenerationResult, StreamEvent
-from llamaindex_baco.facts import logprobs_of, raw_result, spans
+from llamaindex_baco.raw_metadata import json_spans, logprobs_of, raw_metadata
 
 Response = TypeVar("Response", ChatResponse, CompletionResponse)
 
 
-class DrawnResponse(ChatResponse):
-    """The first of several answers, which knows all of them."""
+class SampledResponse(ChatResponse):
+    """The first of several answers to one prompt, which holds all of them."""
 
     _answers: "list[ChatResponse]" = PrivateAttr(default_factory=list)
 
 
 @dataclass(kw_only=True, slots=True)
 class Answer:
-    """A whole answer, or one as far as it is streamed."""
+    """A whole answer, or the part of one that has been streamed so far."""
 
     text: str = ""
-    """Without thought and calls."""
-    thought: str = ""
+    """Without reasoning and calls."""
+    reasoning: str = ""
     calls: list[ToolCallBlock] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
     logprobs: list[list[LogProb]] | None = None
     delta: str | None = None
     """The newest text, when streamed."""
-    thought_delta: str = ""
+    reasoning_delta: str = ""
     final: bool = True
     """Whether nothing follows."""
-    broken: list[str] = field(default_factory=list)
-    """What is in the place of calls but is none, as it was written."""
-    left_out: int = 0
-    """Calls that are not told, since only the first one counts."""
+    invalid_calls: list[str] = field(default_factory=list)
+    """Calls that cannot be parsed, as they were written."""
+    num_left_out: int = 0
+    """Valid calls after the first, where only the first one counts."""
 
     def add(self, part: ParsedAnswer, single_call: bool) -> None:
-        """Take what is new. A call too many is left out."""
+        """Append a newly parsed part. With `single_call`, calls after the first are counted and left out."""
         self.text += part.content
-        self.thought += part.reasoning
+        self.reasoning += part.reasoning
         for call in part.calls:
             if isinstance(call, InvalidToolCall):
-                self.broken.append(call.text)
+                self.invalid_calls.append(call.text)
             elif single_call and self.calls:
-                self.left_out += 1
+                self.num_left_out += 1
             else:
                 self.calls.append(_call_block(call))
 
-    def close(self, raw: dict[str, Any]) -> None:
-        """Take it that nothing follows: broken calls become text behind the others."""
-        self.text = "\n".join([self.text, *self.broken] if self.text else self.broken)
+    def finish(self, raw: dict[str, Any]) -> None:
+        """Finish the answer; append unparsable tool calls as text."""
+        self.text = "\n".join([self.text, *self.invalid_calls] if self.text else self.invalid_calls)
         self.raw = raw
-        if self.left_out:
-            raw["baco"]["calls_left_out"] = self.left_out
-
-    def message(self) -> ChatMessage:
-        """Become a message: the thought, the text, and the calls."""
-        blocks: list[ContentBlock] = [ThinkingBlock(content=self.thought)] if self.thought else []
-        blocks += [TextBlock(text=self.text)] if self.text or not self.calls else []
-        return ChatMessage(role=MessageRole.ASSISTANT, blocks=[*blocks, *self.calls])
+        if self.num_left_out:
+            raw["baco"]["calls_left_out"] = self.num_left_out
 
     def chat(self) -> ChatResponse:
-        """Become a chat response."""
-        told = {"thinking_delta": self.thought_delta} if self.thought_delta else {}
-        return ChatResponse(message=self.message(), raw=self.raw, delta=self.delta, logprobs=self.logprobs, additional_kwargs=told)
+        """Become a chat response: a message of the reasoning, the text and the calls."""
+        blocks: list[ContentBlock] = [ThinkingBlock(content=self.reasoning)] if self.reasoning else []
+        blocks += [TextBlock(text=self.text)] if self.text or not self.calls else []
+        message = ChatMessage(role=MessageRole.ASSISTANT, blocks=[*blocks, *self.calls])
+        extra = {"thinking_delta": self.reasoning_delta} if self.reasoning_delta else {}
+        return ChatResponse(message=message, raw=self.raw, delta=self.delta, logprobs=self.logprobs, additional_kwargs=extra)
 
     def completion(self) -> CompletionResponse:
         """Become a completion response."""
@@ -93,19 +90,19 @@ class Answer:
 
 
 def whole_answers(result: GenerationResult, model: str, single_call: bool) -> list[Answer]:
-    """Make the answers of a finished request; where there are several, the first one's `raw` tells of all of them.
+    """Make the answers of a finished request; where there are several, the first one's `raw` lists all of them as "choices".
 
     Args:
-        result: the request's.
+        result: the finished request.
         model: the pair's name.
         single_call: whether only the first call of an answer counts.
     """
     answers = []
     for candidate in result.candidates:
-        part = result.format.read(candidate.text)
+        parsed = result.format.read(candidate.text)
         answer = Answer(logprobs=logprobs_of(candidate.tokens))
-        answer.add(part, single_call)
-        answer.close(raw_result(result, candidate, part, model))
+        answer.add(parsed, single_call)
+        answer.finish(raw_metadata(result, candidate, parsed, model))
         answers.append(answer)
     if len(answers) > 1:
         answers[0].raw = answers[0].raw | {"choices": [_choice(index, answer) for index, answer in enumerate(answers)]}
@@ -114,67 +111,66 @@ def whole_answers(result: GenerationResult, model: str, single_call: bool) -> li
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[Response]):
-    """What answers become at the very end."""
+    """The type of response that answers become."""
 
-    piece: Callable[[Answer], Response]
-    """Of a part of an answer, or of one."""
-    whole: Callable[[Sequence[Answer]], Response]
-    """Of all answers to one prompt: the first of them, which knows the others."""
-    says_calls: bool
+    one: Callable[[Answer], Response]
+    """Makes the response of one answer, or of a part of one."""
+    all: Callable[[Sequence[Answer]], Response]
+    """Makes the response of all answers to one prompt: that of the first, which holds the others."""
 
 
 def _chat_response(answers: Sequence[Answer]) -> ChatResponse:
     responses = [answer.chat() for answer in answers]
     if len(responses) == 1:
         return responses[0]
-    first = DrawnResponse(**dict(responses[0]))
+    first = SampledResponse(**dict(responses[0]))
     first._answers = responses
     return first
 
 
-CHAT: Form[ChatResponse] = Form(Answer.chat, _chat_response, says_calls=True)
-COMPLETION: Form[CompletionResponse] = Form(Answer.completion, lambda answers: answers[0].completion(), says_calls=False)
+CHAT: Form[ChatResponse] = Form(Answer.chat, _chat_response)
+COMPLETION: Form[CompletionResponse] = Form(Answer.completion, lambda answers: answers[0].completion())
 
 
-def drawn(response: ChatResponse) -> list[ChatResponse]:
-    """All answers of the call that a response answers."""
-    return list(response._answers) if isinstance(response, DrawnResponse) else [response]
+def sampled(response: ChatResponse) -> list[ChatResponse]:
+    """All answers of the call that a response came from."""
+    return list(response._answers) if isinstance(response, SampledResponse) else [response]
 
 
 class StreamedAnswer:
-    """Turns the events of one request into answers that grow."""
+    """Accumulates the events of one request into answers that grow."""
 
     def __init__(self, model: str, single_call: bool) -> None:
         self._model, self._single_call = model, single_call
-        self._reader: AnswerParser | None = None
-        self._all = Answer()
+        self._parser: AnswerParser | None = None
+        self._whole = Answer()
         self._calls = Calls()
 
     def push(self, event: StreamEvent) -> Answer:
-        """Take the next event.
+        """Take the next event; return the answer so far.
 
-        `raw["baco"]["delta"]` has the new spans of every chunk, as they were written, and `logprobs` the new tokens'. The last chunk is the
-        whole answer, `raw` and `logprobs` included, and has a delta as well.
+        In every chunk `raw["baco"]["delta"]` has the new spans as they were written, and `logprobs` those of the new tokens. The last chunk
+        is the whole answer, with its `raw` and all of its `logprobs`, and has a delta as well.
         """
-        self._reader = self._reader or event.format.reader()
-        new, before = self._reader.push(event.text, final=event.result is not None), len(self._all.text)
-        self._all.add(new, self._single_call)
+        self._parser = self._parser or event.format.reader()
+        new, before = self._parser.push(event.text, final=event.result is not None), len(self._whole.text)
+        self._whole.add(new, self._single_call)
         self._calls += new.calls
-        written, logprobs = {"delta": spans(event.tokens)}, logprobs_of(event.tokens)
+        delta, logprobs = {"delta": json_spans(event.spans())}, logprobs_of(event.tokens)
         if event.result is None:
-            self._all.raw = {"model": self._model, "baco": written}
+            self._whole.raw = {"model": self._model, "baco": delta}
         else:
             candidate = event.result.candidates[event.index]
-            read_so_far = ParsedAnswer(self._all.thought, self._all.text, self._calls)
-            self._all.close(raw_result(event.result, candidate, read_so_far, self._model))
-            self._all.raw["baco"] |= written
+            parsed = ParsedAnswer(self._whole.reasoning, self._whole.text, self._calls)
+            self._whole.finish(raw_metadata(event.result, candidate, parsed, self._model))
+            self._whole.raw["baco"] |= delta
             logprobs = logprobs_of(candidate.tokens)
         return replace(
-            self._all,
-            calls=list(self._all.calls),
+            self._whole,
+            calls=list(self._whole.calls),
             logprobs=logprobs,
-            delta=self._all.text[before:],
-            thought_delta=new.reasoning,
+            delta=self._whole.text[before:],
+            reasoning_delta=new.reasoning,
             final=event.result is not None,
         )
 
@@ -187,9 +183,15 @@ def _choice(index: int, answer: Answer) -> dict[str, Any]:
             {"id": call.tool_call_id, "type": "function", "function": {"name": call.tool_name, "arguments": json.dumps(call.tool_kwargs)}}
             for call in answer.calls
         ]
-    told = {name: value for name, value in answer.raw["baco"].items() if name in ("spans", "base_tokens", "aligned_tokens", "score")}
-    return {"index": index, "message": message, "finish_reason": answer.raw["finish_reason"], "baco": told}
+    extra = {name: value for name, value in answer.raw["baco"].items() if name in ("spans", "base_tokens", "aligned_tokens", "score")}
+    return {"index": index, "message": message, "finish_reason": answer.raw["finish_reason"], "baco": extra}
 
 
 def _call_block(call: ToolCall) -> ToolCallBlock:
     return ToolCallBlock(tool_call_id=new_call_id(), tool_name=call.name, tool_kwargs=call.arguments)
+
+
+def raw_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
+    """The `raw` of a response of `BacoLLM`."""
+    assert isinstance(response.raw, dict), "BacoLLM sets it"
+    return response.raw

@@ -1,7 +1,7 @@
-"""`BacoSettings`: the fields of `BacoLLM`, and what they and the keywords of one call amount to.
+"""`BacoSettings`: the fields of `BacoLLM`, merged with overrides and the keywords of one call.
 
-Knows the settings of the core; knows no messages, no responses and no weights. Everything is checked by the core's own rules, when the
-LLM is made and again at every call, before any work.
+Knows the settings of the core; knows nothing of messages, responses or weights. The core's own rules check everything, in the constructor
+and at every call, before any work.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,21 +24,21 @@ from baco.engine.call_settings import (
 )
 from baco.errors import UnknownKeywordError
 from baco.models.resolve import pair_name
-from llamaindex_baco.overlay import laid, layers_over
+from llamaindex_baco.overrides import overrides, overrides_of
 from llamaindex_baco.tools import openai_tools
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
 CALL_ONLY = ("n", "score", *TOOL_SETTINGS)
-"""Keywords of a call that are no settings of an LLM."""
+"""Keywords of a call that are not settings of an LLM."""
 IGNORED_KEYWORDS = ("extra_headers",)
-"""What LlamaIndex's own extractors pass to any LLM, for services behind HTTP: nothing to do here."""
+"""LlamaIndex's own extractors pass these to any LLM, for services behind HTTP; they mean nothing here."""
 ONE_ANSWER = "an LLM of LlamaIndex gives one answer to a call, so `n` is no setting; use sample(…, n), or chat(…, n=…) for one call"
 NO_WRAPPER = "`query_wrapper_prompt` does nothing for an LLM that reads messages; give a `completion_to_prompt`, or a `system_prompt`"
 
 
 class BacoSettings(BaseModel):
-    """Settings of `BacoLLM`, all of them plain values: they can be copied, pickled and written as JSON.
+    """Settings of `BacoLLM`, all of them plain values, which can be copied, pickled and written as JSON.
 
     Raises:
         UnknownKeywordError: a setting does not exist.
@@ -108,9 +108,9 @@ class BacoSettings(BaseModel):
         super().__init__(**keywords)
 
     def for_call(self, keywords: Mapping[str, Any]) -> CallSettings:
-        """Join the LLM's settings with those of the `using` blocks around, and with the keywords of one call, which win.
+        """Merge the LLM's settings, those of the `using` blocks around, and the keywords of one call; the last one wins.
 
-        What is laid over drops what it says in another form: a router drops the threshold and the diversity of another one.
+        A setting also resets those that it replaces: a router resets the threshold and the diversity meant for another router.
 
         Raises:
             UnknownKeywordError: a keyword does not exist, or is one that a call cannot change.
@@ -118,7 +118,7 @@ class BacoSettings(BaseModel):
         """
         _check_call_keywords(keywords)
         settings = {name: getattr(self, name) for name in CALL_FIELDS}
-        for layer in (*layers_over(self), keywords):
+        for layer in (*overrides_of(self), keywords):
             settings = merge(settings, layer)
         if settings.get("tools") is not None:
             settings["tools"] = openai_tools(settings["tools"])
@@ -126,10 +126,10 @@ class BacoSettings(BaseModel):
 
     @contextmanager
     def using(self, **settings: Any) -> Iterator[Self]:
-        """Lay settings over this LLM's inside the `with` block, for pipelines that hand no keywords to their LLM.
+        """Override this LLM's settings inside the `with` block, for pipelines that pass no keywords to their LLM.
 
-        They hold for the calls of this object that are made in the block, by this task or thread and by what it starts there; keywords of
-        a call still win. Blocks may be nested.
+        They hold for calls of this very object, made in the block by this task or thread and by what it starts there; keywords of a call
+        still win. Blocks may be nested.
 
         >>> with llm.using(router="p", threshold=0.6, temperature=1.2):
         ...     answer = query_engine.query("What can a visitor do?")
@@ -141,7 +141,7 @@ class BacoSettings(BaseModel):
         _check_pair_is_fixed(settings)
         check_keywords("using", settings, (*CALL_FIELDS, "score"))
         self.for_call(settings)
-        with laid(self, settings):
+        with overrides(self, settings):
             yield self
 
     def with_(self, **settings: Any) -> Self:
@@ -164,7 +164,7 @@ class BacoSettings(BaseModel):
 
     @property
     def pair_config(self) -> PairConfig:
-        """What the pair's settings amount to."""
+        """The pair's settings, checked."""
         return check_pair({name: getattr(self, name) for name in PAIR_SETTINGS})
 
 

@@ -1,4 +1,4 @@
-"""`together` and `finished`: coroutines side by side, and a coroutine for a caller that waits. Knows tasks; knows no LLM."""
+"""`gather_or_cancel` and `run_sync`: concurrent coroutines, and a coroutine run from sync code. Knows tasks; knows nothing of LLMs."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -10,34 +10,34 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 STARTS_WITHIN = 10.0
-"""Seconds in which a thread that was started begins its work."""
+"""Seconds until a started thread has begun its work."""
 
 
-async def together(coroutines: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Run coroutines side by side, and give their results in order.
+async def gather_or_cancel(coroutines: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Run coroutines concurrently and return their results in order.
 
-    If one fails or is cancelled, or the caller is, the others are cancelled, and have ended when that is raised.
+    If one of them or the caller fails or is cancelled, all others are cancelled, and have ended before the exception is raised.
     """
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         return await asyncio.gather(*tasks)
     finally:
-        await end(tasks)
+        await cancel_all(tasks)
 
 
-async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancel what has not ended, and wait for its end."""
+async def cancel_all(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancel the tasks that are not done, and wait until all have ended."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end while the caller waits, whether or not an event loop runs here.
+def run_sync(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine and block until it is done, whether or not this thread has a running event loop.
 
-    It runs in a thread of its own, in the caller's context, so that what is laid over an LLM holds and what is captured arrives. Where the
-    waiting is interrupted, the coroutine is cancelled, and has ended when the interruption goes on.
+    It runs in a new thread with a copy of the caller's context, so that `using` and `capture_responses` blocks hold there. An interrupt
+    (Ctrl-C) cancels the coroutine, and is raised once the coroutine has ended.
     """
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
     done: Future[Result] = Future()
@@ -52,8 +52,8 @@ def finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
         except BaseException as error:
             done.set_exception(error)
 
-    # No executor: it loses a thread whose start is interrupted.
-    thread = Thread(target=copy_context().run, args=(run,), name="baco waits")
+    # Not an executor: it loses a thread whose start is interrupted.
+    thread = Thread(target=copy_context().run, args=(run,), name="baco-run-sync")
     try:
         thread.start()
         return done.result()
@@ -61,7 +61,7 @@ def finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
         if not done.done():
             loop, task = running.result(STARTS_WITHIN)
             assert task is not None, "a coroutine that runs has a task"
-            with suppress(RuntimeError):  # it has ended meanwhile, and its loop is closed
+            with suppress(RuntimeError):  # it has just ended and closed its loop
                 loop.call_soon_threadsafe(task.cancel)
             wait([done])
         raise

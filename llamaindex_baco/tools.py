@@ -1,4 +1,4 @@
-"""LlamaIndex's tools in OpenAI's form, and the calls of them in a response. Knows both forms; knows no models."""
+"""LlamaIndex's tools in OpenAI's form, and the tool calls in a response. Knows both forms; knows nothing of models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,15 +13,15 @@ from baco.grammar.schemas import rooted
 from llamaindex_baco.messages import calls_of
 
 PARTS = ("type", "properties", "required", "additionalProperties", "definitions", "$defs")
-"""What of a class's schema describes arguments; its title and description stand beside them."""
+"""Keys of a class's schema that describe arguments; its title and description are given beside them."""
 LlamaIndexTool = BaseTool | Mapping[str, Any]
 
 
 def openai_tools(tools: Sequence[LlamaIndexTool]) -> list[dict[str, Any]]:
-    """Turn tools into OpenAI's form; those that have it already are left as they are.
+    """Convert tools to OpenAI's form; those that have it already are copied.
 
-    Names and descriptions are not cut to what OpenAI's service takes, as LlamaIndex's own conversion does: calls are looked up by the
-    tool's own name.
+    Unlike LlamaIndex's own conversion, this one keeps names and descriptions longer than OpenAI's service allows: calls are looked up by
+    the tool's own name.
 
     Raises:
         ConfigError: something is no tool.
@@ -43,13 +43,13 @@ def _openai_tool(tool: LlamaIndexTool, index: int) -> dict[str, Any]:
 def _parameters(tool: BaseTool) -> dict[str, Any]:
     if tool.metadata.fn_schema is None:
         return tool.metadata.get_parameters_dict()
-    # LlamaIndex's own conversion loses the root of a class that holds itself.
+    # LlamaIndex's own conversion loses the root of a recursive class.
     schema = rooted(tool.metadata.fn_schema.model_json_schema())
     return {name: value for name, value in schema.items() if name in PARTS}
 
 
 def selections(message: ChatMessage) -> list[ToolSelection]:
-    """The calls in a message that may not be whole yet; arguments that cannot be read are none."""
+    """The calls in a message, which may still be incomplete; arguments that cannot be parsed are empty."""
     return [
         ToolSelection(tool_id=call_id or name, tool_name=name, tool_kwargs=_arguments(arguments))
         for call_id, name, arguments in calls_of(message)

@@ -1,13 +1,10 @@
 """`AgentTests`: LlamaIndex's agents come to their end. Knows agents; knows no calls of the LLM."""
 
-import json
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.agent.workflow.workflow_events import ToolCallResult
-from llama_index.core.llms.llm import LLM
 
 from llamaindex_baco.testing.calling import without_flag
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
@@ -21,16 +18,16 @@ class AgentTests(Hooks):
     @STREAMING
     async def test_a_function_agent_finishes(self, make_llm: MakeLLM, streaming: bool) -> None:
         """Else the agent that LlamaIndex recommends does not run."""
-        llm = self._caller(make_llm)
-        with self._turns(llm):
+        llm = self.caller(make_llm)
+        with self.calling(llm, self.tool_task.output):
             await self._finishes(FunctionAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming))
 
     @STREAMING
     async def test_a_function_agent_that_runs_out_of_steps_sums_up(self, make_llm: MakeLLM, streaming: bool) -> None:
         """Else a long task ends in an error of the chat template: the agent's last prompt ends in a system message."""
-        llm = self._caller(make_llm)
+        llm = self.caller(make_llm)
         agent = FunctionAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming, early_stopping_method="generate")
-        with self._turns(llm):
+        with self.calling(llm, self.tool_task.output):
             output: Any = await agent.run(self.tool_task.question, max_iterations=1)
         assert output.response.content
 
@@ -38,20 +35,25 @@ class AgentTests(Hooks):
     async def test_a_react_agent_finishes(self, make_llm: MakeLLM, streaming: bool) -> None:
         """Else models without tools have no agent at all."""
         llm = self.steady(make_llm, max_tokens=64)
-        with self._react(llm):
+        with self.reacting(llm, self._answer):
             await self._finishes(ReActAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming))
 
     async def test_a_workflow_takes_the_agent_that_fits(self, make_llm: MakeLLM) -> None:
         """Else the shortest way to an agent fails: the workflow chooses between the two by the flag alone."""
         llm = self.steady(make_llm, max_tokens=64)
-        with self._turns(llm) if llm.metadata.is_function_calling_model else self._react(llm):
+        with self.calling(llm, self.tool_task.output) if llm.metadata.is_function_calling_model else self.reacting(llm, self._answer):
             await self._finishes(AgentWorkflow.from_tools_or_functions(list(self.tool_task.tools), llm=llm))
 
     async def test_a_workflow_without_the_flag_finishes(self, make_llm: MakeLLM) -> None:
         """Else the same LLM with a chat template that has no tools fails."""
         llm = self.steady(make_llm, max_tokens=64)
-        with without_flag(llm), self._react(llm):
+        with without_flag(llm), self.reacting(llm, self._answer):
             await self._finishes(AgentWorkflow.from_tools_or_functions(list(self.tool_task.tools), llm=llm))
+
+    @property
+    def _answer(self) -> str:
+        """The last step of a ReAct agent."""
+        return f"Thought: I can answer without using any more tools.\nAnswer: {self.tool_task.output}"
 
     async def _finishes(self, agent: Any) -> None:
         """Run an agent; it calls the right tool and ends in a text."""
@@ -62,22 +64,3 @@ class AgentTests(Hooks):
         output = await run
         assert (self.tool_task.name, self.tool_task.output) in results
         assert (output.response.content or "").strip()
-
-    def _caller(self, make_llm: MakeLLM) -> Any:
-        llm = self.steady(make_llm, max_tokens=64)
-        if not llm.metadata.is_function_calling_model:
-            pytest.skip("the LLM does not say that it calls functions")
-        return llm
-
-    def _turns(self, llm: LLM) -> AbstractContextManager[Any]:
-        """Let the model call the right tool and then answer, by itself if it can."""
-        if "tools" in self.able:
-            return nullcontext()
-        return self.writing(llm, self.written_call(self.tool_task.name, self.tool_task.arguments), self.tool_task.output)
-
-    def _react(self, llm: LLM) -> AbstractContextManager[Any]:
-        """The same in a ReAct prompt."""
-        if "react" in self.able:
-            return nullcontext()
-        step = f"Thought: I need a tool.\nAction: {self.tool_task.name}\nAction Input: {json.dumps(self.tool_task.arguments)}"
-        return self.writing(llm, step, f"Thought: I can answer without using any more tools.\nAnswer: {self.tool_task.output}")

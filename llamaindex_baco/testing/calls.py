@@ -1,4 +1,4 @@
-"""Calling an LLM in each of its eight ways, and reading what comes back. Knows LlamaIndex's methods; asserts nothing."""
+"""Calling an LLM by the name of a method, and reading what comes back. Knows LlamaIndex's methods; asserts nothing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,16 +25,26 @@ def argument(method: str, text: str) -> Any:
 
 def ask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
     """Call one of the eight methods; return its response in a list, or all chunks of its stream."""
-    if method.startswith("a"):
-        return asyncio.run(aask(llm, method, text, **keywords))
-    answer = getattr(llm, method)(argument(method, text), **keywords)
-    return list(answer) if "stream" in method else [answer]
+    return call(llm, method, argument(method, text), **keywords)
 
 
 async def aask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
     """Like `ask`, for the four methods that are coroutines."""
-    answer = await getattr(llm, method)(argument(method, text), **keywords)
-    return [chunk async for chunk in answer] if "stream" in method else [answer]
+    return await acall(llm, method, argument(method, text), **keywords)
+
+
+def call(llm: LLM, method: str, *args: Any, **keywords: Any) -> list[Any]:
+    """Call any method; return its answer in a list, or everything that its stream yields."""
+    if method.startswith("a"):
+        return asyncio.run(acall(llm, method, *args, **keywords))
+    answer = getattr(llm, method)(*args, **keywords)
+    return list(answer) if "stream" in method else [answer]
+
+
+async def acall(llm: LLM, method: str, *args: Any, **keywords: Any) -> list[Any]:
+    """Like `call`, for methods that are coroutines."""
+    answer = await getattr(llm, method)(*args, **keywords)
+    return [part async for part in answer] if "stream" in method else [answer]
 
 
 def text_of(response: Any) -> str:

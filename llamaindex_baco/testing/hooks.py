@@ -4,11 +4,13 @@ Only `make_llm` has to be given. What is not told is checked by what can be seen
 that names the hook. Nothing that is told makes a test easier: a hook gives the suite another truth to compare with.
 """
 
+import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
 from llamaindex_baco.testing.bounded import Bounded
@@ -130,6 +132,27 @@ class Hooks(Bounded):
         llm = self.make(make_llm, **{**self.long_settings, **settings})
         llm.complete(self.question)
         return llm
+
+    def caller(self, make_llm: MakeLLM) -> FunctionCallingLLM:
+        """Make an LLM that calls tools, or end the test where the LLM says that it does not."""
+        llm = self.steady(make_llm, max_tokens=64)
+        if not llm.metadata.is_function_calling_model:
+            pytest.skip("the LLM does not say that it calls functions")
+        assert isinstance(llm, FunctionCallingLLM)
+        return llm
+
+    def calling(self, llm: LLM, *then: str) -> AbstractContextManager[Any]:
+        """Let the model call the right tool, and write `then`, by itself if it is able to."""
+        if "tools" in self.able:
+            return nullcontext()
+        return self.writing(llm, self.written_call(self.tool_task.name, self.tool_task.arguments), *then)
+
+    def reacting(self, llm: LLM, *then: str) -> AbstractContextManager[Any]:
+        """Like `calling`, in a ReAct prompt."""
+        if "react" in self.able:
+            return nullcontext()
+        step = f"Thought: I need a tool.\nAction: {self.tool_task.name}\nAction Input: {json.dumps(self.tool_task.arguments)}"
+        return self.writing(llm, step, *then)
 
     def for_call(self, **settings: Any) -> dict[str, Any]:
         """Keywords of a call, or the end of a test where a call has none."""

@@ -1,7 +1,5 @@
 """`StructuredTests`: answers that are Pydantic objects. Knows LlamaIndex's four structured methods and its structured LLM."""
 
-import asyncio
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 from llama_index.core.llms.llm import LLM
 from llama_index.core.prompts import PromptTemplate
 
-from llamaindex_baco.testing.calls import ask, asked, recorded_events
+from llamaindex_baco.testing.calls import ask, asked, call, recorded_events
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
 
 STRUCTURED = ("structured_predict", "astructured_predict", "stream_structured_predict", "astream_structured_predict")
@@ -57,9 +55,9 @@ class StructuredTests(Hooks):
         with recorded_events() as events, self._writes(llm) if method in STRUCTURED else nullcontext():
             found = self._objects(llm, method) if method in STRUCTURED else self._texts(llm, method)
         assert found
-        calls = asked(events)
-        assert calls, "the LLM tells no event"
-        assert [call.count(SYSTEM) for call in calls] == [1] * len(calls)
+        prompts = asked(events)
+        assert prompts, "the LLM tells no event"
+        assert [prompt.count(SYSTEM) for prompt in prompts] == [1] * len(prompts)
 
     def _llm(self, make_llm: MakeLLM, **settings: Any) -> LLM:
         return self.steady(make_llm, max_tokens=96, **settings)
@@ -74,23 +72,10 @@ class StructuredTests(Hooks):
 
     def _objects(self, llm: LLM, method: str) -> list[Any]:
         task = self.object_task
-        return _collected(getattr(llm, method), method, task.output_cls, PromptTemplate(task.prompt), **task.variables)
+        return call(llm, method, task.output_cls, PromptTemplate(task.prompt), **task.variables)
 
     def _texts(self, llm: LLM, method: str) -> list[Any]:
-        return _collected(getattr(llm, method), method, PromptTemplate("{question}"), question=self.question)
-
-
-def _collected(call: Callable[..., Any], method: str, *args: Any, **keywords: Any) -> list[Any]:
-    """Call a method, of any of the four kinds; return its answer in a list, or all that it yields."""
-
-    async def collect() -> list[Any]:
-        answer = await call(*args, **keywords)
-        return [part async for part in answer] if "stream" in method else [answer]
-
-    if method.startswith("a"):
-        return asyncio.run(collect())
-    answer = call(*args, **keywords)
-    return list(answer) if "stream" in method else [answer]
+        return call(llm, method, PromptTemplate("{question}"), question=self.question)
 
 
 def _filled(value: Any) -> int:

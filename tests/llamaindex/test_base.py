@@ -20,7 +20,8 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.prompts import PromptTemplate
 
-from baco import ContextOverflowError, Engine, MissingExtraError, PromptError, Router, SamplingParams
+from baco import ContextOverflowError, Engine, MissingExtraError, ModelPair, PromptError, Router, SamplingParams
+from llamaindex_baco import BacoLLM
 from llamaindex_baco.messages import core_messages
 from tests.llamaindex.helpers import METHODS, TEXT, Make, respond, text_of
 
@@ -57,7 +58,7 @@ async def test_raw_is_json_whose_parts_agree(make: Make, method: str) -> None:
     assert raw["baco"]["base_tokens"] + raw["baco"]["aligned_tokens"] == raw["usage"]["completion_tokens"]
     assert raw["usage"]["total_tokens"] == raw["usage"]["prompt_tokens"] + raw["usage"]["completion_tokens"]
     assert (raw["model"], raw["baco"]["router"], raw["baco"]["threshold"]) == (llm.metadata.model_name, "p-punc", 0.4)
-    assert raw["baco"]["passes"]["base"] >= 1
+    assert set(raw["baco"]["passes"]) == {"base", "aligned", "proposed", "accepted"} and raw["baco"]["passes"]["base"] >= 1
     assert last.additional_kwargs == {}
 
 
@@ -125,6 +126,12 @@ def test_text_blocks_are_joined_and_blocks_without_text_left_out() -> None:
 def test_a_block_that_is_not_text_is_an_error_that_names_it(make: Make, block: Any) -> None:
     with pytest.raises(PromptError, match=rf"message 1 \(user\) has a {type(block).__name__}"):
         make().chat([ChatMessage(content="a"), ChatMessage(blocks=[block])])
+
+
+def test_what_no_model_can_read_is_refused_before_the_pair_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelPair, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(PromptError, match="has a ImageBlock"):
+        BacoLLM().chat([ChatMessage(blocks=[ImageBlock(url="http://x/y.png")])])
 
 
 @pytest.mark.parametrize("method", METHODS)

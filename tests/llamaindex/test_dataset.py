@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,15 @@ def test_what_cannot_work_is_refused_before_anything_is_decoded(llm: BacoLLM, su
     with pytest.raises(ConfigError, match="an index, or a list of nodes"):
         generator_of(llm).generate(texts)
     assert submitted == [] and generator_of(llm).generate([]).examples == []
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_saved_dataset_has_the_mode_of_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        (tmp_path / "plain.json").write_text("{}")
+        QuestionDataset().save_json(tmp_path / "saved.json")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("plain.json", "saved.json"), 0o666 & ~umask)

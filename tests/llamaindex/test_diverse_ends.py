@@ -18,7 +18,7 @@ from baco.errors import UnknownKeywordError
 from baco.models.info import PairInfo
 from llamaindex_baco import BacoLLM, tasks
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
-from llamaindex_baco.tasks import finished
+from llamaindex_baco.tasks import run_sync
 from tests.support.gate import Gate, open_after, wait_until
 from tests.support.scripted import scripted
 from tests.support.shelf import QUESTION, Shelf, engine_of, texts
@@ -94,7 +94,7 @@ def test_interrupting_the_sync_form_ends_the_work_before_it_goes_on() -> None:
             ended.append(True)
 
     with pytest.raises(KeyboardInterrupt):
-        finished(work())
+        run_sync(work())
     assert ended == [True]
 
 
@@ -114,7 +114,7 @@ def test_interrupting_it_while_it_starts_ends_the_work_too(monkeypatch: pytest.M
 
     monkeypatch.setattr(tasks, "Thread", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        finished(work())
+        run_sync(work())
     assert ended == [True]
 
 

@@ -1,6 +1,7 @@
-"""How much text fits: a pair's own tokenizer and room, where LlamaIndex would count with another model's and forget the template.
+"""How much text fits into a prompt, by the pair's own tokenizer and templates.
 
-Knows LlamaIndex's prompt helpers and the core's prompts; decodes nothing.
+LlamaIndex would count with another model's tokenizer and forget what the chat template adds. Knows LlamaIndex's prompt helpers and the
+core's prompts; knows nothing of decoding.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,11 @@ CONVERSATIONS: tuple[list[Message], ...] = (
     [{"role": "user", "content": WORD}],
     [{"role": role, "content": WORD} for role in ("system", "user", "assistant", "user")],
 )
-"""Conversations of the forms that LlamaIndex's own prompts have, as short as can be."""
+"""The shortest conversations with the roles of LlamaIndex's own prompts."""
 
 
-def plan_globally(llm: LLM, info: PairInfo, router: Router, base_prompt: str) -> None:
-    """Make LlamaIndex's global `Settings` count and plan as the pair does."""
+def set_prompt_budget(llm: LLM, info: PairInfo, router: Router, base_prompt: str) -> None:
+    """Set the LLM, the tokenizer and the prompt helpers of LlamaIndex's global `Settings` to the pair's."""
     count: Callable[[str], list[int]] = partial(text_ids, info.tokenizer)
     room, num_output = llm.metadata.context_window - overhead(info, router, base_prompt), llm.metadata.num_output
     Settings.llm = llm
@@ -35,17 +36,17 @@ def plan_globally(llm: LLM, info: PairInfo, router: Router, base_prompt: str) ->
 
 
 def overhead(info: PairInfo, router: Router, base_prompt: str) -> int:
-    """Tokens that prompts have beside the texts of their messages: by the chat template or the base's transcript, whichever adds more.
+    """Tokens that a prompt adds to the texts of its messages, under the chat template or the base's transcript, whichever adds more.
 
-    That is measured on the longest of LlamaIndex's own kinds of prompts, four messages (our own choice).
+    Measured on LlamaIndex's own kinds of prompts, which have at most four messages (our own choice).
     """
-    return max(_added(info, conversation, router, base_prompt) for conversation in CONVERSATIONS)
+    return max(_overhead(info, conversation, router, base_prompt) for conversation in CONVERSATIONS)
 
 
-def _added(info: PairInfo, conversation: list[Message], router: Router, base_prompt: str) -> int:
+def _overhead(info: PairInfo, conversation: list[Message], router: Router, base_prompt: str) -> int:
     try:
         prompt = build_prompt(info, conversation, models=router.models, base_prompt=base_prompt, max_model_len=UNBOUNDED)
     except ChatTemplateError:
-        # A template of single questions: LlamaIndex's longer prompts are refused when they are asked.
+        # A template for single questions only: LlamaIndex's longer prompts are refused when they are sent.
         return 0
     return max(len(ids) for ids in prompt.token_ids.values()) - len(conversation) * len(text_ids(info.tokenizer, WORD))

@@ -1,8 +1,8 @@
-"""`closes_stream`: closing a stream of an async method ends its decoding at once. Knows generators; knows no LLM.
+"""`closes_stream`: closing the stream of an async method ends its decoding at once. Knows generators; knows nothing of LLMs.
 
-The callbacks of LlamaIndex put a generator of their own around the one that a method returns, and closing theirs does not close ours. Left
-to itself, ours ends when nothing holds it any more; but a handler that keeps the exception that closing raises (LlamaDebugHandler does)
-keeps ours with it, and the models would decode on to the end.
+LlamaIndex's callbacks wrap the generator that a method returns in one of their own, and closing theirs does not close ours. Ours would end
+when nothing refers to it any more, but a handler that keeps the exception raised by closing (LlamaDebugHandler does) keeps ours alive with
+it, and the models would decode the rest of the answer.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -18,7 +18,7 @@ _opened: ContextVar[AsyncGenerator[Any, None]] = ContextVar("baco_opened_stream"
 
 
 def opened(stream: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
-    """Mark the stream that the running method is about to return."""
+    """Register the stream that the running method is about to return."""
     _opened.set(stream)
     return stream
 
@@ -26,11 +26,11 @@ def opened(stream: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
 def closes_stream(
     method: Callable[Arguments, Coroutine[Any, Any, AsyncGenerator[Item, None]]],
 ) -> Callable[Arguments, Coroutine[Any, Any, AsyncGenerator[Item, None]]]:
-    """Decorate a method, above the callback's decorator, that returns a stream which it marked as `opened`."""
+    """Decorate a method that returns a stream registered with `opened`. Goes above the callback's decorator."""
 
     @wraps(method)
     async def opening(*args: Arguments.args, **kwargs: Arguments.kwargs) -> AsyncGenerator[Item, None]:
-        # The method runs in this task, so what it marked is this call's stream, whatever other tasks do.
+        # The method runs in this task, so the registered stream belongs to this call, whatever other tasks do.
         outer = await method(*args, **kwargs)
         return _closing(outer, _opened.get())
 
