@@ -1,94 +1,36 @@
-"""How likely a model finds whole answers, whoever wrote them.
+"""Scores of results that exist already, until both adapters ask the engine for them. To be deleted then.
 
-Reads with a cache of its own, beside whatever is being decoded; knows nothing of routing or of requests.
+The engine is above this package, hence the imports by name.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
+from typing import cast
 
-import torch
-from torch import Tensor
-
-from baco.errors import ConfigError, OutOfMemoryError
-from baco.forward.cuda import is_out_of_memory
-from baco.forward.model_pass import ModelPass
-from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import Segment
+from baco.config import SamplingParams
 from baco.models.pair import ModelPair
-from baco.results import GenerationResult, Model
+from baco.results import GenerationResult
+from baco.routing import Router
+from baco.text.prompts import Prompt
 
 
 def with_scores(pair: ModelPair, results: Sequence[GenerationResult]) -> list[GenerationResult]:
-    """Fill in each candidate's `score`: the mean natural logarithm of its tokens' probabilities under the aligned model.
-
-    A mean, so that a long answer is not worse for being long; temperature 1, no penalties and no truncation. An answer without tokens has
-    minus infinity. Takes a pass over each prompt and one over each answer, unless `model_logprobs` are filled in already.
-
-    Raises:
-        ConfigError: the aligned model has not read the prompts, since the router asks the base alone.
-        OutOfMemoryError: a prompt with an answer does not fit into memory.
-    """
-    return [_scored(pair, result) for result in results]
-
-
-def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
-    if "aligned" not in result.prompt_token_ids:
-        raise ConfigError(f"answers of router {result.router!r} cannot be scored: the aligned model scores, and it has not read the prompt")
-    known = [one.model_logprobs["aligned"] for one in result.candidates if one.model_logprobs is not None]
-    opinions = known if len(known) == len(result.candidates) else answer_logprobs(pair, result, "aligned")
-    means = [sum(values) / len(values) if values else -torch.inf for values in opinions]
-    candidates = [replace(one, score=mean) for one, mean in zip(result.candidates, means, strict=True)]
-    return replace(result, candidates=tuple(candidates))
+    """Do what `Engine.score` does."""
+    return cast(list[GenerationResult], import_module("baco.engine").Engine(pair).score(results))
 
 
 def with_model_logprobs(pair: ModelPair, result: GenerationResult) -> GenerationResult:
-    """Fill in each candidate's `model_logprobs`: under both models, or the one that ran.
-
-    Raises:
-        OutOfMemoryError: the prompt with an answer does not fit into memory.
-    """
-    opinions = {which: answer_logprobs(pair, result, which) for which in result.prompt_token_ids}
-    candidates = [
-        replace(one, model_logprobs={which: values[place] for which, values in opinions.items()})
-        for place, one in enumerate(result.candidates)
-    ]
-    return replace(result, candidates=tuple(candidates))
-
-
-@torch.inference_mode()
-def answer_logprobs(pair: ModelPair, result: GenerationResult, which: Model) -> list[list[float]]:
-    """The natural logarithm of each token's probability under one model, for each candidate: temperature 1, nothing truncated.
-
-    Args:
-        pair: the models.
-        result: this model has read its prompt (`prompt_token_ids`).
-        which: "base" or "aligned".
-
-    Raises:
-        OutOfMemoryError: the prompt with an answer does not fit into memory.
-    """
-    runner = ModelRunner(ModelPass.of(pair, which))
-    *read, last = result.prompt_token_ids[which]
-    try:
-        if read:
-            _logits(runner, Segment(slot=0, start=0, token_ids=read), [])
-        return [_logprobs(runner, len(read), last, one.token_ids) for one in result.candidates]
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(str(error).splitlines()[0]) from error
-        raise
-
-
-def _logprobs(runner: ModelRunner, length: int, last: int, answer: Sequence[int]) -> list[float]:
-    """The log-probabilities of an answer's tokens behind a prompt of so many tokens that were read, and the last one."""
-    if not answer:
-        return []
-    # Every answer is read over the one before: a token sees positions up to its own, and those are its own answer's.
-    logits = _logits(runner, Segment(slot=0, start=length, token_ids=[last, *answer[:-1]]), range(len(answer)))
-    chosen = torch.tensor(answer, device=logits.device)[:, None]
-    return [float(value) for value in logits.log_softmax(-1).gather(1, chosen)[:, 0]]
-
-
-def _logits(runner: ModelRunner, feed: Segment, wanted: Sequence[int]) -> Tensor:
-    runner.prepare([feed])
-    return runner.forward([feed], wanted)
+    """Fill in each candidate's `model_logprobs`, as `Engine.generate(…, model_logprobs=True)` does."""
+    engine, ids = import_module("baco.engine").Engine(pair), result.prompt_token_ids
+    request = import_module("baco.engine.requests").Request(
+        prompt=Prompt(token_ids=ids, base_stop=()),
+        params=SamplingParams(n=len(result.candidates), temperature=0),
+        router=Router("aligned" if "aligned" in ids else "base"),
+        seed=result.seed,
+        max_model_len=engine.max_model_len,
+        max_batch_size=engine.max_batch_size,
+        model_logprobs=True,
+        given=result.candidates,
+    )
+    return replace(result, candidates=engine._run([request])[0].candidates)

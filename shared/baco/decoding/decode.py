@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from torch import Tensor
+
 from baco.decoding.decision_graphs import DecisionGraphs
 from baco.decoding.drafting import PromptLookup
-from baco.decoding.predictions import PredictionReader
+from baco.decoding.predictions import PredictionReader, score
 from baco.decoding.row import Query, Row
-from baco.decoding.sequence import CommittedToken
+from baco.decoding.sequence import CommittedToken, Prediction
 from baco.decoding.turns import TurnPolicy
 from baco.forward.compiling import CompiledPass
-from baco.forward.cuda import is_out_of_memory
+from baco.forward.cuda import is_out_of_memory, upload
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
 from baco.forward.packing import Segment
@@ -105,7 +107,7 @@ class Decoder:
             runner.cache.shrink(len(self.slots))
 
     def step(self, alone: Row | None = None) -> list[tuple[Row, list[CommittedToken]]]:
-        """Run one pass; return the rows that it brought forward with their new tokens.
+        """Run one pass; return the rows that it brought forward with their new tokens, or with none where a row's tokens are scored by now.
 
         Args:
             alone: the only row to feed, to find out which one makes a pass fail.
@@ -118,29 +120,43 @@ class Decoder:
         segments = self._segments(which, slots)
         fed = [self.slots[segment.slot] for segment in segments]
         queries, wanted = _queries(which, segments, fed)
+        drawn = [place for place, query in enumerate(queries) if self.slots[query.row].row.sequence.mode != "scored"]
         runner = self._runner(which)
         runner.prepare(segments, len(self.slots))
         if self._reader is None:
             self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._view_graphs)
-        self._reader.prepare(which, queries)
+        self._reader.prepare(which, [queries[place] for place in drawn])
         with self.turns.timed(sum(len(segment.token_ids) for segment in segments)):
             logits = runner.forward(segments, wanted)
-            predictions = self._reader.read(which, logits, queries) if queries else []
-        writing = [segment for segment, slot in zip(segments, fed, strict=True) if segment.start >= len(slot.row.sequence.prompts[which])]
+            predictions = self._predict(which, self._reader, logits, queries, drawn)
         for segment, slot in zip(segments, fed, strict=True):
             slot.row.sequence.num_computed_tokens[which] = segment.end
             slot.row.passes.count(which, self.turns.passes)
         for query, view in zip(queries, predictions, strict=True):
             self.slots[query.row].row.sequence.predictions[which][query.position] = view
         progress = self._resolve(slots)
-        for segment, slot in zip(segments, fed, strict=True):
-            if segment.start < len(slot.row.sequence.prompts[which]):
-                slot.waited = 1
-        if len(writing) == len(segments):
+        reading = [slot for segment, slot in zip(segments, fed, strict=True) if _is_given(segment, slot, which)]
+        for slot in reading:
+            slot.waited = 1
+        if not reading:
             self.turns.learn(
                 len(slots), sum(len(segment.token_ids) for segment in segments), sum(len(committed) for _, committed in progress)
             )
         return progress
+
+    def _predict(
+        self, which: Model, reader: PredictionReader, logits: Tensor, queries: Sequence[Query], drawn: Sequence[int]
+    ) -> list[Prediction]:
+        """Predict tokens at the queries at `drawn`, and score those that are given at the others; logits are float32 [C, V]."""
+        if len(drawn) == len(queries):
+            return reader.read(which, logits, queries) if queries else []
+        given = sorted(set(range(len(queries))).difference(drawn))
+        token_ids = [self.slots[queries[place].row].row.sequence.token_ids[queries[place].position] for place in given]
+        found = dict(zip(given, score(logits[upload(given, logits.device)], token_ids), strict=True))
+        if drawn:
+            views = reader.read(which, logits[upload(drawn, logits.device)], [queries[place] for place in drawn])
+            found.update(zip(drawn, views, strict=True))
+        return [found[place] for place in range(len(queries))]
 
     def _resolve(self, slots: Sequence[Slot]) -> list[tuple[Row, list[CommittedToken]]]:
         progress = []
@@ -148,7 +164,7 @@ class Decoder:
             sequence = slot.row.sequence
             committed = sequence.resolve()
             slot.waited = 1 if committed else slot.waited + 1
-            if committed:
+            if committed or sequence.ended:
                 progress.append((slot.row, committed))
                 slot.row.drop_noise()
             if sequence.mode == "speculative" and self.turns.speculates and not sequence.ended:
@@ -168,7 +184,7 @@ class Decoder:
             if not (in_prompt or self.turns.speculates or sequence.needs() == which):
                 continue
             count = len(uncomputed)
-            if count > SHORT_SEGMENT:
+            if count > SHORT_SEGMENT or sequence.mode == "scored":
                 count = min(count, budget)
                 budget -= count
             if count:
@@ -182,7 +198,7 @@ class Decoder:
         if which not in slot.prefix_donors:
             return True
         donor, length = slot.prefix_donors[which]
-        if donor.row.sequence.num_computed_tokens[which] < length:
+        if donor.row.sequence.num_computed_tokens[which] < min(length, len(donor.row.sequence.prefix(which))):
             return False
         self._copy_from_donor(slot, which)
         return True
@@ -204,7 +220,7 @@ class Decoder:
         prompt = slot.row.prompt.token_ids[which][:-1]
         longest, best = max(SHORTEST_PREFIX - 1, held), None
         for other in self.slots:
-            theirs = other.row.sequence.prompts.get(which, [])
+            theirs = other.row.sequence.prefix(which)
             # Most that begin alike part where the longest one does, so the next token is compared first.
             if longest < min(len(prompt), len(theirs)) and theirs[longest] == prompt[longest]:
                 length = common_length(prompt, theirs)
@@ -236,12 +252,20 @@ class Decoder:
         return self._runners[which]
 
 
+def _is_given(segment: Segment, slot: Slot, which: Model) -> bool:
+    """Whether a segment begins with a token that was never drawn here: one of a prompt, or of an answer that is scored."""
+    sequence = slot.row.sequence
+    return sequence.mode == "scored" or segment.start < len(sequence.prompts[which])
+
+
 def _queries(which: Model, segments: Sequence[Segment], fed: Sequence[Slot]) -> tuple[list[Query], list[int]]:
     """The positions that a pass is asked about, and the packed indices of the tokens before them."""
     queries, wanted, offset = [], [], 0
     for segment, slot in zip(segments, fed, strict=True):
-        length = len(slot.row.sequence.prompts[which])
-        for index in range(max(segment.start, length + slot.row.sequence.num_committed - 1), segment.end):
+        sequence = slot.row.sequence
+        length = len(sequence.prompts[which])
+        first = length - 1 if sequence.mode == "scored" else length + sequence.num_committed - 1
+        for index in range(max(segment.start, first), segment.end):
             queries.append(Query(segment.slot, index + 1 - length))
             wanted.append(offset + index - segment.start)
         offset += len(segment.token_ids)

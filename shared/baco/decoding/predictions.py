@@ -166,3 +166,9 @@ class PredictionReader:
             else Prediction(view.token_id, view.wants_base, view.may_switch, view.top1, IdLogprobs(value, top[:count]))
             for view, count, value, top in zip(predictions, wanted, chosen, tops, strict=True)
         ]
+
+
+def score(logits: Tensor, token_ids: Sequence[int]) -> list[Prediction]:
+    """Score given tokens by the raw logits, float32 [C, V], of the positions where they stand."""
+    chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])
+    return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen[:, 0].tolist(), strict=True)]

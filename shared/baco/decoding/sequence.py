@@ -16,8 +16,9 @@ from typing import Literal
 
 from baco.results import FinishReason, Model
 
-Mode = Literal["base", "aligned", "speculative", "lockstep"]
-"""Who writes: one model alone; both, with a route that the base alone decides; both, with a route that needs the aligned model as well."""
+Mode = Literal["base", "aligned", "speculative", "lockstep", "scored"]
+"""Who writes: one model alone; both, with a route that the base alone decides; both, with a route that needs the aligned model as well;
+nobody, since the tokens are given (`ScoredSequence`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,10 @@ class SequenceState:
             # The base is asked for a route only once the aligned model has been read at the same position.
             tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
         return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
+
+    def prefix(self, which: Model) -> list[int]:
+        """As much of a model's prompt as it has computed or will compute."""
+        return self.prompts.get(which, [])
 
     def token_at(self, which: Model, index: int) -> int:
         """Token of prompt and answer together."""
