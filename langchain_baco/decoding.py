@@ -11,8 +11,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from baco import GenerationResult, ModelPair, StreamEvent
-from baco.answers.scoring import with_scores
+from baco import GenerationResult, StreamEvent
 from langchain_baco.batching import check_interrupt
 from langchain_baco.errors import aretrying, retrying
 from langchain_baco.messages import to_core
@@ -30,14 +29,14 @@ def decode(messages: Sequence[BaseMessage], settings: Settings) -> GenerationRes
     engine = settings.engine()
     result: GenerationResult = retrying(settings.max_retries)(engine.generate, to_core(messages), **_arguments(settings))
     check_interrupt()
-    return _scored(engine.pair, result) if settings.score else result
+    return result
 
 
 async def adecode(messages: Sequence[BaseMessage], settings: Settings) -> GenerationResult:
     """Like `decode`, off the event loop; cancelling the task stops decoding within one token."""
     engine = await asyncio.to_thread(settings.engine)
     result: GenerationResult = await aretrying(settings.max_retries)(engine.agenerate, to_core(messages), **_arguments(settings))
-    return await asyncio.to_thread(_scored, engine.pair, result) if settings.score else result
+    return result
 
 
 def stream_events(messages: Sequence[BaseMessage], settings: Settings) -> Generator[StreamEvent, None, None]:
@@ -80,8 +79,10 @@ async def astream_events(messages: Sequence[BaseMessage], settings: Settings) ->
 
 def _arguments(settings: Settings) -> dict[str, Any]:
     """What the engine's calls have in common."""
-    return {"params": settings.params, "router": settings.router, "base_prompt": settings.base_prompt, "tools": settings.tools}
-
-
-def _scored(pair: ModelPair, result: GenerationResult) -> GenerationResult:
-    return with_scores(pair, [result])[0]
+    return {
+        "params": settings.params,
+        "router": settings.router,
+        "base_prompt": settings.base_prompt,
+        "tools": settings.tools,
+        "score": settings.score,
+    }

@@ -4,13 +4,11 @@ Knows the engine, results and forms of response; knows nothing of LlamaIndex's m
 the engine's own, so that the event loop runs on; cancelling ends the decoding within one token.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic
 
-from baco.answers import scoring
 from baco.engine import Engine
 from baco.engine.call_settings import CallSettings
 from baco.results import GenerationResult, StreamEvent
@@ -35,11 +33,11 @@ class Call(Generic[Response]):
 
     def respond(self) -> Response:
         """Decode all answers and return their response."""
-        return self._response(self._with_scores(self.engine.generate(**self._arguments)))
+        return self._response(self.engine.generate(**self._arguments))
 
     async def arespond(self) -> Response:
         """Like `respond`, off the event loop."""
-        return self._response(await self._awith_scores(await self.engine.agenerate(**self._arguments)))
+        return self._response(await self.engine.agenerate(**self._arguments))
 
     def stream(self) -> Generator[Response, None, None]:
         """Check the prompt and return the chunks of the answer. Closing the generator ends the decoding."""
@@ -58,17 +56,9 @@ class Call(Generic[Response]):
             "router": settings.router,
             "base_prompt": settings.base_prompt,
             "tools": settings.tools or None,
+            "score": settings.score,
+            "model_logprobs": settings.params.logprobs is not None,
         }
-
-    def _with_scores(self, result: GenerationResult) -> GenerationResult:
-        """Fill in the log-probabilities under both models and the scores, where the call asks for them."""
-        if self.settings.params.logprobs is not None:
-            result = scoring.with_model_logprobs(self.engine.pair, result)
-        return scoring.with_scores(self.engine.pair, [result])[0] if self.settings.score else result
-
-    async def _awith_scores(self, result: GenerationResult) -> GenerationResult:
-        asked = self.settings.score or self.settings.params.logprobs is not None
-        return await asyncio.to_thread(self._with_scores, result) if asked else result
 
     def _response(self, result: GenerationResult) -> Response:
         response = self.form.all(whole_answers(result, self.model, self.single_call))
@@ -79,16 +69,12 @@ class Call(Generic[Response]):
         answer = StreamedAnswer(self.model, self.single_call)
         with closing(events):  # type: ignore[type-var]
             for event in events:
-                if event.result is not None:
-                    event = replace(event, result=self._with_scores(event.result))
                 yield self._chunk(answer, event)
 
     async def _achunks(self, events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[Response, None]:
         answer = StreamedAnswer(self.model, self.single_call)
         async with aclosing(events):
             async for event in events:
-                if event.result is not None:
-                    event = replace(event, result=await self._awith_scores(event.result))
                 yield self._chunk(answer, event)
 
     def _chunk(self, answer: StreamedAnswer, event: StreamEvent) -> Response:

@@ -92,7 +92,8 @@ class SamplingParams:
     grammar: Grammar | None = None
     """What the answer may be: `Grammar.json_schema(…)`, `Grammar.regex(…)` or `Grammar.choices(…)`. None: any text."""
     deadline: float | None = None
-    """Seconds from submission after which the answer ends as it stands, with finish_reason "cancelled"."""
+    """Seconds from submission after which the answer ends as it stands, with finish_reason "cancelled". What was written by then is
+    still scored, if that was asked for."""
 
     def __post_init__(self) -> None:
         require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)

@@ -94,7 +94,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passes:
-    """Forward passes that one request took part in, the prefill among them, and what became of tokens that were only proposed."""
+    """Forward passes that one request took part in, prefill and scoring among them, and what became of tokens that were only proposed."""
 
     base: int
     aligned: int
@@ -116,9 +116,11 @@ class Candidate:
     tokens: tuple[Token, ...]
     finish_reason: FinishReason
     score: float | None = None
-    """Mean log-probability of its tokens under the aligned model, in nats; None until `baco.answers.scoring` fills it in."""
+    """Mean log-probability of its tokens under the aligned model, in nats; None where no score was asked for, or the request was cancelled
+    before."""
     model_logprobs: Mapping[Model, Sequence[float]] | None = None
-    """Log-probability of each token under each model that ran, whoever wrote it, in nats; None until `baco.answers.scoring` fills it in."""
+    """Log-probability of each token under each model that ran, whoever wrote it, in nats; None where they were not asked for, or
+    the request was cancelled before."""
 
     @property
     def text(self) -> str:

@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 
 from baco import ConfigError, ContextOverflowError, ModelPair, PromptError
 from baco.answers.comparison import similarity
-from baco.answers.scoring import with_scores
 from baco.engine.requests import Request
 from langchain_baco import ChatBaco
 from tests.langchain.helpers import PROMPT, PROMPTS, Runs, counted_passes, essence
@@ -145,7 +144,7 @@ def test_ranked_by_likelihood_the_best_comes_first(model: ChatBaco, seed: int) -
     assert Counter(texts(ranked)) == Counter(texts(model.diverse(5, seed=seed).invoke(PROMPT)))
     engine = model._settings({}).engine()
     result = engine.generate(PROMPT, model._settings({"n": 5, "seed": seed}).params, model._settings({}).router)
-    (scored,) = with_scores(engine.pair, [result])
+    (scored,) = engine.score([result])
     assert scores == sorted((one.score or 0.0 for one in scored.candidates), reverse=True)
 
 

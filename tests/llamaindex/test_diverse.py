@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 
 from baco import Engine
 from baco.answers.comparison import drop_similar, similarity
-from baco.answers.scoring import with_scores
 from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from llamaindex_baco.diverse_query_engine import DiverseQueryEngine
@@ -165,7 +164,7 @@ def test_ranked_by_likelihood_the_best_comes_first(llm: BacoLLM, asked: list[dic
     with llm.using(**HOT, seed=seeds(ranked)[0]):
         engine.query(QUESTION)
     decoder = Engine(llm._engine().pair)
-    (scored,) = with_scores(decoder.pair, [decoder.generate(**asked[-1])])
+    (scored,) = decoder.score([decoder.generate(**asked[-1])])
     assert scored.candidates[0].text == str(ranked[0])
     assert scored.candidates[0].score == pytest.approx(scores[0], abs=1e-4)
 

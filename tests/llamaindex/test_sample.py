@@ -12,7 +12,6 @@ from llama_index.core.tools import FunctionTool
 
 from baco import ConfigError, Engine, Router, SamplingParams
 from baco.answers.comparison import similarity
-from baco.answers.scoring import with_scores
 from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from tests.llamaindex.helpers import TEXT, Make
@@ -97,7 +96,7 @@ async def test_a_token_budget_ends_the_drawing(make: Make, monkeypatch: pytest.M
 async def test_the_best_come_first(make: Make, engine: Engine) -> None:
     llm = make(router="p", threshold=0.6, seed=3)
     ranked = llm.sample(TEXT, 5, rank="likelihood")
-    (scored,) = with_scores(engine.pair, [engine.generate(TEXT, SamplingParams(n=5, max_tokens=12, seed=3), Router("p", threshold=0.6))])
+    (scored,) = engine.score([engine.generate(TEXT, SamplingParams(n=5, max_tokens=12, seed=3), Router("p", threshold=0.6))])
     best = sorted(scored.candidates, key=lambda one: -(one.score or 0))
     assert texts(ranked) == [one.text for one in best]
     assert [response.raw["baco"]["score"] for response in ranked if response.raw] == pytest.approx([one.score for one in best], abs=1e-5)

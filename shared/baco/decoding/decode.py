@@ -126,7 +126,7 @@ class Decoder:
             runner.cache.shrink(len(self.slots))
 
     def step(self, alone: Row | None = None) -> list[tuple[Row, list[CommittedToken]]]:
-        """Run one pass; return the rows that committed tokens, with these tokens.
+        """Run one pass; return the rows that made progress, with the tokens that they committed: none for a row whose scores are complete.
 
         Args:
             alone: the only row to run, to find out which one makes a pass fail.
@@ -162,7 +162,7 @@ class Decoder:
             sequence = slot.row.sequence
             sequence.num_computed_tokens[turn.which] = segment.end
             slot.row.passes.count(turn.which, self.turns.passes)
-            if segment.start < len(sequence.prompts[turn.which]):
+            if sequence.mode == "scored" or segment.start < len(sequence.prompts[turn.which]):
                 prefilled.append(slot)
         for query, prediction in zip(turn.queries, predictions, strict=True):
             self.slots[query.row].row.sequence.predictions[turn.which][query.position] = prediction
@@ -179,7 +179,7 @@ class Decoder:
             sequence = slot.row.sequence
             committed = sequence.resolve()
             slot.waited = 1 if committed else slot.waited + 1
-            if committed:
+            if committed or sequence.ended:
                 progress.append((slot.row, committed))
                 slot.row.drop_noise()
             if sequence.mode == "speculative" and self.turns.speculates and not sequence.ended:
@@ -199,7 +199,7 @@ class Decoder:
             if not (in_prompt or self.turns.speculates or sequence.needs() == which):
                 continue
             count = len(uncomputed)
-            if count > SHORT_SEGMENT:
+            if count > SHORT_SEGMENT or sequence.mode == "scored":
                 count = min(count, budget)
                 budget -= count
             if count:
@@ -214,7 +214,8 @@ class Decoder:
         for segment in segments:
             sequence = self.slots[segment.slot].row.sequence
             length = len(sequence.prompts[which])
-            for index in range(max(segment.start, length + sequence.num_committed - 1), segment.end):
+            first = length - 1 if sequence.mode == "scored" else length + sequence.num_committed - 1
+            for index in range(max(segment.start, first), segment.end):
                 queries.append(Query(segment.slot, index + 1 - length))
                 wanted.append(offset + index - segment.start)
             offset += len(segment.token_ids)
@@ -225,7 +226,7 @@ class Decoder:
         if which not in slot.prefix_donors:
             return True
         donor, length = slot.prefix_donors[which]
-        if donor.row.sequence.num_computed_tokens[which] < length:
+        if donor.row.sequence.num_computed_tokens[which] < min(length, len(donor.row.sequence.prefix(which))):
             return False
         self._copy_from_donor(slot, which)
         return True
@@ -247,7 +248,7 @@ class Decoder:
         prompt = slot.row.prompt.token_ids[which][:-1]
         longest, best = max(SHORTEST_PREFIX - 1, cached), None
         for other in self.slots:
-            theirs = other.row.sequence.prompts.get(which, [])
+            theirs = other.row.sequence.prefix(which)
             # Most rows differ from this one where the longest match so far ends, so that token is compared first.
             if longest < min(len(prompt), len(theirs)) and theirs[longest] == prompt[longest]:
                 length = common_length(prompt, theirs)

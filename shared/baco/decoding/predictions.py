@@ -35,28 +35,46 @@ class PreparedPredictions:
     reader: "PredictionReader"
     which: Model
     queries: Sequence[Query]
+    drawn: Sequence[int]
+    """Indices of the queries at which a token is drawn; at the others a given one is scored."""
     recorded: BatchGraphs | None
     """Replays the decisions on CUDA; None where they run eagerly."""
 
     @torch.inference_mode()
     def run(self, logits: Tensor) -> list[Prediction]:
         """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
-        if not self.queries:
-            return []
-        sequences = [self.reader.rows[query.row].sequence for query in self.queries]
-        positions = [query.position for query in self.queries]
+        if len(self.drawn) == len(self.queries):
+            return self._draw(logits, self.queries) if self.queries else []
+        given = sorted(set(range(len(self.queries))).difference(self.drawn))
+        predictions = dict(
+            zip(given, self._score(logits[upload(given, logits.device)], [self.queries[index] for index in given]), strict=True)
+        )
+        if self.drawn:
+            drawn = self._draw(logits[upload(self.drawn, logits.device)], [self.queries[index] for index in self.drawn])
+            predictions.update(zip(self.drawn, drawn, strict=True))
+        return [predictions[index] for index in range(len(self.queries))]
+
+    def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        """Score the given tokens at queries by raw logits, float32 [C, V]."""
+        token_ids = [self.reader.rows[query.row].sequence.token_ids[query.position] for query in queries]
+        chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])[:, 0].tolist()
+        return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen, strict=True)]
+
+    def _draw(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        sequences = [self.reader.rows[query.row].sequence for query in queries]
+        positions = [query.position for query in queries]
         last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
         if self.recorded is not None:
-            decisions = self.recorded.decide(self.which, logits, [[query.row for query in self.queries], positions, last])
+            decisions = self.recorded.decide(self.which, logits, [[query.row for query in queries], positions, last])
         else:
-            decisions = self.reader.decide(self.which, logits, self.queries, upload([positions, last], logits.device))
-        first, second, *third = [column[: len(self.queries)] for column in decisions.tolist()]
+            decisions = self.reader.decide(self.which, logits, queries, upload([positions, last], logits.device))
+        first, second, *third = [column[: len(queries)] for column in decisions.tolist()]
         if self.which == "aligned":
             predictions = [Prediction(token_id, top1=top1) for token_id, top1 in zip(first, second, strict=True)]
         else:
             columns = zip(first, second, third[0], strict=True)
             predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in columns]
-        return self.reader.with_logprobs(predictions, logits, self.queries)
+        return self.reader.with_logprobs(predictions, logits, queries)
 
 
 class PredictionReader:
@@ -81,8 +99,9 @@ class PredictionReader:
     @torch.inference_mode()
     def prepare(self, which: Model, queries: Sequence[Query]) -> PreparedPredictions:
         """Record the decisions on CUDA, where that is possible and has not been done yet."""
-        replays = self._recorded is not None and self._recorded.prepare(which, len(queries))
-        return PreparedPredictions(self, which, queries, self._recorded if replays else None)
+        drawn = [index for index, query in enumerate(queries) if self.rows[query.row].sequence.mode != "scored"]
+        replays = self._recorded is not None and self._recorded.prepare(which, len(drawn))
+        return PreparedPredictions(self, which, queries, drawn, self._recorded if replays else None)
 
     def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
         """Decide eagerly, whatever settings the rows have.

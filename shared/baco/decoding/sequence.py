@@ -16,8 +16,9 @@ from typing import Literal
 
 from baco.results import FinishReason, Model
 
-Mode = Literal["base", "aligned", "speculative", "lockstep"]
-"""One model alone; both, with a route that the base alone determines; both, with a route that also needs the aligned model."""
+Mode = Literal["base", "aligned", "speculative", "lockstep", "scored"]
+"""One model alone; both, with a route that the base alone determines; both, with a route that also needs the aligned model; or neither,
+since the tokens are given (`ScoredSequence`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,10 @@ class SequenceState:
             # The route at a position needs the aligned model's prediction there, so the base comes second.
             tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
         return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
+
+    def prefix(self, which: Model) -> list[int]:
+        """As much of a model's prompt as is or will be in its KV cache."""
+        return self.prompts.get(which, [])
 
     def slice(self, which: Model, start: int, end: int) -> list[int]:
         """Tokens from `start` to `end` (exclusive) of prompt and answer together."""

@@ -48,7 +48,7 @@ class CallSettings:
     tools: list[dict[str, Any]]
     """What the answer may call, in OpenAI's form."""
     score: bool
-    """Whether the aligned model scores the answers (`baco.answers.scoring`)."""
+    """Whether the aligned model scores the answers (`Engine.score`)."""
 
 
 def merge(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

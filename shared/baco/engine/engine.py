@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from queue import SimpleQueue
 
 from baco.checks import is_integer, require
 from baco.config import SamplingParams
-from baco.engine.requests import Request, build_requests
+from baco.engine.requests import Request, build_requests, build_scoring, check_scorable
 from baco.engine.worker import submit
 from baco.errors import ConfigError
 from baco.models.pair import ModelPair
@@ -70,6 +71,8 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> GenerationResult:
         """Decode one prompt to its end.
 
@@ -80,12 +83,18 @@ class Engine:
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
             tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
                 `result.format.read(text)` reads them.
+            score: whether to fill in each candidate's `score` (see `Engine.score`); takes about one more pass of the aligned model.
+            model_logprobs: whether to fill in each candidate's `model_logprobs`, under both models or the one that runs; takes about one
+                more pass of each.
 
         Raises:
             PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
-            ConfigError: a setting is out of range, or a tool is malformed.
+            ConfigError: a setting is out of range, a tool is malformed, or a score is asked for where the aligned model does not run.
         """
-        return self.generate_batch([messages], params, router, base_prompt=base_prompt, tools=tools)[0]
+        batch = self.generate_batch(
+            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
+        )
+        return batch[0]
 
     def generate_batch(
         self,
@@ -95,9 +104,11 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
-        return self._run(self._requests(batch, params, router, base_prompt, tools))
+        return self._run(self._requests(batch, params, router, base_prompt, tools, score, model_logprobs))
 
     def stream(
         self,
@@ -107,9 +118,11 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
-        return self._events(self._requests([messages], params, router, base_prompt, tools)[0])
+        return self._events(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs)[0])
 
     async def agenerate(
         self,
@@ -119,9 +132,14 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> GenerationResult:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
-        return (await self.agenerate_batch([messages], params, router, base_prompt=base_prompt, tools=tools))[0]
+        batch = await self.agenerate_batch(
+            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
+        )
+        return batch[0]
 
     async def agenerate_batch(
         self,
@@ -131,14 +149,11 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
-        requests = await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools)
-        try:
-            self._submit(requests)
-            return [await asyncio.wrap_future(request.done) for request in requests]
-        finally:
-            _cancel(requests)
+        return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools, score, model_logprobs))
 
     async def astream(
         self,
@@ -148,9 +163,11 @@ class Engine:
         *,
         base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
-        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools)
+        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools, score, model_logprobs)
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
 
@@ -167,6 +184,27 @@ class Engine:
             item.result()
         finally:
             request.cancel()
+
+    def score(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
+        """Fill in each candidate's `score`: the mean natural logarithm of its tokens' probabilities under the aligned model.
+
+        A mean, so that a long answer is not worse for being long; temperature 1, no penalties and no truncation. An answer without tokens
+        has minus infinity. The prompts come from the prefix cache where it holds them, the answers share passes with everything else that
+        runs, and the results count these passes. Candidates with `model_logprobs` need no pass.
+
+        Args:
+            results: answers of this engine's pair.
+
+        Raises:
+            ConfigError: the aligned model has not read a prompt, since the router asks the base alone.
+            OutOfMemoryError: a prompt with an answer does not fit into memory.
+            QueueFullError: too many answers are waiting.
+        """
+        return _with_scores(results, self._run(self._scoring(results)))
+
+    async def ascore(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
+        """Like `score`, off the event loop; cancelling the task ends it within one pass."""
+        return _with_scores(results, await self._arun(self._scoring(results)))
 
     def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
         """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
@@ -203,12 +241,18 @@ class Engine:
         router: Router | None,
         base_prompt: str,
         tools: Sequence[Tool] | None = None,
+        score: bool = False,
+        model_logprobs: bool = False,
     ) -> list[Request]:
         """Check and encode everything, so that nothing is decoded if anything is wrong."""
         params = SamplingParams() if params is None else params
         router = Router() if router is None else router
         require(isinstance(params, SamplingParams), "params", "None or a SamplingParams", params)
         require(isinstance(router, Router), "router", 'None or a Router, such as Router("p-punc")', router)
+        require(isinstance(score, bool), "score", "True or False", score)
+        require(isinstance(model_logprobs, bool), "model_logprobs", "True or False", model_logprobs)
+        if score:
+            check_scorable(router.name, router.models)
         if isinstance(batch, str) or not batch:
             raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
         check_base_prompt(base_prompt)
@@ -219,7 +263,10 @@ class Engine:
         ]
         router = self.resolve(router, base_prompt)
         sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
-        return build_requests(info, prompts, params, router, checked, **sizes)
+        return build_requests(info, prompts, params, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
+
+    def _scoring(self, results: Sequence[GenerationResult]) -> list[Request]:
+        return [build_scoring(result, max_model_len=self.max_model_len, max_batch_size=self.max_batch_size) for result in results]
 
     def _submit(self, requests: Sequence[Request]) -> None:
         submit(self.pair, requests, self.max_waiting)
@@ -229,6 +276,14 @@ class Engine:
         try:
             self._submit(requests)
             return [request.done.result() for request in requests]
+        finally:
+            _cancel(requests)
+
+    async def _arun(self, requests: Sequence[Request]) -> list[GenerationResult]:
+        """Like `_run`, off the event loop."""
+        try:
+            self._submit(requests)
+            return [await asyncio.wrap_future(request.done) for request in requests]
         finally:
             _cancel(requests)
 
@@ -244,6 +299,15 @@ class Engine:
             item.result()
         finally:
             request.cancel()
+
+
+def _with_scores(results: Sequence[GenerationResult], scored: Sequence[GenerationResult]) -> list[GenerationResult]:
+    """Put scored candidates into the results that they are of, and add the passes."""
+    found = []
+    for result, new in zip(results, scored, strict=True):
+        passes = replace(result.passes, base=result.passes.base + new.passes.base, aligned=result.passes.aligned + new.passes.aligned)
+        found.append(replace(result, candidates=new.candidates, passes=passes))
+    return found
 
 
 def _cancel(requests: Sequence[Request]) -> None:

@@ -1,4 +1,4 @@
-"""Requests: rows become answers with text, answers become stream events and a result.
+"""Requests: rows become answers with text and, where that is asked for, with scores; answers become stream events and a result.
 
 Knows requests, rows and texts; knows nothing of models, passes or queues.
 """
@@ -6,13 +6,15 @@ Knows requests, rows and texts; knows nothing of models, passes or queues.
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from baco.config import SamplingParams
 from baco.decoding.row import PassCount, Row
+from baco.decoding.scored import ScoredSequence
 from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
 from baco.errors import ConfigError
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
@@ -48,6 +50,12 @@ class Request:
     """Its answers' grammar, if they have one."""
     format: AnswerFormat = PLAIN
     """How its answers write reasoning and tool calls."""
+    score: bool = False
+    """Whether the aligned model scores the answers."""
+    model_logprobs: bool = False
+    """Whether each model that runs says how likely it finds each token."""
+    given: Sequence[Candidate] = ()
+    """The n answers, if they exist already and are only scored."""
     on_event: Callable[[StreamEvent], None] | None = None
     """Called by the worker with every event, the last of which carries the result."""
     done: "Future[GenerationResult]" = field(default_factory=Future)
@@ -78,10 +86,21 @@ class Request:
         return min(self.params.max_tokens, self.max_model_len - max(len(ids) for ids in self.prompt.token_ids.values()))
 
     @property
-    def is_over(self) -> bool:
-        """Whether the request was cancelled or its deadline has passed."""
-        late = self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
-        return self.cancelled or self.cancel_event.is_set() or late
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled, by itself or with its context."""
+        return self.cancelled or self.cancel_event.is_set()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its deadline has passed."""
+        return self.params.deadline is not None and time.monotonic() - self.submitted >= self.params.deadline
+
+    @property
+    def scoring_models(self) -> tuple[Model, ...]:
+        """The models that score the answers."""
+        if self.model_logprobs:
+            return tuple(self.prompt.token_ids)
+        return ("aligned",) if self.score else ()
 
     @property
     def mode(self) -> Mode:
@@ -91,8 +110,11 @@ class Request:
         return "lockstep" if self.router.reads_aligned else "speculative"
 
     def answers(self, info: PairInfo) -> "list[Answer]":
-        """Make the n answers, with nothing in them yet."""
-        return [Answer(info, self, index) for index in range(self.params.n)]
+        """Make the answers that have something to decode: n empty ones, or those of the given ones that are not scored yet."""
+        answers = [Answer(info, self, index) for index in range(self.params.n)]
+        if not self.given:
+            return answers
+        return [answer for answer, candidate in zip(answers, self.given, strict=True) if not answer.finish(candidate)]
 
     def result(self) -> GenerationResult:
         """Everything about the finished request."""
@@ -125,6 +147,8 @@ def build_requests(
     router: Router,
     tools: Sequence[Tool],
     *,
+    score: bool,
+    model_logprobs: bool,
     max_model_len: int,
     max_batch_size: int,
 ) -> list[Request]:
@@ -153,6 +177,8 @@ def build_requests(
             max_model_len=max_model_len,
             max_batch_size=max_batch_size,
             grammar=compiled,
+            score=score,
+            model_logprobs=model_logprobs,
             format=AnswerFormat(
                 # What is held to a grammar begins with what it describes.
                 reasoning=None if compiled is not None else reasoning_format(info.tokenizer, prompt.token_ids.get("aligned", [])),
@@ -163,8 +189,38 @@ def build_requests(
     ]
 
 
+def build_scoring(result: GenerationResult, *, max_model_len: int, max_batch_size: int) -> Request:
+    """Make the request that scores the answers of a result.
+
+    Raises:
+        ConfigError: the aligned model has not read the prompt.
+    """
+    check_scorable(result.router, result.prompt_token_ids)
+    return Request(
+        prompt=Prompt(token_ids={"aligned": result.prompt_token_ids["aligned"]}, base_stop=()),
+        # Nothing is drawn, so neither sampling nor routing matters.
+        params=SamplingParams(n=len(result.candidates), temperature=0),
+        router=Router("aligned"),
+        seed=result.seed,
+        max_model_len=max_model_len,
+        max_batch_size=max_batch_size,
+        score=True,
+        given=result.candidates,
+    )
+
+
+def check_scorable(router: str, models: Collection[Model]) -> None:
+    """Check that the aligned model is among those that read the prompt; else answers of this router cannot be scored.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if "aligned" not in models:
+        raise ConfigError(f"answers of router {router!r} cannot be scored: the aligned model scores, and it does not read their prompt")
+
+
 class Answer:
-    """One answer of a request: its row for the decoder, and its text so far."""
+    """One answer of a request: its row for the decoder, its text so far, and the candidate that it becomes."""
 
     def __init__(self, info: PairInfo, request: Request, sample_index: int) -> None:
         self.request = request
@@ -172,6 +228,10 @@ class Answer:
         shown = () if request.format.tool_calls is None else request.format.tool_calls.control_tokens
         self.text = AnswerText(info.tokenizer, request.params.stop, request.prompt.base_stop, shown)
         self.tokens: list[Token] = []
+        self._unsent: list[Token] = []
+        """The last tokens, which are sent together with the end."""
+        self._candidate: Candidate | None = None
+        """What was written, once that is over."""
         self._token_texts = TokenTexts.of(info.tokenizer)
         prompts = request.prompt.token_ids
         sequence = SequenceState(
@@ -191,51 +251,75 @@ class Answer:
             guide=None if request.grammar is None else Guide(request.grammar, sequence.max_tokens),
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it ends as it stands. A deadline ends the writing; what was written by then is still scored."""
+        return self.request.is_cancelled or (self._candidate is None and self.request.is_late)
+
     def push(self, committed: Iterable[CommittedToken]) -> bool:
-        """Take new tokens, up to a stop text; say whether the answer has ended."""
+        """Take new tokens, up to a stop text, or the end of scoring, which has none; return whether the answer is complete."""
+        if self._candidate is not None:
+            assert isinstance(self.row.sequence, ScoredSequence), "what is written is only scored"
+            return self._complete(self._candidate, self.row.sequence.logprobs)
         tokens: list[Token] = []
         for token in committed:
             tokens += self.text.push(token.token_id, token.from_base, self._logprob(token))
             reason: FinishReason | None = "stop" if self.text.stopped else token.finish_reason
             if reason is not None:
-                self._end(tokens, reason)
-                return True
+                return self._end(tokens, reason)
         if tokens:
             self.tokens += tokens
-            self._tell(tokens, None)
+            self._tell(tokens)
         return False
 
-    def cut(self) -> None:
-        """End the answer as it stands."""
-        self._end([], "cancelled")
+    def cut(self) -> bool:
+        """End the answer as it stands; return whether it is complete."""
+        return self._end([], "cancelled") if self._candidate is None else self._complete(self._candidate, None)
 
-    def _end(self, tokens: list[Token], reason: FinishReason) -> None:
-        tokens += self.text.finish()
-        self.tokens += tokens
+    def finish(self, candidate: Candidate) -> bool:
+        """Take the answer as written; return whether it is complete, or its row has to be scored first."""
         request, sequence = self.request, self.row.sequence
-        if reason == "stop" and request.format.calls_tools("".join(token.text for token in self.tokens)):
-            reason = "tool_calls"
-        request.candidates[self.sample_index] = Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason)
-        request.proposed += sequence.proposed
-        request.accepted += sequence.accepted
-        self._tell(tokens, reason)
+        self._candidate, models = candidate, request.scoring_models
+        if not models or request.is_cancelled:
+            return self._complete(candidate, None)
+        if not candidate.tokens:
+            return self._complete(candidate, {which: [] for which in models})
+        if candidate.model_logprobs is not None:
+            return self._complete(candidate, candidate.model_logprobs)
+        self.row.sequence = ScoredSequence.of(sequence, candidate.token_ids, models)
+        self.row.noise.clear()
+        return False
 
-    def _tell(self, tokens: list[Token], reason: FinishReason | None) -> None:
+    def _end(self, tokens: list[Token], reason: FinishReason) -> bool:
+        """End the text; return whether the answer is complete."""
+        self._unsent = tokens + self.text.finish()
+        self.tokens += self._unsent
+        self.request.proposed += self.row.sequence.proposed
+        self.request.accepted += self.row.sequence.accepted
+        if reason == "stop" and self.request.format.calls_tools("".join(token.text for token in self.tokens)):
+            reason = "tool_calls"
+        return self.finish(Candidate(index=self.sample_index, tokens=tuple(self.tokens), finish_reason=reason))
+
+    def _complete(self, candidate: Candidate, logprobs: Mapping[Model, Sequence[float]] | None) -> bool:
+        """Hand the candidate over, with what the models say of its tokens; the request ends with its last one."""
         request = self.request
-        if request.on_event is None and reason is None:
-            return
-        event = StreamEvent(
-            index=self.sample_index,
-            tokens=tuple(tokens),
-            finish_reason=reason,
-            format=request.format,
-        )
-        complete = reason is not None and len(request.candidates) == request.params.n
-        result = request.result() if complete else None
-        if request.on_event is not None:
-            request.on_event(event if result is None else replace(event, result=result))
+        if logprobs is not None and request.score:
+            values = logprobs["aligned"]
+            candidate = replace(candidate, score=sum(values) / len(values) if values else -inf)
+        if logprobs is not None and request.model_logprobs:
+            candidate = replace(candidate, model_logprobs=logprobs)
+        request.candidates[self.sample_index] = candidate
+        result = request.result() if len(request.candidates) == request.params.n else None
+        self._tell(self._unsent, candidate.finish_reason, result)
         if result is not None:
             request.done.set_result(result)
+        return True
+
+    def _tell(self, tokens: list[Token], reason: FinishReason | None = None, result: GenerationResult | None = None) -> None:
+        request = self.request
+        if request.on_event is not None:
+            event = StreamEvent(index=self.sample_index, tokens=tuple(tokens), finish_reason=reason, result=result, format=request.format)
+            request.on_event(event)
 
     def _logprob(self, token: CommittedToken) -> TokenLogprob | None:
         logprobs: IdLogprobs | None = token.logprobs

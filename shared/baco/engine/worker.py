@@ -90,24 +90,25 @@ class Worker:
     def _drop_ended(self) -> None:
         """End the answers of requests that were cancelled or are late."""
         # A request may be over at any moment, so each is asked once.
-        late = [answer for answer in self.running.values() if answer.request.is_over]
-        self._leave(late)
-        for answer in late:
-            self._cut(answer)
+        late = [answer for answer in self.running.values() if answer.is_over]
+        ended = [answer for answer in late if self._cut(answer)]
+        self._leave([answer for answer in ended if answer.row in self.running])
         with self.queue.changed:
-            over = dict.fromkeys(answer for answer in self.queue.waiting if answer.request.is_over)
-            if over:
-                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in over)
-        for answer in over:
-            self._cut(answer)
+            over = [answer for answer in self.queue.waiting if answer.is_over]
+        gone = {answer for answer in over if self._cut(answer)}
+        if gone:
+            with self.queue.changed:
+                self.queue.waiting = deque(answer for answer in self.queue.waiting if answer not in gone)
 
-    def _cut(self, answer: Answer) -> None:
+    def _cut(self, answer: Answer) -> bool:
+        """End an answer as it stands; return whether it is complete, and has not to be scored."""
         if answer.request.done.done():
-            return  # it has failed in another of its answers
+            return True  # it has failed in another of its answers
         try:
-            answer.cut()
+            return answer.cut()
         except Exception as error:
             self._fail(answer.request, error)
+            return True
 
     def _admit(self) -> None:
         """Move waiting answers into the batch, first come first served, while there is room."""
@@ -142,7 +143,7 @@ class Worker:
             self._take(progress)
 
     def _take(self, progress: Sequence[tuple[Row, list[CommittedToken]]]) -> None:
-        """Hand new tokens to their answers."""
+        """Hand new tokens, or the end of scoring, to their answers."""
         ended = []
         for row, committed in progress:
             answer = self.running.get(row)

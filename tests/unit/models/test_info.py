@@ -41,7 +41,8 @@ def test_prompts_and_answers_need_no_models(info: PairInfo) -> None:
     }
     choices = Grammar.choices(["the captain", "the sea"])
     params = SamplingParams(n=2, max_tokens=8, seed=3, grammar=choices)
-    (request,) = build_requests(info, [prompt], params, Router(), [], max_model_len=info.context_window, max_batch_size=2)
+    sizes = {"max_model_len": info.context_window, "max_batch_size": 2}
+    (request,) = build_requests(info, [prompt], params, Router(), [], score=False, model_logprobs=False, **sizes)
     written = info.tokenizer.encode("the captain", add_special_tokens=False)
     for answer in request.answers(info):
         assert not answer.push([CommittedToken(token_id, from_base=True, finish_reason=None, logprobs=None) for token_id in written])
