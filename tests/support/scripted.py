@@ -15,7 +15,8 @@ PIECE = 3
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Let every answer be one of the given texts, three characters a token. Prompts, metadata and usage are real."""
+    """Let every answer be one of the given texts, three characters a token. Prompts, metadata, usage and scores are real."""
+    score = Engine._submit
 
     def write(*texts: str, reason: Any = "stop") -> list[Request]:
         seen: list[Request] = []
@@ -23,8 +24,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
         def submit(engine: Engine, requests: Sequence[Request]) -> None:
             seen.extend(requests)
             for number, request in enumerate(requests):
-                for index in range(request.params.n):
-                    _write(request, index, texts[(number + index) % len(texts)], reason)
+                if not request.given:
+                    for index in range(request.params.n):
+                        _write(request, index, texts[(number + index) % len(texts)], reason)
+                if request.scoring_models:
+                    request.given = request.given or [request.candidates.pop(index) for index in range(request.params.n)]
+                    score(engine, [request])
 
         monkeypatch.setattr(Engine, "_submit", submit)
         return seen
@@ -33,13 +38,15 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 def _write(request: Request, index: int, text: str, reason: Any) -> None:
-    """Complete one answer, event by event; and its request with the last one."""
+    """Complete one answer, event by event, and its request with the last one; but for the scores, where they are asked for."""
     tokens = tuple(Token(token_id=5, text=text[start : start + PIECE], from_base=False) for start in range(0, len(text), PIECE))
     events = [StreamEvent(index=index, tokens=(token,), format=request.format) for token in tokens[:-1]]
     reason = "tool_calls" if reason == "stop" and request.format.calls_tools(text) else reason
     request.candidates[index] = Candidate(index=index, tokens=tokens, finish_reason=reason)
-    result = request.result() if len(request.candidates) == request.params.n else None
-    events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=reason, result=result, format=request.format))
+    complete = len(request.candidates) == request.params.n and not request.scoring_models
+    result = request.result() if complete else None
+    ending = None if request.scoring_models else reason
+    events.append(StreamEvent(index=index, tokens=tokens[-1:], finish_reason=ending, result=result, format=request.format))
     if request.on_event is not None:
         for event in events:
             request.on_event(event)
