@@ -60,10 +60,10 @@ class SlotLayer(CacheLayerMixin):
 
     def resize(self, slots: int, stride: int) -> None:
         """Reallocate for another number of slots and positions, and copy what fits."""
-        if self.keys is not None and self.values is not None:
-            held, length = min(slots, self.keys.shape[0]), min(stride, self.keys.shape[1]) - 1
-            for name in ("keys", "values"):
-                old = getattr(self, name)
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            if old is not None and old.shape[:2] != (slots, stride):
+                held, length = min(slots, old.shape[0]), min(stride, old.shape[1]) - 1
                 new = old.new_empty(slots, stride, *old.shape[2:])
                 new[:held, :length] = old[:held, :length]
                 new[:held, length:], new[held:] = 0, 0  # masked entries are still multiplied, so they must be finite
@@ -107,17 +107,22 @@ class SlotCache(Cache):
             wanted = (max(slots, min(2 * self.slots, slots + 32)) if slots > self.slots else self.slots, self.capacity)
             if capacity > self.capacity:
                 wanted = (wanted[0], max(capacity, min(2 * self.capacity, capacity + 1024)))
-            for layer in self.slot_layers:
-                layer.resize(wanted[0], wanted[1] + 1)
+            try:
+                self._resize(*wanted)
+            except Exception:
+                self._resize(self.slots, self.capacity)  # tokens would be written to wrong places in layers of another stride
+                raise
             self.slots, self.capacity = wanted
-            self.allocation += 1
 
     def shrink(self, slots: int) -> None:
         """Free all but the first `slots` slots."""
         self.slots = max(slots, FIRST_SLOTS)
-        for layer in self.slot_layers:
-            layer.resize(self.slots, self.stride)
+        self._resize(self.slots, self.capacity)
+
+    def _resize(self, slots: int, capacity: int) -> None:
         self.allocation += 1
+        for layer in self.slot_layers:
+            layer.resize(slots, capacity + 1)
 
     def copy_slot(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a slot to another one."""

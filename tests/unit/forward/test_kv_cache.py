@@ -167,6 +167,28 @@ def test_room_that_is_made_holds_nothing_that_could_spoil_a_pass(runner: ModelRu
     assert all(bool(tensor.isfinite().all()) for tensor in runner.cache.tensors)
 
 
+@pytest.mark.parametrize("fits", range(4))
+def test_a_cache_that_found_no_memory_to_grow_is_as_it_was(
+    model: PreTrainedModel, runner: ModelRunner, monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    row, allocate, calls = tokens(200), torch.Tensor.new_empty, []
+
+    def scarce(self: Tensor, *shape: int) -> Tensor:
+        calls.append(shape)
+        if len(calls) == fits + 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return allocate(self, shape)
+
+    run(runner, Segment(slot=1, start=0, token_ids=row[:20]))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "new_empty", scarce)
+        with pytest.raises(torch.OutOfMemoryError):
+            run(runner, Segment(slot=1, start=20, token_ids=row[20:]))
+    assert len(calls) >= fits + 1
+    assert_logits(model, row[:40], run(runner, Segment(slot=1, start=20, token_ids=row[20:40]))[1])
+    assert_logits(model, row, run(runner, Segment(slot=1, start=40, token_ids=row[40:]))[1])
+
+
 def test_only_the_logits_that_are_wanted_come_back(model: PreTrainedModel, runner: ModelRunner) -> None:
     row = tokens(8)
     logits = runner.prepare([Segment(slot=0, start=0, token_ids=row)], [2, 7]).run()
