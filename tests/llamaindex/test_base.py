@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.prompts import PromptTemplate
 
+import llamaindex_baco
 from baco import ContextOverflowError, Engine, MissingExtraError, ModelPair, PromptError, Router, SamplingParams
 from llamaindex_baco import BacoLLM
 from llamaindex_baco.messages import core_messages
@@ -162,6 +165,11 @@ def test_prompt_hooks_are_used_where_llamaindex_promises_them(make: Make, asked:
         [{"role": "system", "content": "Be brief."}, user],
         [user | {"content": "a+a"}],
     ]
+
+
+def test_the_package_says_what_each_of_its_files_is_for() -> None:
+    modules = {path.name for path in Path(llamaindex_baco.__file__).parent.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", llamaindex_baco.__doc__ or "")) == modules
 
 
 @pytest.mark.parametrize("missing", ["llama_index", "llama_index.core"])
