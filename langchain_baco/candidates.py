@@ -30,7 +30,7 @@ class CandidateChunk(NamedTuple):
 
 
 class Candidates(list[AIMessageChunk | None]):
-    """Several answers as far as they are known, None where nothing is; added to another, the pieces of each are joined."""
+    """Pieces of several answers, None where there is none; adding two joins the pieces of each answer."""
 
     @classmethod
     def of(cls, piece: CandidateChunk, n: int) -> "Candidates":

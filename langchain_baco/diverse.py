@@ -1,4 +1,7 @@
-"""`DiverseBaco`: n different answers where a model gives one, as a runnable of its own."""
+"""`DiverseBaco`: a runnable that gives n different answers where a model gives one.
+
+Knows the model's calls and the selection of answers; knows nothing of decoding.
+"""
 
 import operator
 from collections.abc import AsyncIterator, Iterator
@@ -97,7 +100,7 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
     def transform(
         self, input: Iterator[LanguageModelInput], config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[list[AIMessage]]:
-        """Stream inside of a chain: lists of n, None but for the next piece of one answer, which add up to what `invoke` gives."""
+        """Stream inside a chain: each item is a list of n, all None but the next piece of one answer; added up they are `invoke`'s list."""
         yield from self._transform_stream_with_config(input, cast(Any, self._pieces), config, **kwargs)
 
     async def atransform(
@@ -122,7 +125,7 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
 
     @property
     def _chooses(self) -> bool:
-        """Whether answers must be whole before it is known which of them come, and in which order."""
+        """Whether answers must be complete before they are returned, since they are selected or ranked."""
         return self.distinct is not None or self.rank is not None
 
     def _with(self, settings: dict[str, Any]) -> "DiverseBaco":
@@ -190,7 +193,7 @@ def _take(selection: Selection[AIMessage], result: LLMResult) -> None:
 
 
 def _whole(messages: list[AIMessage]) -> Candidates:
-    """Whole answers as chunks."""
+    """Complete answers as chunks."""
     return Candidates(AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last") for message in messages)
 
 

@@ -1,7 +1,7 @@
-"""How the core's errors reach LangChain: as its own kinds too, so that its middleware and its users' handlers know them.
+"""The core's errors as LangChain's too, so that its middleware and its users' handlers know them; and another try for a full queue.
 
-An error raised while a model is called is what it was, and one of LangChain's `ModelError`s: `except baco.PromptError` catches it, and
-so does `except langchain_core.exceptions.ModelInvalidRequestError`.
+An error raised while a model is called keeps its class and is one of LangChain's `ModelError`s: `except baco.PromptError` catches it, and
+so does `except langchain_core.exceptions.ModelInvalidRequestError`. Knows both kinds of errors; knows nothing of what raises them.
 """
 
 from collections.abc import Iterator

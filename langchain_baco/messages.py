@@ -32,8 +32,8 @@ KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (ToolMessage, "tool"),
     (FunctionMessage, "tool"),
 )
-EARLIER_THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
-"""Blocks that a model writes for itself; chat templates leave them out of the history too."""
+REASONING_BLOCKS = ("reasoning", "thinking", "redacted_thinking")
+"""Blocks that are left out of a history, as chat templates leave reasoning out."""
 CALL_BLOCKS = ("tool_call", "tool_use")
 """Blocks that repeat what `AIMessage.tool_calls` says."""
 LangChainTool = dict[str, Any] | type | Callable[..., Any] | BaseTool
@@ -42,7 +42,7 @@ REFUSALS = (TypeError, ValueError, AttributeError, RecursionError)
 
 
 def to_core(messages: Sequence[BaseMessage]) -> list[Message]:
-    """Turn messages into the core's, with a role, a text and calls of tools. A broken call stays text, as it was written.
+    """Turn messages into the core's, with a role, a text and tool calls. An invalid call stays text, as it was written.
 
     Raises:
         PromptError: a message has a role or a content that a text model cannot read.
@@ -54,8 +54,8 @@ def _to_core(index: int, message: BaseMessage) -> Message:
     text = _text(index, message)
     core: dict[str, Any] = {"role": _role(index, message), "content": text}
     if isinstance(message, AIMessage):
-        broken = [_written(call) for call in message.invalid_tool_calls]
-        core["content"] = "\n".join([text, *broken] if text else broken)
+        invalid = [_written(call) for call in message.invalid_tool_calls]
+        core["content"] = "\n".join([text, *invalid] if text else invalid)
         if message.tool_calls:
             core["tool_calls"] = [_core_call(index, call) for call in message.tool_calls]
     if isinstance(message, ToolMessage):
@@ -72,7 +72,7 @@ def _core_call(index: int, call: ToolCall) -> dict[str, Any]:
 
 
 def _written(call: InvalidToolCall) -> str:
-    """Write a call that was none. Ours have all that was written in `args`; other models' have a name, and arguments of any form."""
+    """The text of an invalid call. Ours have all of it in `args`; other models' have a name, and arguments of any form."""
     args = call["args"] or ""
     return args if call["name"] is None else f'{HERMES.before}{{"name": "{call["name"]}", "arguments": {args}}}{HERMES.after}'
 
@@ -154,7 +154,7 @@ def _block_text(index: int, message: BaseMessage, block: object) -> str:
     kind, text = (block.get("type"), block.get("text")) if isinstance(block, dict) else (type(block).__name__, None)
     if kind == "text" and isinstance(text, str):
         return text
-    if isinstance(message, AIMessage) and kind in (*EARLIER_THOUGHTS, *CALL_BLOCKS):
+    if isinstance(message, AIMessage) and kind in (*REASONING_BLOCKS, *CALL_BLOCKS):
         return ""
     raise PromptError(
         f"message {index} ({message.type}) has a content block of type {kind!r}; this model reads text only, so send text blocks"

@@ -1,8 +1,8 @@
-"""`BestOfN`: an agent's model answers several times at each turn, and the best answer goes on. Needs `langchain`.
+"""`BestOfN`: an agent's model answers several times at each turn, and the best answer is used. Needs `langchain`.
 
-Self-consistency (Wang et al. 2023, arXiv 2203.11171) takes what most answers agree on; for answers that are not equal word for word, and
-calls of tools, what agrees most is the answer that is most like all the others (the medoid under
-`baco.answers.similarity`: our own choice).
+Self-consistency (Wang et al. 2023, arXiv 2203.11171) takes what most answers agree on. Free text and tool calls are seldom equal word for
+word, so it is the answer most similar to all the others here (the medoid under `baco.answers.similarity`: our own choice).
+Knows agents and answers; knows nothing of decoding.
 """
 
 from collections.abc import Awaitable, Callable

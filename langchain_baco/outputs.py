@@ -1,7 +1,7 @@
-"""From the core's results to LangChain's messages: text, calls, usage, metadata, log-probabilities and whose token each is.
+"""From the core's results to LangChain's messages: text, calls, usage, metadata, and log-probabilities with each token's owner.
 
-Metadata is on a message, or on the last chunk of a stream, and on no other: LangChain joins texts and refuses unequal numbers when it
-merges the metadata of two chunks.
+Of a stream only the last chunk has metadata: LangChain joins texts and refuses unequal numbers when it merges the metadata of two chunks.
+Knows results and messages; knows nothing of engines and callbacks.
 """
 
 import json
@@ -85,7 +85,7 @@ def _reasoning(text: str) -> dict[str, Any]:
 
 
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
-    """Exact token counts of a request over all of its answers: those of each model, and what of the prompt had been read before."""
+    """Exact token counts of a request over all of its answers, with those of each model and those of the prompt that were cached."""
     usage = result.usage
     # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
     details = cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens})
@@ -122,11 +122,11 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
 
 
 def _token(token: TokenLogprob) -> dict[str, Any]:
-    """One token in the form of OpenAI's log-probabilities, and whose it is."""
+    """One token in the form of OpenAI's log-probabilities, with its owner."""
     return _scored(token) | {"top_logprobs": [_scored(top) for top in token.top], "source": token.owner}
 
 
 def _scored(token: TokenLogprob | TopLogprob) -> dict[str, Any]:
-    # A token that is part of a character has no text of its own, and so no bytes to tell.
+    # A token that is part of a character has no text, and so no bytes.
     readable = "\N{REPLACEMENT CHARACTER}" not in token.text
     return {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode()) if readable else None}

@@ -2,7 +2,7 @@
 
 An event is named `ROUTE_EVENT`; its data are ``{"candidate": 0, "tokens": [[text, "base" | "aligned"], …]}``. Read them from
 ``astream_events(version="v2")``, or in a handler's ``on_custom_event``. They belong to the run that the model is called in, as LangChain
-has it; a model that is called on its own gets one around it.
+has it; a model that is called on its own gets one around it. Knows callbacks; knows nothing of decoding.
 """
 
 from typing import Any

@@ -51,7 +51,7 @@ class Settings:
     score: bool
     """Whether answers are scored by the aligned model."""
     hf_token: SecretStr | None = field(compare=False, repr=False)
-    """What the hub is shown when the pair is loaded."""
+    """Shown to the hub when the pair is loaded."""
 
     @property
     def tools(self) -> list[dict[str, Any]] | None:
@@ -115,7 +115,7 @@ def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Setti
 
 
 def _logprobs(logprobs: Any, top: Any) -> Any:
-    """One number of alternatives, from ours or from OpenAI's two settings (a bool, and how many)."""
+    """The number of alternatives, from our setting or from OpenAI's two (a bool and a number)."""
     if top is not None:
         require(is_integer(top) and 0 <= top <= MAX_LOGPROBS, "top_logprobs", f"None or an integer in [0, {MAX_LOGPROBS}]", top)
         same = logprobs == top if is_integer(logprobs) else logprobs in (None, True)
