@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from transformers import AddedToken
 
 from baco import Engine, Router, SamplingParams
+from baco.checks import require
 from baco.errors import ChatTemplateError, ConfigError, PromptError
 from baco.models.pair import ModelPair
 from baco.text.chat_template import check_keys, fold_messages
@@ -128,6 +129,20 @@ def test_every_way_to_ask_the_engine_shows_the_tools(engine: Engine, monkeypatch
     assert expected != engine.generate("x", params).prompt_token_ids
     with pytest.raises(ConfigError, match="`tools` must be"):
         engine.stream("x", tools={})  # type: ignore[arg-type]
+
+
+def test_tools_and_base_prompt_are_checked_once_whatever_the_number_of_prompts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def counted(condition: bool, argument: str, *rest: Any) -> None:
+        checked.append(argument)
+        require(condition, argument, *rest)
+
+    for module in ("baco.parsing.tools", "baco.text.prompts"):
+        monkeypatch.setattr(f"{module}.require", counted)
+    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", QWEN_TEMPLATE)
+    engine.generate_batch(["x", "y", "z"], SamplingParams(max_tokens=1, seed=1), tools=TOOLS[1:])
+    assert checked.count("the parameters of tool 'clock'") == checked.count("base_prompt") == 1
 
 
 async def test_so_does_every_asynchronous_way(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
