@@ -13,8 +13,11 @@ from langchain_core.globals import set_llm_cache
 
 import baco.errors
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.parsing import detection
+from baco.parsing.tool_call import ToolCall
 from baco.routing import registry
 from benchmarks.llamaindex_conformance import sentence
+from tests.support.tokenizers import QWEN_TEMPLATE, byte_level_bpe
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -97,13 +100,24 @@ def test_the_conformance_pages_code_is_a_suite_that_passes() -> None:
     suite.test_every_method_answers(names["TestMyLLM"].make_llm._get_wrapped_function()(suite), "achat")
 
 
-@pytest.mark.parametrize("code", blocks("CONTRIBUTING.md", "python"))
+@pytest.mark.parametrize("code", [code for code in blocks("CONTRIBUTING.md", "python") if "register_router" in code])
 def test_a_router_written_as_the_guide_says_is_found_by_its_name(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "KINDS", dict(registry.KINDS))
     exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "guide"})
     name = re.findall(r'register_router\("([a-z-]+)"', code)[0]
     result = Engine(ModelPair.from_pretrained()).generate("Name a pet rabbit.", SamplingParams(max_tokens=12, seed=1), Router(name))
     assert result.router == name
+
+
+def test_a_tool_call_family_written_as_the_guide_says_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = [code for code in blocks("CONTRIBUTING.md", "python") if "ToolCallFamily" in code]
+    names: dict[str, Any] = {"__name__": "guide"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, names["FAMILY"]))
+    tokenizer = byte_level_bpe()
+    tokenizer.chat_template = QWEN_TEMPLATE.replace("<tool_call>\n", "[CALL] ").replace("}\n</tool_call>", "}")
+    assert detection.detect_tool_calls(tokenizer) == names["TOY"]
+    assert names["TOY"].read('So: [CALL] {"name": "wait", "arguments": {}}') == ("So:", [ToolCall(name="wait", arguments={})])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
