@@ -87,6 +87,7 @@ class TestChatBacoIntegration(Offered, ChatModelIntegrationTests):
         return f"{folder / 'base'}|{folder / 'aligned'}"
 
 
+@pytest.mark.slow
 class TestChatBacoIntegrationByCalls(TestChatBacoIntegration):
     method = "function_calling"
 

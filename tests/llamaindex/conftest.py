@@ -7,19 +7,23 @@ import pytest
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from llamaindex_baco import BacoLLM
+from llamaindex_baco.testing import LLMConformance
+from llamaindex_baco.testing.calls import METHODS
 from tests.llamaindex.helpers import Make
 
-QUICK_METHODS = ("chat", "astream_complete")
+QUICK_METHODS = ("chat", "stream_complete", "acomplete", "astream_chat")
+"""One of each kind; the first two alone for traps that draw many answers."""
 SAMPLING_TRAPS = ("test_max_tokens_of_a_call_is_honoured", "test_temperature_of_a_call_is_honoured", "test_the_seed_of_a_call_is_honoured")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the suite's tests of sampling settings as slow for all methods but two: it draws many answers for each of them."""
-    traps = [item for item in items if isinstance(item, pytest.Function) and item.originalname in SAMPLING_TRAPS]
-    for item in traps:
-        if item.callspec.params["method"] not in QUICK_METHODS:
-            item.add_marker(pytest.mark.slow)
+    """Mark the suite's tests as slow for methods that are like another one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and isinstance(item.instance, LLMConformance) and hasattr(item, "callspec"):
+            quick = QUICK_METHODS[:2] if item.originalname in SAMPLING_TRAPS else QUICK_METHODS
+            if item.callspec.params.get("method") in set(METHODS).difference(quick):
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from baco.engine.requests import Request
 from llamaindex_baco import BacoLLM, capture_responses
 from offline_embedding import OfflineEmbedding
 from tests.llamaindex.helpers import apart
+from tests.support.marks import slow_but
 
 PLACES = ("Velmora", "Ostrin", "Halden", "Brindle", "Lume")
 QUESTION = "What can a visitor see in Ostrin?"
@@ -42,7 +43,7 @@ def longest(submitted: list[Request]) -> int:
     return max(len(ids) for request in submitted for ids in request.prompt.token_ids.values())
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", slow_but(["compact", "tree_summarize"], MODES))
 def test_no_prompt_of_a_query_engine_is_longer_than_the_window(
     index: VectorStoreIndex, llm: BacoLLM, submitted: list[Request], mode: Any
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from baco import Engine, GenerationResult, Router, SamplingParams, Token
 from baco.results import Passes
+from tests.support.marks import slow_but
 
 PROMPT = "Write a short poem about the captain and the sea."
 OTHERS = [f"{'Tell me more about it. ' * (i % 5)}What is the story of the {i} fish?" for i in range(16)]
@@ -34,7 +35,7 @@ def test_the_same_request_gives_the_same_answers_again(engine: Engine, router: R
 
 
 @routers
-@pytest.mark.parametrize("place", [0, 7, 16])
+@pytest.mark.parametrize("place", slow_but([7], [0, 7, 16]))
 def test_a_request_among_16_others_gives_what_it_gives_alone(engine: Engine, router: Router, place: int) -> None:
     alone = engine.generate(PROMPT, PARAMS, router)
     together = engine.generate_batch([*OTHERS[:place], PROMPT, *OTHERS[place:]], PARAMS, router)
@@ -42,7 +43,7 @@ def test_a_request_among_16_others_gives_what_it_gives_alone(engine: Engine, rou
 
 
 @routers
-@pytest.mark.parametrize("max_batch_size", [1, 2, 5])
+@pytest.mark.parametrize("max_batch_size", slow_but([2], [1, 2, 5]))
 def test_the_batch_size_changes_no_answer(engine: Engine, router: Router, max_batch_size: int) -> None:
     small = Engine(engine.pair, max_batch_size=max_batch_size)
     found = small.generate_batch([PROMPT, OTHERS[3]], PARAMS, router)

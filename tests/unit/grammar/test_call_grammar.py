@@ -15,6 +15,7 @@ from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import ToolCall
 from baco.results import Candidate
 from tests.support.grammar_reference import in_value
+from tests.support.marks import slow_but
 from tests.support.pairs import make_pair
 from tests.support.tokenizers import (
     HERMES_TEMPLATE,
@@ -108,7 +109,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
     assert base_tokens > 10
 
 
-@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("special", slow_but([True], [True, False]))
 @pytest.mark.parametrize("template", TEMPLATES, ids=["hermes", "llama3", "mistral", "mistral-named"])
 def test_several_calls_are_written_where_that_is_asked_for(template: str, special: bool) -> None:
     engine, form = Engine(pair_of(template, special)), TEMPLATES[template][0]

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from baco.results import Token, TokenLogprob
 from baco.text.detokenize import AnswerText, held_length
+from tests.support.marks import slow_but
 from tests.support.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 
@@ -90,7 +91,7 @@ def some_ids(tokenizer: PreTrainedTokenizerFast) -> st.SearchStrategy[list[int]]
     return st.lists(alone | whole, max_size=14).map(lambda parts: list(chain.from_iterable(parts)))
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", slow_but(THREE, TOKENIZERS))
 def test_the_texts_of_all_tokens_joined_are_what_the_tokenizer_decodes(name: str) -> None:
     tokenizer = TOKENIZERS[name]
 
