@@ -14,23 +14,12 @@ Needs pytest (`pip install 'baco[testing]'`), and nothing of the rest of this pa
 where the LLM hangs.
 """
 
+import pkgutil
+
 import pytest
 
-SUBJECTS = (
-    "accounting",
-    "agents",
-    "answers",
-    "calling",
-    "conversations",
-    "keywords",
-    "lifecycle",
-    "loops",
-    "structured",
-    "together",
-    "windows",
-)
 # Before they are imported, so that a failed assertion shows its values.
-pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in SUBJECTS))
+pytest.register_assert_rewrite(*(module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.")))
 
 from llamaindex_baco.testing.accounting import AccountingTests  # noqa: E402
 from llamaindex_baco.testing.agents import AgentTests  # noqa: E402

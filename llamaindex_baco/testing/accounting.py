@@ -3,15 +3,10 @@
 from collections import Counter
 
 import pytest
-from llama_index.core.callbacks import TokenCountingHandler
-from llama_index.core.instrumentation.events.llm import (
-    LLMChatEndEvent,
-    LLMChatStartEvent,
-    LLMCompletionEndEvent,
-    LLMCompletionStartEvent,
-)
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent, LLMCompletionEndEvent, LLMCompletionStartEvent
 
-from llamaindex_baco.testing.calls import METHODS, ask, counts, manager, recorded_events, text_of
+from llamaindex_baco.testing.calls import METHODS, ask, counts, recorded_events, text_of
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
 
 EVENTS = (LLMChatStartEvent, LLMChatEndEvent, LLMCompletionStartEvent, LLMCompletionEndEvent)
@@ -35,7 +30,7 @@ class AccountingTests(Hooks):
     def test_one_call_is_counted_once(self, make_llm: MakeLLM, method: str) -> None:
         """Else bills and budgets are two or three times too high, or made up by another model's tokenizer."""
         counter = TokenCountingHandler(tokenizer=lambda text: [0] * FOREIGN)
-        last = ask(self.steady(make_llm, callback_manager=manager(counter)), method, self.question)[-1]
+        last = ask(self.steady(make_llm, callback_manager=CallbackManager([counter])), method, self.question)[-1]
         assert len(counter.llm_token_counts) == 1
         told = counter.prompt_llm_token_count, counter.completion_llm_token_count
         assert told == counts(last), "the handler found no usage, and counted by itself"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
@@ -68,7 +68,7 @@ class CallingTests(Hooks):
     def test_a_call_that_is_required_is_made(self, make_llm: MakeLLM, method: str) -> None:
         """Else structured programs, which require a call, fail whenever the model prefers to talk."""
         llm = self.caller(make_llm)
-        self._needs("tools", "a call that is forced cannot be scripted")
+        self._needs_tools()
         last = call(llm, method, self.tool_task.tools, user_msg=self.question, tool_required=True)[-1]
         assert llm.get_tool_calls_from_response(last)
 
@@ -76,7 +76,7 @@ class CallingTests(Hooks):
     def test_the_tool_that_is_chosen_is_called(self, make_llm: MakeLLM, method: str) -> None:
         """Else `tool_choice` is dropped on its way, as integrations do that name their keywords one by one."""
         llm = self.caller(make_llm)
-        self._needs("tools", "a call that is forced cannot be scripted")
+        self._needs_tools()
         choice = self.tool_choice(self.tool_task.other)
         last = call(llm, method, self.tool_task.tools, user_msg=self.tool_task.question, tool_choice=choice)[-1]
         assert {one.tool_name for one in llm.get_tool_calls_from_response(last)} == {self.tool_task.other}
@@ -104,20 +104,16 @@ class CallingTests(Hooks):
             (response,) = call(llm, method, list(self.tool_task.tools), user_msg=self.tool_task.question)
         assert (response.response, [source.tool_name for source in response.sources]) == (self.tool_task.output, [self.tool_task.name])
 
-    def _needs(self, ability: str, reason: str) -> None:
-        if ability not in self.able:
-            pytest.skip(f"the model is not able to do it by itself, says `able`; {reason}")
+    def _needs_tools(self) -> None:
+        if "tools" not in self.able:
+            pytest.skip("the model is not able to do it by itself, says `able`; a call that is forced cannot be scripted")
 
 
 @contextmanager
 def without_flag(llm: LLM) -> Iterator[None]:
     """Let an LLM say that it calls no functions."""
-    kind, original = type(llm), type(llm).metadata
-
-    def plain(self: LLM) -> LLMMetadata:
-        told = original.fget(self)  # type: ignore[attr-defined]
-        return LLMMetadata(**{**told.model_dump(), "is_function_calling_model": False})
-
+    told = type(llm).metadata.fget  # type: ignore[attr-defined]
+    plain = property(lambda self: told(self).model_copy(update={"is_function_calling_model": False}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kind, "metadata", property(plain))
+        patch.setattr(type(llm), "metadata", plain)
         yield
