@@ -1,8 +1,12 @@
-"""`LoopTests`: calls on an event loop, and calls that are left. Knows durations, only in relation to the call's own; knows no answers."""
+"""`LoopTests` and `TogetherTests`: calls on an event loop, left calls, calls at the same time.
+
+Knows durations, only in relation to the call's own; knows answers only to tell them apart.
+"""
 
 import asyncio
 import contextlib
 import math
+import threading
 import time
 from itertools import pairwise
 from typing import Any
@@ -10,7 +14,7 @@ from typing import Any
 import pytest
 from llama_index.core.llms.llm import LLM
 
-from llamaindex_baco.testing.calls import ASYNC, METHODS, aask, argument, ask
+from llamaindex_baco.testing.calls import ASYNC, METHODS, SYNC, aask, argument, ask, text_of
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
 
 TICK = 0.002
@@ -32,7 +36,7 @@ class LoopTests(Hooks):
             _long_enough(duration)
             if stall < 0.5 * duration:
                 return
-        pytest.fail("the loop stood still for most of the call")
+        pytest.fail(f"the loop stood still for most of the call: at last {stall:.3f} s of {duration:.3f} s")
 
     @pytest.mark.parametrize("method", ASYNC)
     async def test_a_call_that_is_given_up_stops(self, make_llm: MakeLLM, method: str) -> None:
@@ -95,6 +99,36 @@ class LoopTests(Hooks):
                 assert steps < end, "it decoded to the end"
                 return
         pytest.fail("it decodes on")
+
+
+class TogetherTests(Hooks):
+    """Calls from several threads and tasks."""
+
+    @pytest.mark.parametrize("method", SYNC)
+    def test_two_threads_get_their_own_answers(self, make_llm: MakeLLM, method: str) -> None:
+        """Else one user reads another one's answer: web servers call an LLM from a pool of threads."""
+        llm = self.steady(make_llm)
+        expected = [text_of(ask(llm, method, question)[-1]) for question in self.questions[:2]]
+        found: dict[int, str] = {}
+
+        def run(index: int) -> None:
+            found[index] = text_of(ask(llm, method, self.questions[index])[-1])
+
+        threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [found.get(index) for index in range(2)] == expected
+
+    @pytest.mark.parametrize("method", ASYNC)
+    async def test_tasks_that_are_gathered_get_their_own_answers(self, make_llm: MakeLLM, method: str) -> None:
+        """Else what extractors and evaluators do in parallel is wrong, or written by one call into another one's stream."""
+        llm = self.steady(make_llm)
+        expected = [text_of((await aask(llm, method, question))[-1]) for question in self.questions]
+        assert len(set(expected)) > 1, "give `questions` with different answers"
+        answers = await asyncio.gather(*(aask(llm, method, question) for question in self.questions))
+        assert [text_of(chunks[-1]) for chunks in answers] == expected
 
 
 def _next_end(before: int | None, after: int | None) -> int | None:
