@@ -14,37 +14,23 @@ Needs pytest (`pip install 'baco[testing]'`), and nothing of the rest of this pa
 where the LLM hangs.
 """
 
+import pkgutil
+
 import pytest
 
-SUBJECTS = (
-    "accounting",
-    "agents",
-    "answers",
-    "calling",
-    "conversations",
-    "keywords",
-    "lifecycle",
-    "loops",
-    "structured",
-    "together",
-    "windows",
-)
 # Before they are imported, so that a failed assertion shows its values.
-pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in SUBJECTS))
+pytest.register_assert_rewrite(*(module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.")))
 
-from llamaindex_baco.testing.accounting import AccountingTests  # noqa: E402
-from llamaindex_baco.testing.agents import AgentTests  # noqa: E402
+from llamaindex_baco.testing.accounting import AccountingTests, WindowTests  # noqa: E402
 from llamaindex_baco.testing.answers import AnswerTests  # noqa: E402
-from llamaindex_baco.testing.calling import CallingTests  # noqa: E402
+from llamaindex_baco.testing.calling import AgentTests, CallingTests  # noqa: E402
 from llamaindex_baco.testing.conversations import ConversationTests  # noqa: E402
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM  # noqa: E402
 from llamaindex_baco.testing.keywords import KeywordTests  # noqa: E402
 from llamaindex_baco.testing.lifecycle import LifecycleTests  # noqa: E402
-from llamaindex_baco.testing.loops import LoopTests  # noqa: E402
+from llamaindex_baco.testing.loops import LoopTests, TogetherTests  # noqa: E402
 from llamaindex_baco.testing.structured import StructuredTests  # noqa: E402
 from llamaindex_baco.testing.tasks import ObjectTask, ToolTask  # noqa: E402
-from llamaindex_baco.testing.together import TogetherTests  # noqa: E402
-from llamaindex_baco.testing.windows import WindowTests  # noqa: E402
 
 
 class LLMConformance(

@@ -1,17 +1,15 @@
-"""`AccountingTests`: one call is one event with the true counts. Knows LlamaIndex's events and counters; knows no answers."""
+"""`AccountingTests` and `WindowTests`: tokens are counted truly, and planned for. Knows events, counters, metadata; knows no answers."""
 
 from collections import Counter
 
 import pytest
-from llama_index.core.callbacks import TokenCountingHandler
-from llama_index.core.instrumentation.events.llm import (
-    LLMChatEndEvent,
-    LLMChatStartEvent,
-    LLMCompletionEndEvent,
-    LLMCompletionStartEvent,
-)
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
+from llama_index.core.indices.prompt_helper import PromptHelper
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent, LLMCompletionEndEvent, LLMCompletionStartEvent
+from llama_index.core.prompts import PromptTemplate
 
-from llamaindex_baco.testing.calls import METHODS, ask, counts, manager, recorded_events, text_of
+from llamaindex_baco.testing.calls import METHODS, ask, counts, recorded_events, text_of
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
 
 EVENTS = (LLMChatStartEvent, LLMChatEndEvent, LLMCompletionStartEvent, LLMCompletionEndEvent)
@@ -35,7 +33,7 @@ class AccountingTests(Hooks):
     def test_one_call_is_counted_once(self, make_llm: MakeLLM, method: str) -> None:
         """Else bills and budgets are two or three times too high, or made up by another model's tokenizer."""
         counter = TokenCountingHandler(tokenizer=lambda text: [0] * FOREIGN)
-        last = ask(self.steady(make_llm, callback_manager=manager(counter)), method, self.question)[-1]
+        last = ask(self.steady(make_llm, callback_manager=CallbackManager([counter])), method, self.question)[-1]
         assert len(counter.llm_token_counts) == 1
         told = counter.prompt_llm_token_count, counter.completion_llm_token_count
         assert told == counts(last), "the handler found no usage, and counted by itself"
@@ -61,3 +59,36 @@ class AccountingTests(Hooks):
         ids = self.encode(text_of(last))
         if ids is not None:
             assert answer - len(ids) in (0, 1), "the end token may be counted or not"
+
+
+class WindowTests(Hooks):
+    """Context window and overflow."""
+
+    def test_the_window_is_the_models_own(self, make_llm: MakeLLM) -> None:
+        """Else LlamaIndex plans prompts that the model cannot read, or leaves most of its window empty."""
+        window = self.make(make_llm).metadata.context_window
+        if self.context_window is None:
+            assert window != DEFAULT_CONTEXT_WINDOW, "this is LlamaIndex's default; give `context_window` if it is the model's"
+        else:
+            assert window == self.context_window
+
+    def test_num_output_is_the_longest_answer(self, make_llm: MakeLLM) -> None:
+        """Else the room that LlamaIndex keeps free for an answer is not what the answer takes."""
+        assert self.make(make_llm, max_tokens=17).metadata.num_output == 17
+
+    @pytest.mark.parametrize("share", [0.1, 1.0, 2.0])
+    def test_prompts_can_be_planned_whatever_max_tokens_is(self, make_llm: MakeLLM, share: float) -> None:
+        """Else query engines fail before they ask: LlamaIndex subtracts `num_output` from the window and raises below zero."""
+        window = self.make(make_llm).metadata.context_window
+        metadata = self.make(make_llm, max_tokens=int(window * share)).metadata
+        assert metadata.num_output < metadata.context_window
+        helper = PromptHelper.from_llm_metadata(metadata, tokenizer=str.split)
+        assert helper.repack(PromptTemplate("{context_str}"), ["some words"]) == ["some words"]
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_prompt_that_is_too_long_is_an_error_with_the_counts(self, make_llm: MakeLLM, method: str) -> None:
+        """Else the model reads a part of the question, or answers beyond its positions, and nobody knows why it is so bad."""
+        llm = self.steady(make_llm)
+        window = llm.metadata.context_window
+        with pytest.raises(Exception, match=rf"\b{window:_}\b|\b{window:,}\b|\b{window}\b"):
+            ask(llm, method, "word " * (2 * window))

@@ -47,9 +47,7 @@ class AnswerTests(Hooks):
         raw = last.raw if isinstance(last.raw, dict) else last.raw.model_dump()
         json.dumps(raw)
         last.model_dump_json()
-        prompt, answer = counts(last)
-        assert prompt > 0
-        assert answer > 0
+        assert min(counts(last)) > 0
 
     @pytest.mark.parametrize("method", STREAMS)
     def test_usage_is_told_once_in_a_stream(self, make_llm: MakeLLM, method: str) -> None:

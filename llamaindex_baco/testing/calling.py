@@ -1,11 +1,14 @@
-"""`CallingTests`: tools, as function agents, programs and `predict_and_call` use them. Knows LlamaIndex's two ways: calls, and ReAct."""
+"""`CallingTests` and `AgentTests`: tools in calls, and agents that come to their end. Knows LlamaIndex's two ways: calls, and ReAct."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow.workflow_events import ToolCallResult
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 
@@ -13,6 +16,7 @@ from llamaindex_baco.testing.calls import call
 from llamaindex_baco.testing.hooks import Hooks, MakeLLM
 
 WITH_TOOLS = ("chat_with_tools", "stream_chat_with_tools", "achat_with_tools", "astream_chat_with_tools")
+STREAMING = pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
 
 
 class CallingTests(Hooks):
@@ -68,7 +72,7 @@ class CallingTests(Hooks):
     def test_a_call_that_is_required_is_made(self, make_llm: MakeLLM, method: str) -> None:
         """Else structured programs, which require a call, fail whenever the model prefers to talk."""
         llm = self.caller(make_llm)
-        self._needs("tools", "a call that is forced cannot be scripted")
+        self._needs_tools()
         last = call(llm, method, self.tool_task.tools, user_msg=self.question, tool_required=True)[-1]
         assert llm.get_tool_calls_from_response(last)
 
@@ -76,7 +80,7 @@ class CallingTests(Hooks):
     def test_the_tool_that_is_chosen_is_called(self, make_llm: MakeLLM, method: str) -> None:
         """Else `tool_choice` is dropped on its way, as integrations do that name their keywords one by one."""
         llm = self.caller(make_llm)
-        self._needs("tools", "a call that is forced cannot be scripted")
+        self._needs_tools()
         choice = self.tool_choice(self.tool_task.other)
         last = call(llm, method, self.tool_task.tools, user_msg=self.tool_task.question, tool_choice=choice)[-1]
         assert {one.tool_name for one in llm.get_tool_calls_from_response(last)} == {self.tool_task.other}
@@ -100,24 +104,74 @@ class CallingTests(Hooks):
     def test_predict_and_call_calls_without_the_flag(self, make_llm: MakeLLM, method: str) -> None:
         """Else it fails for every model whose template has no tools: LlamaIndex's default makes a ReAct agent without a formatter."""
         llm = self.steady(make_llm, max_tokens=64)
-        with without_flag(llm), self.reacting(llm):
+        with _without_flag(llm), self.reacting(llm):
             (response,) = call(llm, method, list(self.tool_task.tools), user_msg=self.tool_task.question)
         assert (response.response, [source.tool_name for source in response.sources]) == (self.tool_task.output, [self.tool_task.name])
 
-    def _needs(self, ability: str, reason: str) -> None:
-        if ability not in self.able:
-            pytest.skip(f"the model is not able to do it by itself, says `able`; {reason}")
+    def _needs_tools(self) -> None:
+        if "tools" not in self.able:
+            pytest.skip("the model is not able to do it by itself, says `able`; a call that is forced cannot be scripted")
+
+
+class AgentTests(Hooks):
+    """Agents with tools."""
+
+    @STREAMING
+    async def test_a_function_agent_finishes(self, make_llm: MakeLLM, streaming: bool) -> None:
+        """Else the agent that LlamaIndex recommends does not run."""
+        llm = self.caller(make_llm)
+        with self.calling(llm, self.tool_task.output):
+            await self._finishes(FunctionAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming))
+
+    @STREAMING
+    async def test_a_function_agent_that_runs_out_of_steps_sums_up(self, make_llm: MakeLLM, streaming: bool) -> None:
+        """Else a long task ends in an error of the chat template: the agent's last prompt ends in a system message."""
+        llm = self.caller(make_llm)
+        agent = FunctionAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming, early_stopping_method="generate")
+        with self.calling(llm, self.tool_task.output):
+            output: Any = await agent.run(self.tool_task.question, max_iterations=1)
+        assert output.response.content
+
+    @STREAMING
+    async def test_a_react_agent_finishes(self, make_llm: MakeLLM, streaming: bool) -> None:
+        """Else models without tools have no agent at all."""
+        llm = self.steady(make_llm, max_tokens=64)
+        with self.reacting(llm, self._answer):
+            await self._finishes(ReActAgent(tools=list(self.tool_task.tools), llm=llm, streaming=streaming))
+
+    async def test_a_workflow_takes_the_agent_that_fits(self, make_llm: MakeLLM) -> None:
+        """Else the shortest way to an agent fails: the workflow chooses between the two by the flag alone."""
+        llm = self.steady(make_llm, max_tokens=64)
+        with self.calling(llm, self.tool_task.output) if llm.metadata.is_function_calling_model else self.reacting(llm, self._answer):
+            await self._finishes(AgentWorkflow.from_tools_or_functions(list(self.tool_task.tools), llm=llm))
+
+    async def test_a_workflow_without_the_flag_finishes(self, make_llm: MakeLLM) -> None:
+        """Else the same LLM with a chat template that has no tools fails."""
+        llm = self.steady(make_llm, max_tokens=64)
+        with _without_flag(llm), self.reacting(llm, self._answer):
+            await self._finishes(AgentWorkflow.from_tools_or_functions(list(self.tool_task.tools), llm=llm))
+
+    @property
+    def _answer(self) -> str:
+        """The last step of a ReAct agent."""
+        return f"Thought: I can answer without using any more tools.\nAnswer: {self.tool_task.output}"
+
+    async def _finishes(self, agent: Any) -> None:
+        """Run an agent; it calls the right tool and ends in a text."""
+        run, results = agent.run(self.tool_task.question), []
+        async for event in run.stream_events():
+            if isinstance(event, ToolCallResult):
+                results.append((event.tool_name, event.tool_output.content))
+        output = await run
+        assert (self.tool_task.name, self.tool_task.output) in results
+        assert (output.response.content or "").strip()
 
 
 @contextmanager
-def without_flag(llm: LLM) -> Iterator[None]:
+def _without_flag(llm: LLM) -> Iterator[None]:
     """Let an LLM say that it calls no functions."""
-    kind, original = type(llm), type(llm).metadata
-
-    def plain(self: LLM) -> LLMMetadata:
-        told = original.fget(self)  # type: ignore[attr-defined]
-        return LLMMetadata(**{**told.model_dump(), "is_function_calling_model": False})
-
+    told = type(llm).metadata.fget  # type: ignore[attr-defined]
+    plain = property(lambda self: told(self).model_copy(update={"is_function_calling_model": False}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kind, "metadata", property(plain))
+        patch.setattr(type(llm), "metadata", plain)
         yield

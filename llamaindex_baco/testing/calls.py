@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from llama_index.core.base.llms.generic_utils import messages_to_prompt
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.llm import LLMChatStartEvent, LLMCompletionStartEvent
@@ -28,9 +28,9 @@ def ask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
     return call(llm, method, argument(method, text), **keywords)
 
 
-async def aask(llm: LLM, method: str, text: str, **keywords: Any) -> list[Any]:
+async def aask(llm: LLM, method: str, text: str) -> list[Any]:
     """Like `ask`, for the four methods that are coroutines."""
-    return await acall(llm, method, argument(method, text), **keywords)
+    return await acall(llm, method, argument(method, text))
 
 
 def call(llm: LLM, method: str, *args: Any, **keywords: Any) -> list[Any]:
@@ -54,21 +54,13 @@ def text_of(response: Any) -> str:
 
 def counts(response: Any) -> tuple[int, int]:
     """Tokens of the prompt and of the answer, by the keys of `raw["usage"]` that LlamaIndex's counters look for."""
-    usage = dict(response.raw or {}).get("usage") or {}
-    told = usage if isinstance(usage, dict) else usage.model_dump()
-    prompt, answer = (int(next((told[name] for name in names if name in told), 0)) for names in NAMES)
-    return prompt, answer
-
-
-NAMES = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    usage: dict[str, Any] = dict(dict(response.raw or {}).get("usage") or {})
+    prompt = usage.get("prompt_tokens", usage.get("input_tokens", 0))
+    return int(prompt), int(usage.get("completion_tokens", usage.get("output_tokens", 0)))
 
 
 class _Recorder(BaseEventHandler):
     events: list[Any] = []  # noqa: RUF012  # a field of a pydantic class: each object gets its own
-
-    @classmethod
-    def class_name(cls) -> str:
-        return "ConformanceRecorder"
 
     def handle(self, event: Any, **keywords: Any) -> None:
         self.events.append(event)
@@ -87,15 +79,5 @@ def recorded_events() -> Iterator[list[Any]]:
 
 def asked(events: list[Any]) -> list[str]:
     """What the LLM was asked, by its own events: the texts of each call's messages or prompt."""
-    calls = []
-    for event in events:
-        if isinstance(event, LLMChatStartEvent):
-            calls.append("\n".join(f"{message.role.value}: {message.content}" for message in event.messages))
-        elif isinstance(event, LLMCompletionStartEvent):
-            calls.append(event.prompt)
-    return calls
-
-
-def manager(*handlers: Any) -> CallbackManager:
-    """Make a callback manager of these handlers."""
-    return CallbackManager(list(handlers))
+    chats = (messages_to_prompt(event.messages) for event in events if isinstance(event, LLMChatStartEvent))
+    return [*chats, *(event.prompt for event in events if isinstance(event, LLMCompletionStartEvent))]

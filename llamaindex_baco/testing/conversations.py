@@ -4,20 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import (
-    AudioBlock,
-    CacheControl,
-    CachePoint,
-    ChatMessage,
-    CitableBlock,
-    DocumentBlock,
-    ImageBlock,
-    MessageRole,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-    VideoBlock,
-)
+from llama_index.core.base.llms import types
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
 from llama_index.core.llms.llm import LLM
 
 from llamaindex_baco.testing.calls import counts
@@ -30,11 +18,12 @@ def _name(block: Any) -> str:
 
 PIXEL = b"\x89PNG\r\n\x1a\n"
 MEDIA: tuple[Any, ...] = (
-    ImageBlock(image=PIXEL, image_mimetype="image/png"),
-    AudioBlock(audio=b"RIFF", format="wav"),
-    VideoBlock(video=b"ftyp", video_mimetype="video/mp4"),
-    DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"),
+    types.ImageBlock(image=PIXEL, image_mimetype="image/png"),
+    types.AudioBlock(audio=b"RIFF", format="wav"),
+    types.VideoBlock(video=b"ftyp", video_mimetype="video/mp4"),
+    types.DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"),
 )
+TEXTLESS = (types.ThinkingBlock(content="hm"), types.CachePoint(cache_control=types.CacheControl(type="ephemeral")))
 SYSTEM, USER, ASSISTANT, TOOL = MessageRole.SYSTEM, MessageRole.USER, MessageRole.ASSISTANT, MessageRole.TOOL
 ORDERS = {
     "a system message at the end": (USER, SYSTEM),
@@ -66,33 +55,27 @@ class ConversationTests(Hooks):
     def test_a_result_of_a_tool_needs_no_name(self, make_llm: MakeLLM) -> None:
         """Else agents fail after the first call: LlamaIndex says which call a result answers, not which tool."""
         call = ToolCallBlock(tool_call_id="call_1", tool_name=self.tool_task.name, tool_kwargs=self.tool_task.arguments)
-        messages = [
-            ChatMessage(content="apples"),
-            ChatMessage(role=ASSISTANT, blocks=[call]),
-            ChatMessage(role=TOOL, content="bricks", additional_kwargs={"tool_call_id": "call_1"}),
-        ]
+        result = ChatMessage(role=TOOL, content="bricks", additional_kwargs={"tool_call_id": "call_1"})
+        messages = [ChatMessage(content="apples"), ChatMessage(role=ASSISTANT, blocks=[call]), result]
         self._reads(self.steady(make_llm), messages, WORDS[:2])
 
-    @pytest.mark.parametrize("block", [ThinkingBlock(content="hm"), CachePoint(cache_control=CacheControl(type="ephemeral"))], ids=_name)
+    @pytest.mark.parametrize("block", TEXTLESS, ids=_name)
     def test_a_block_without_text_is_accepted(self, make_llm: MakeLLM, block: Any) -> None:
         """Else a history with an earlier thought, or a hint to a provider's cache, ends the conversation."""
-        messages = [
-            ChatMessage(content="apples"),
-            ChatMessage(role=ASSISTANT, blocks=[block, TextBlock(text="bricks")]),
-            ChatMessage(blocks=[TextBlock(text="clouds")]),
-        ]
+        answer = ChatMessage(role=ASSISTANT, blocks=[block, TextBlock(text="bricks")])
+        messages = [ChatMessage(content="apples"), answer, ChatMessage(content="clouds")]
         self._reads(self.steady(make_llm), messages, WORDS[:3])
 
     def test_text_of_citable_blocks_and_of_several_blocks_is_read(self, make_llm: MakeLLM) -> None:
         """Else the sources are missing from the prompt: `message.content` has none of a citable block's text."""
-        cited = CitableBlock(title="t", source="s", content=[TextBlock(text="bricks")])
+        cited = types.CitableBlock(title="t", source="s", content=[TextBlock(text="bricks")])
         message = ChatMessage(blocks=[TextBlock(text="apples"), cited, TextBlock(text="clouds")])
         self._reads(self.steady(make_llm), [message], WORDS[:3])
 
     @pytest.mark.parametrize("block", MEDIA, ids=_name)
     def test_media_that_are_not_read_are_refused_by_name(self, make_llm: MakeLLM, block: Any) -> None:
         """Else the model answers a question about a picture that it has not seen."""
-        name = type(block).__name__
+        name = _name(block)
         if name in self.media:
             pytest.skip(f"the LLM reads a {name}, says `media`")
         llm = self.steady(make_llm)
@@ -123,9 +106,6 @@ class ConversationTests(Hooks):
         told = counts(llm.chat(messages))[0]
         for index, message in enumerate(messages):
             if told and message.role != TOOL and any(not isinstance(block, ToolCallBlock) for block in message.blocks):
-                more = [*messages[:index], _longer(message), *messages[index + 1 :]]
+                longer = ChatMessage(role=message.role, blocks=[*message.blocks, TextBlock(text="and a few words more")])
+                more = [*messages[:index], longer, *messages[index + 1 :]]
                 assert counts(llm.chat(more))[0] > told, f"message {index} is not read"
-
-
-def _longer(message: ChatMessage) -> ChatMessage:
-    return ChatMessage(role=message.role, blocks=[*message.blocks, TextBlock(text="and a few words more")])

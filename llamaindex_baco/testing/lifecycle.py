@@ -66,8 +66,6 @@ class LifecycleTests(Hooks):
 
 def _entries(value: Any) -> list[tuple[str, Any]]:
     """All names and values in a JSON object, however deep."""
-    if isinstance(value, list):
-        return [entry for one in value for entry in _entries(one)]
-    if not isinstance(value, dict):
-        return []
-    return [*value.items(), *(entry for one in value.values() for entry in _entries(one))]
+    if isinstance(value, dict):
+        return [*value.items(), *_entries(list(value.values()))]
+    return [entry for one in value for entry in _entries(one)] if isinstance(value, list) else []

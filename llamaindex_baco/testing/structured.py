@@ -23,18 +23,14 @@ class StructuredTests(Hooks):
     @pytest.mark.parametrize("method", STRUCTURED)
     def test_an_object_is_valid(self, make_llm: MakeLLM, method: str) -> None:
         """Else extraction fails now and then, or always in one of the four ways."""
-        llm = self._llm(make_llm)
-        with self._writes(llm):
-            last = self._objects(llm, method)[-1]
+        last = self._objects(self.steady(make_llm, max_tokens=96), method)[-1]
         assert type(last) is self.object_task.output_cls
         assert type(last).model_validate(last.model_dump()) == last
 
     @pytest.mark.parametrize("method", [method for method in STRUCTURED if "stream" in method])
     def test_a_stream_of_objects_grows_and_is_not_blank(self, make_llm: MakeLLM, method: str) -> None:
         """Else a form that fills itself stays empty: LlamaIndex's own way looks for calls in one place only."""
-        llm = self._llm(make_llm)
-        with self._writes(llm):
-            found = [_filled(part.model_dump()) for part in self._objects(llm, method)]
+        found = [_filled(part.model_dump()) for part in self._objects(self.steady(make_llm, max_tokens=96), method)]
         assert found[-1] > 0
         assert len(found) > 1, "a stream of one object is no stream"
         assert found == sorted(found), "what was there is gone again"
@@ -42,8 +38,7 @@ class StructuredTests(Hooks):
     @pytest.mark.parametrize("method", WHOLE)
     def test_a_structured_llm_answers_with_objects(self, make_llm: MakeLLM, method: str) -> None:
         """Else query engines cannot answer with objects, which they do by `as_structured_llm`."""
-        llm = self._llm(make_llm)
-        task = self.object_task
+        llm, task = self.steady(make_llm, max_tokens=96), self.object_task
         with self._writes(llm):
             last = ask(llm.as_structured_llm(task.output_cls), method, task.prompt.format(**task.variables))[-1]
         assert isinstance(last.raw, task.output_cls)
@@ -51,16 +46,15 @@ class StructuredTests(Hooks):
     @pytest.mark.parametrize("method", [*STRUCTURED, *PREDICTING])
     def test_the_system_prompt_is_on_every_way(self, make_llm: MakeLLM, method: str) -> None:
         """Else rules of the application hold in one call and not in another: some of LlamaIndex's own ways forget them."""
-        llm = self._llm(make_llm, system_prompt=SYSTEM)
-        with recorded_events() as events, self._writes(llm) if method in STRUCTURED else nullcontext():
-            found = self._objects(llm, method) if method in STRUCTURED else self._texts(llm, method)
-        assert found
+        llm = self.steady(make_llm, max_tokens=96, system_prompt=SYSTEM)
+        with recorded_events() as events:
+            if method in STRUCTURED:
+                assert self._objects(llm, method)
+            else:
+                assert call(llm, method, PromptTemplate("{question}"), question=self.question)
         prompts = asked(events)
         assert prompts, "the LLM tells no event"
         assert [prompt.count(SYSTEM) for prompt in prompts] == [1] * len(prompts)
-
-    def _llm(self, make_llm: MakeLLM, **settings: Any) -> LLM:
-        return self.steady(make_llm, max_tokens=96, **settings)
 
     def _writes(self, llm: LLM) -> AbstractContextManager[Any]:
         """Let the model write the object, by itself if it can, and in a call if the LLM asks for one."""
@@ -72,16 +66,12 @@ class StructuredTests(Hooks):
 
     def _objects(self, llm: LLM, method: str) -> list[Any]:
         task = self.object_task
-        return call(llm, method, task.output_cls, PromptTemplate(task.prompt), **task.variables)
-
-    def _texts(self, llm: LLM, method: str) -> list[Any]:
-        return call(llm, method, PromptTemplate("{question}"), question=self.question)
+        with self._writes(llm):
+            return call(llm, method, task.output_cls, PromptTemplate(task.prompt), **task.variables)
 
 
 def _filled(value: Any) -> int:
     """How much of an object is there: characters of its texts, and its other values."""
-    if isinstance(value, dict):
-        return sum(map(_filled, value.values()))
-    if isinstance(value, list):
-        return sum(map(_filled, value))
+    if isinstance(value, dict | list):
+        return sum(map(_filled, value.values() if isinstance(value, dict) else value))
     return len(value) if isinstance(value, str) else int(value is not None)
