@@ -71,21 +71,18 @@ class ResponseParser(ToolCallParser):
         """White space that is content only if more content follows."""
         self._failure: str | None = None
 
-    def push(self, text: str) -> tuple[str, Calls]:
-        """Take more text; return the content and the calls that are now certain."""
+    def push(self, text: str, final: bool = False) -> tuple[str, Calls]:
+        """Take more text; return the content and the calls that are now certain. What could not be read by the end is an invalid call."""
         content, calls = "", Calls()
         for character in text:
             self._text += character
             more, found = self._take(self._parser.feed, character)
             content, calls = content + more, calls + found
-        return content, calls
-
-    def finish(self) -> tuple[str, Calls]:
-        """End the answer; return the rest. What the parser could not read is an invalid call."""
-        content, calls = self._take(lambda: self._parser.finalize()[1])
-        rest = self._text[self._returned :].strip()
-        if self._failure is not None and rest:
-            calls.append(InvalidToolCall(text=rest, error=self._failure))
+        if final:
+            more, found = self._take(lambda: self._parser.finalize()[1])
+            content, calls = content + more, calls + found
+            if self._failure is not None and (rest := self._text[self._returned :].strip()):
+                calls.append(InvalidToolCall(text=rest, error=self._failure))
         return content, calls
 
     def _take(self, step: Callable[..., list[dict[str, Any]]], *arguments: str) -> tuple[str, Calls]:
