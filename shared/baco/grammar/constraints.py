@@ -10,7 +10,10 @@ from typing import Any
 
 from baco.checks import nearest, require
 from baco.errors import ConfigError
-from baco.grammar.grammar import CallsGrammar, Grammar
+from baco.grammar.call_grammar import CallsGrammar
+from baco.grammar.grammar import Grammar
+from baco.grammar.schemas import closed
+from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
@@ -117,5 +120,6 @@ def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mappi
         ConfigError: a tool's parameters cannot be enforced.
     """
     nothing: dict[str, Any] = {"type": "object", "properties": {}}
-    functions = [(tool["function"]["name"], tool["function"].get("parameters", nothing)) for tool in tools]
-    return Grammar.calls(functions, several=several, answer=answer)
+    functions = [(tool["function"]["name"], closed(tool["function"].get("parameters", nothing))) for tool in tools]
+    written = tuple((name, json.dumps(schema, ensure_ascii=False)) for name, schema in functions)
+    return CallsGrammar(written, several, None if answer is None else json.dumps(closed(answer), ensure_ascii=False), HERMES)

@@ -4,7 +4,7 @@ Knows schemas as plain data; knows no tokens.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from baco.errors import ConfigError
@@ -218,8 +218,3 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield {"enum": [max(schema["enum"], key=lambda value: len(json.dumps(value)))]}
     for inner in [*branches, *listed, *named]:
         yield from _parts(inner)
-
-
-def distinct(schemas: Iterable[dict[str, Any]]) -> list[str]:
-    """Schemas as JSON, without duplicates."""
-    return list(dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas))
