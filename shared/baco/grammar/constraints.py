@@ -53,19 +53,16 @@ def answer_schema(response_format: object) -> str | None:
     Raises:
         ConfigError: it has another form.
     """
-    form = '{"type": "json_schema", "json_schema": {"schema": …}}, {"type": "json_object"} or {"type": "text"}'
-    if response_format is None:
-        return None
-    require(isinstance(response_format, Mapping), "response_format", f"None, {form}", response_format)
-    assert isinstance(response_format, Mapping)
-    kind, described = response_format.get("type"), response_format.get("json_schema")
+    form = 'None, {"type": "json_schema", "json_schema": {"schema": …}}, {"type": "json_object"} or {"type": "text"}'
+    given: Any = {"type": "text"} if response_format is None else response_format
+    require(isinstance(given, Mapping), "response_format", form, response_format)
+    kind, described = given.get("type"), given.get("json_schema")
     if kind == "text":
         return None
     if kind == "json_object":
         return '{"type": "object"}'
-    given = isinstance(described, Mapping) and isinstance(described.get("schema"), Mapping)
-    require(kind == "json_schema" and given, "response_format", f"None, {form}", response_format)
-    assert isinstance(described, Mapping)
+    described_in_full = isinstance(described, Mapping) and isinstance(described.get("schema"), Mapping)
+    require(kind == "json_schema" and described_in_full, "response_format", form, response_format)
     try:
         return json.dumps(described["schema"], ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:

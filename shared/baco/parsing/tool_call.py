@@ -92,11 +92,7 @@ class SearchingParser(ToolCallParser):
 
     @abstractmethod
     def _find(self, text: str, final: bool) -> Found | int:
-        """Find the next call in `text`, the part of the answer that has not been returned yet.
-
-        Args:
-            text: it begins where the last call or the certain content ended.
-            final: whether the answer ends here.
+        """Find the next call in `text`, which begins where the last call or the certain content ended; `final`: the answer ends here.
 
         Returns:
             The call, or the number of characters that are content whatever follows.
