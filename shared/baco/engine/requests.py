@@ -17,8 +17,8 @@ from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
 from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
 from baco.errors import ConfigError
+from baco.grammar.call_grammar import CallsGrammar
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
-from baco.grammar.grammar import CallsGrammar
 from baco.grammar.guide import Guide
 from baco.models.info import PairInfo
 from baco.parsing.answer import PLAIN, AnswerFormat

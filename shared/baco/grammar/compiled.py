@@ -56,7 +56,8 @@ class GrammarVocabulary:
             self._tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=sorted(end_ids))  # type: ignore[arg-type]
         except (ValueError, RuntimeError) as error:
             raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
-        self.bytes = [self._bytes(token_id) for token_id in range(vocab_size)]
+        special, decode = self._tokenizer.is_special_token, self._tokenizer.decode_bytes
+        self.bytes = [b"" if special(token_id) else decode([token_id]) for token_id in range(vocab_size)]
         """What each token adds to a text; b"" for special tokens."""
         added = tokenizer.added_tokens_decoder.items()
         self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
@@ -106,23 +107,16 @@ class GrammarVocabulary:
         return {text: self._special[text] for text in grammar.control_tokens if text in self._special}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
-        """A matcher in its initial state."""
         return LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
         """Tokens of the shortest answer that is found."""
-        answer = (
-            None
-            if matcher.is_error()
-            else shortest_completion(matcher, self.completion_scores, JsonPosition() if grammar.is_json else None)
-        )
+        position = JsonPosition() if grammar.is_json else None
+        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position)
         if answer is None:
             source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")
         return len(answer)
-
-    def _bytes(self, token_id: int) -> bytes:
-        return b"" if self._tokenizer.is_special_token(token_id) else self._tokenizer.decode_bytes([token_id])
 
 
 _vocabularies: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], GrammarVocabulary]] = WeakKeyDictionary()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from llguidance import LLMatcher
 
-from baco.grammar.completion_scores import CompletionScores, has_bit, unpack
+from baco.grammar.completion_scores import CompletionScores, unpack
 from baco.grammar.json_scan import JsonPosition
 
 MAX_COMPLETION_TOKENS = 4096
@@ -28,12 +28,7 @@ MAX_LOOK_AHEAD, MAX_FRUITLESS = 4000, 400
 def shortest_completion(matcher: LLMatcher, scores: CompletionScores, position: JsonPosition | None) -> list[int] | None:
     """Tokens that complete an answer, found from a matcher's state, to which it returns; None if none are found.
 
-    The result is a function of that state alone.
-
-    Args:
-        matcher: in any state.
-        scores: of the vocabulary's tokens.
-        position: the position in a JSON text; None for other grammars.
+    The result is a function of that state alone. `position`: the position in a JSON text; None for other grammars.
     """
     completion: list[int] = []
     search = _Search(matcher, scores)
@@ -65,10 +60,6 @@ class _SearchNode(NamedTuple):
     revisited: frozenset[bytes] = frozenset()
     """Those of them to which the path has returned."""
 
-    def looks_like(self) -> tuple[object, ...]:
-        """What distinguishes nodes at equal depth, as far as the matcher shows it."""
-        return self.bits, self.visited, self.revisited
-
 
 class _Search:
     """Searches for the next tokens of a completion, and counts the work."""
@@ -80,8 +71,8 @@ class _Search:
         """The next tokens of a completion; [] if none are found."""
         bits, ranked, size = self.matcher.compute_bitmask(), self.scores.at(position), len(self.scores.tokens)
         self.work += WORK_PER_TRIAL
-        if int.from_bytes(bits, "little") & ranked.closing_bits:
-            return [next(token for token in ranked.closing if has_bit(bits, token))]
+        if closing := int.from_bytes(bits, "little") & ranked.closing_bits:
+            return [next(token for token in ranked.closing if closing >> token & 1)]
         best = torch.where(unpack(bits, size), ranked.scores, 0).topk(min(TRIALS, size))
         tokens = [int(token) for token, score in zip(best.indices, best.values, strict=True) if score > 0]
         root = _SearchNode([], position, bits, visited=frozenset([bits]))
@@ -122,7 +113,7 @@ class _Search:
             found.sort(key=lambda step: step[1].bits != step[0].bits)
             following = dict[object, _SearchNode]()
             for _, child in found:
-                following.setdefault(child.looks_like(), child)
+                following.setdefault((child.bits, child.visited, child.revisited), child)
             layer = list(following.values())
             new = {node.bits for node in layer}
             if new == {root.bits}:

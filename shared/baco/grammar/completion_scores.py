@@ -39,7 +39,7 @@ class CompletionScore:
     def of(cls, scores: Sequence[int]) -> "CompletionScore":
         """Make it from the scores of all tokens."""
         closing = sorted((token for token, score in enumerate(scores) if score >= CLOSES), key=lambda token: -scores[token])
-        return cls(torch.tensor(scores), closing, _packed(closing, len(scores)))
+        return cls(torch.tensor(scores), closing, _packed(closing))
 
 
 class CompletionScores:
@@ -54,7 +54,7 @@ class CompletionScores:
         self.anywhere = CompletionScore.of([_plain(token) for token in tokens])
         self._runs = [self._single(codes) for codes in CLASSES]
         self._others = self._single(OTHERS)
-        self._single_bits = _packed([*self._others, *chain.from_iterable(self._runs)], len(tokens))
+        self._single_bits = _packed([*self._others, *chain.from_iterable(self._runs)])
         self._standing_for = lru_cache(maxsize=1024)(self._stand_for)
 
     def _single(self, codes: bytes) -> list[int]:
@@ -126,20 +126,12 @@ def _plain(token: bytes) -> int:
     return min(len(token), MAX_PLAIN) if token.strip(b" ").isalnum() else min(len(token), 1)
 
 
-def _packed(tokens: Sequence[int], vocab_size: int) -> int:
-    """One bit per token, as in a matcher's bit mask."""
-    octets = bytearray(vocab_size // 8 + 1)
-    for token in tokens:
-        octets[token >> 3] |= 1 << (token & 7)
-    return int.from_bytes(octets, "little")
+def _packed(tokens: Sequence[int]) -> int:
+    """One bit per token, as in a matcher's bit mask; no token is there twice."""
+    return sum(1 << token for token in tokens)
 
 
 def unpack(bits: bytes, vocab_size: int) -> Tensor:
     """A matcher's bit mask as bool [V]."""
     octets = torch.frombuffer(bytearray(bits), dtype=torch.uint8)
     return ((octets[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1).bool().flatten()[:vocab_size]
-
-
-def has_bit(bits: bytes, token: int) -> bool:
-    """Whether a token is in a matcher's bit mask."""
-    return bool(bits[token >> 3] >> (token & 7) & 1)

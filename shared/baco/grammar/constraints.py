@@ -10,7 +10,10 @@ from typing import Any
 
 from baco.checks import nearest, require
 from baco.errors import ConfigError
-from baco.grammar.grammar import CallsGrammar, Grammar
+from baco.grammar.call_grammar import CallsGrammar
+from baco.grammar.grammar import Grammar
+from baco.grammar.schemas import closed
+from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool
 
 FORCING, FREE = ("any", "required"), ("auto", "none")
@@ -50,19 +53,16 @@ def answer_schema(response_format: object) -> str | None:
     Raises:
         ConfigError: it has another form.
     """
-    form = '{"type": "json_schema", "json_schema": {"schema": …}}, {"type": "json_object"} or {"type": "text"}'
-    if response_format is None:
-        return None
-    require(isinstance(response_format, Mapping), "response_format", f"None, {form}", response_format)
-    assert isinstance(response_format, Mapping)
-    kind, described = response_format.get("type"), response_format.get("json_schema")
+    form = 'None, {"type": "json_schema", "json_schema": {"schema": …}}, {"type": "json_object"} or {"type": "text"}'
+    given: Any = {"type": "text"} if response_format is None else response_format
+    require(isinstance(given, Mapping), "response_format", form, response_format)
+    kind, described = given.get("type"), given.get("json_schema")
     if kind == "text":
         return None
     if kind == "json_object":
         return '{"type": "object"}'
-    given = isinstance(described, Mapping) and isinstance(described.get("schema"), Mapping)
-    require(kind == "json_schema" and given, "response_format", f"None, {form}", response_format)
-    assert isinstance(described, Mapping)
+    described_in_full = isinstance(described, Mapping) and isinstance(described.get("schema"), Mapping)
+    require(kind == "json_schema" and described_in_full, "response_format", form, response_format)
     try:
         return json.dumps(described["schema"], ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -117,5 +117,6 @@ def calls_grammar(tools: Sequence[Tool], *, several: bool = False, answer: Mappi
         ConfigError: a tool's parameters cannot be enforced.
     """
     nothing: dict[str, Any] = {"type": "object", "properties": {}}
-    functions = [(tool["function"]["name"], tool["function"].get("parameters", nothing)) for tool in tools]
-    return Grammar.calls(functions, several=several, answer=answer)
+    functions = [(tool["function"]["name"], closed(tool["function"].get("parameters", nothing))) for tool in tools]
+    written = tuple((name, json.dumps(schema, ensure_ascii=False)) for name, schema in functions)
+    return CallsGrammar(written, several, None if answer is None else json.dumps(closed(answer), ensure_ascii=False), HERMES)

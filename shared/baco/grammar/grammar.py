@@ -1,26 +1,24 @@
-"""`Grammar`: which texts an answer may be. JSON that a schema describes, what a regular expression matches, one of some texts, or calls.
+"""`Grammar`: which texts an answer may be. JSON that a schema describes, what a regular expression matches, or one of some texts.
 
 Knows schemas and llguidance's form of grammars; knows no models, and of tokens only that a text may be one.
 """
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import chain
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 from llguidance import LLMatcher
 
 from baco.checks import check_characters
 from baco.errors import ConfigError
-from baco.grammar import call_grammar
 from baco.grammar.json_scan import JsonPosition
-from baco.grammar.schemas import closed, distinct, parts
-from baco.parsing.formats import ToolCallTemplate
-from baco.parsing.hermes import HERMES
+from baco.grammar.schemas import closed, parts
+
+SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""JSON is written as Python's `json.dumps` writes it: in one way, so that no token is spent on white space."""
 
 
 class Grammar(ABC):
@@ -66,25 +64,6 @@ class Grammar(ABC):
             raise ConfigError(f"`grammar` must be a list of texts, none of them empty, but is {texts!r}")
         return ChoicesGrammar(tuple(texts))
 
-    @staticmethod
-    def calls(
-        functions: Sequence[tuple[str, Mapping[str, Any]]],
-        *,
-        several: bool,
-        answer: Mapping[str, Any] | None,
-        call_format: ToolCallTemplate = HERMES,
-    ) -> "CallsGrammar":
-        """Calls of functions.
-
-        Args:
-            functions: names, and the schemas of their arguments.
-            several: whether there may be more than one call.
-            answer: the schema of JSON that there may be instead of calls.
-            call_format: how calls are written. An engine replaces it by its pair's.
-        """
-        written = tuple((name, json.dumps(closed(schema), ensure_ascii=False)) for name, schema in functions)
-        return CallsGrammar(written, several, None if answer is None else json.dumps(closed(answer), ensure_ascii=False), call_format)
-
     def __post_init__(self) -> None:
         check_characters("`grammar`", self.source, ConfigError)
         try:
@@ -110,7 +89,7 @@ class Grammar(ABC):
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form. `token_ids`: ids of those `control_tokens` that a vocabulary has."""
 
-    def parts(self) -> "list[Grammar]":
+    def parts(self) -> "Sequence[Grammar]":
         """Its parts, of which one more token can oblige an answer to write a whole one; [] if it is not taken apart."""
         return []
 
@@ -135,11 +114,11 @@ class JsonGrammar(Grammar):
 
     def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
         """The grammar in llguidance's form."""
-        return LLMatcher.grammar_from_json_schema(self.schema, overrides=cast(Any, call_grammar.SEPARATORS))
+        return LLMatcher.grammar_from_json_schema(self.schema, overrides=cast(Any, SEPARATORS))
 
-    def parts(self) -> list[Grammar]:
+    def parts(self) -> Sequence[Grammar]:
         """Each field and each item that the schema knows."""
-        return list(_grammars_of(parts(json.loads(self.schema))))
+        return distinct_grammars(parts(json.loads(self.schema)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,71 +156,15 @@ class ChoicesGrammar(Grammar):
         """The grammar in llguidance's form."""
         return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in self.texts))
 
-    def parts(self) -> list[Grammar]:
+    def parts(self) -> Sequence[Grammar]:
         """Each of the texts."""
         return [ChoicesGrammar((text,)) for text in self.texts]
 
 
-@dataclass(frozen=True, slots=True)
-class CallsGrammar(Grammar):
-    """Calls of functions, in the format of a family of models."""
-
-    kind = "calls"
-    is_json = True
-    functions: tuple[tuple[str, str], ...]
-    """Names, and the schemas of their arguments as JSON."""
-    several: bool
-    answer: str | None
-    """The schema, as JSON, of what there may be instead of calls."""
-    call_format: ToolCallTemplate
-
-    @property
-    def source(self) -> str:
-        """What `Grammar.calls` was given, as JSON."""
-        functions, answer = self._schemas()
-        given = {"functions": functions, "several": self.several, "answer": answer, "format": self.call_format.name}
-        return json.dumps(given, ensure_ascii=False)
-
-    @property
-    def control_tokens(self) -> tuple[str, ...]:
-        """The markers of calls."""
-        return self.call_format.control_tokens
-
-    def in_format(self, call_format: ToolCallTemplate) -> "CallsGrammar":
-        """The same calls in another format."""
-        return _in_format(self, call_format)
-
-    def compile(self, token_ids: Mapping[str, int] | None = None) -> str:
-        """The grammar in llguidance's form. `token_ids`: ids of those `control_tokens` that a vocabulary has."""
-        functions, answer = self._schemas()
-        lark = call_grammar.lark(functions, answer, self.call_format, several=self.several, token_ids=token_ids or {})
-        return LLMatcher.grammar_from_lark(lark)
-
-    def parts(self) -> list[Grammar]:
-        """The answer, each field and each item of all schemas, and a further call of each function."""
-        functions, answer = self._schemas()
-        answers = [] if answer is None else [answer]
-        inner = _grammars_of(chain(answers, *(parts(schema) for schema in (*(schema for _, schema in functions), *answers))))
-        # A further call is as long as one alone, with what stands between two.
-        further = replace(self.call_format, opening=self.call_format.opening + self.call_format.between)
-        return [*inner, *(CallsGrammar((function,), False, None, further) for function in self.functions)]
-
-    def beginning(self) -> JsonPosition:
-        """The position at which its JSON begins."""
-        return call_grammar.beginning(self.call_format, or_answer=self.answer is not None)
-
-    def _schemas(self) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any] | None]:
-        functions = [(name, json.loads(schema)) for name, schema in self.functions]
-        return functions, None if self.answer is None else json.loads(self.answer)
-
-
-@lru_cache(maxsize=256)
-def _in_format(grammar: CallsGrammar, call_format: ToolCallTemplate) -> CallsGrammar:
-    return replace(grammar, call_format=call_format)
-
-
-def _grammars_of(schemas: Iterable[dict[str, Any]]) -> Iterator[Grammar]:
+def distinct_grammars(schemas: Iterable[dict[str, Any]]) -> list[Grammar]:
     """Schemas as grammars, without duplicates and without those that refer to what is not in them."""
-    for schema in distinct(schemas):
+    grammars = list[Grammar]()
+    for schema in dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas):
         with suppress(ConfigError):
-            yield JsonGrammar(schema)
+            grammars.append(JsonGrammar(schema))
+    return grammars

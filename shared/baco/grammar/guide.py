@@ -36,6 +36,8 @@ class Guide:
         """Begin an answer of at most `max_tokens` tokens, which is completed in time."""
         self.vocabulary = grammar.vocabulary
         self.grammar = grammar
+        self.is_json = grammar.grammar.is_json
+        """Whether it has syntax that is the aligned model's."""
         self.max_tokens = max_tokens
         self._matcher = grammar.matcher.deep_copy()
         self._token_ids: list[int] = []
@@ -45,11 +47,6 @@ class Guide:
         """Numbers of tokens that suffice for a completion."""
         self._completions = [self._completion_if_due()]
         """Completions, where nothing longer fits any more."""
-
-    @property
-    def is_json(self) -> bool:
-        """Whether it has syntax that is the aligned model's."""
-        return self.grammar.grammar.is_json
 
     def allowed(self, token_ids: Sequence[int]) -> TokenMask | None:
         """Which tokens may follow those of an answer; None after tokens that the grammar does not allow, or that end it.

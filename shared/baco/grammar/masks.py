@@ -56,11 +56,8 @@ class GrammarMasks:
     def aligned_forced(self, base_logits: Tensor, aligned_only: Tensor) -> Tensor:
         """Where the aligned model writes whatever the route says, bool [C].
 
-        It does in syntax, and where the base model's most likely token is one that it never writes.
-
-        Args:
-            base_logits: the base model's, masks applied, [C, V].
-            aligned_only: bool [C, V].
+        It does in syntax, and where the base model's most likely token, by `base_logits` [C, V] with masks applied, is one that it never
+        writes (`aligned_only`, bool [C, V]).
         """
         ends = aligned_only.gather(1, base_logits.argmax(-1, keepdim=True))[:, 0]
         return self.has_grammar & (~self.base_may_write | ends)

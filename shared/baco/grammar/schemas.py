@@ -4,7 +4,7 @@ Knows schemas as plain data; knows no tokens.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from baco.errors import ConfigError
@@ -35,8 +35,7 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     _check_bounds(schema)
     movable = _movable(schema)
     _check_end(movable)
-    result: dict[str, Any] = _closed(movable)
-    return result
+    return dict(_closed(movable))
 
 
 def _closed(schema: Any) -> Any:
@@ -67,6 +66,16 @@ def _changed(schema: Mapping[str, Any], change: Callable[[Any], Any], in_list: S
     return result
 
 
+def _subschemas(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield a schema and all schemas in it."""
+    if isinstance(schema, Mapping):
+        yield schema
+        inner = list[Any]()
+        _changed(schema, inner.append, (*IN_LIST, "allOf"))
+        for part in inner:
+            yield from _subschemas(part)
+
+
 def _check_depth(schema: Mapping[str, Any]) -> None:
     level: list[Any] = [schema]
     for _ in range(DEEPEST):
@@ -77,20 +86,18 @@ def _check_depth(schema: Mapping[str, Any]) -> None:
         raise ConfigError(f"`grammar` must be a JSON schema of at most {DEEPEST} objects and lists inside of each other, but is deeper")
 
 
-def _check_bounds(part: Any) -> Any:
-    """Raise where llguidance would enforce another bound of integers than the schema's; return the schema."""
-    if not isinstance(part, Mapping):
-        return part
-    kinds = part.get("type", "integer")
-    if kinds == "integer" or (isinstance(kinds, list | tuple) and "integer" in kinds):
-        for word in BOUNDS:
+def _check_bounds(schema: Mapping[str, Any]) -> None:
+    """Raise where llguidance would enforce another bound of integers than the schema's."""
+    for part in _subschemas(schema):
+        kinds = part.get("type", "integer")
+        is_integer = kinds == "integer" or (isinstance(kinds, list | tuple) and "integer" in kinds)
+        for word in BOUNDS if is_integer else ():
             bound = part.get(word)
             if isinstance(bound, int | float) and (bound < LEAST_INTEGER or bound > MOST_INTEGER):
                 raise ConfigError(
                     f"`grammar` must bound integers by numbers from {LEAST_INTEGER} to {MOST_INTEGER}, but {word} is {bound!r}; "
                     "leave it out, or let the type be number"
                 )
-    return _changed(part, _check_bounds, (*IN_LIST, "allOf"))
 
 
 def _movable(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,24 +138,12 @@ def rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
 def is_recursive(schema: Mapping[str, Any]) -> bool:
     """Whether a definition of a schema refers to itself, directly or through others."""
     definitions = _definitions(_movable(schema))
-    waiting = {reference: _references(inner) & definitions.keys() for reference, inner in definitions.items()}
+    references = {name: {str(part.get("$ref")) for part in _subschemas(inner)} for name, inner in definitions.items()}
+    waiting = {name: inner & definitions.keys() for name, inner in references.items()}
     while done := [reference for reference, inner in waiting.items() if not inner & waiting.keys()]:
         for reference in done:
             del waiting[reference]
     return bool(waiting)
-
-
-def _references(schema: Any) -> set[str]:
-    found: set[str] = set()
-
-    def note(part: Any) -> Any:
-        if isinstance(part, Mapping):
-            _changed(part, note, (*IN_LIST, "allOf"))
-            found.update(value for value in (part.get("$ref"),) if isinstance(value, str))
-        return part
-
-    note(schema)
-    return found
 
 
 def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,7 +192,7 @@ def _needed(schema: Mapping[str, Any]) -> Iterator[Any]:
 
 def parts(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What one more token can oblige an answer to write: each field and each item of a schema, as a separate schema."""
-    definitions = {name: schema[name] for name in ("$defs", "definitions") if name in schema}
+    definitions = {word: schema[word] for word in DEFINITIONS if word in schema}
     for part in _parts(schema):
         yield {**part, **definitions}
 
@@ -218,8 +213,3 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield {"enum": [max(schema["enum"], key=lambda value: len(json.dumps(value)))]}
     for inner in [*branches, *listed, *named]:
         yield from _parts(inner)
-
-
-def distinct(schemas: Iterable[dict[str, Any]]) -> list[str]:
-    """Schemas as JSON, without duplicates."""
-    return list(dict.fromkeys(json.dumps(schema, ensure_ascii=False) for schema in schemas))

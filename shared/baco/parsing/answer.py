@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baco.parsing.formats import ToolCallFormat
-from baco.parsing.reasoning import ReasoningFormat
+from baco.parsing.reasoning import ReasoningFormat, ReasoningParser
 from baco.parsing.tool_call import Calls
 
 
@@ -58,18 +58,14 @@ class AnswerParser:
     """
 
     def __init__(self, form: AnswerFormat) -> None:
-        self._reasoning = None if form.reasoning is None else form.reasoning.reader()
+        self._reasoning = None if form.reasoning is None else ReasoningParser(form.reasoning.inside)
         self._calls = None if form.tool_calls is None else form.tool_calls.reader()
 
     def push(self, text: str, final: bool) -> ParsedAnswer:
         """Take more text; return what is now certain. `final`: the answer ends here, and all of it is."""
         reasoning, calls = "", Calls()
         if self._reasoning is not None:
-            reasoning, text = self._reasoning.push(text)
-            more, rest = self._reasoning.finish() if final else ("", "")
-            reasoning, text = reasoning + more, text + rest
+            reasoning, text = self._reasoning.push(text, final)
         if self._calls is not None:
-            text, calls = self._calls.push(text)
-            rest, others = self._calls.finish() if final else ("", Calls())
-            text, calls = text + rest, calls + others
+            text, calls = self._calls.push(text, final)
         return ParsedAnswer(reasoning, text, calls)

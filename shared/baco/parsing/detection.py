@@ -19,8 +19,8 @@ from baco.parsing.reasoning import THINK_END, THINK_START, ReasoningFormat
 from baco.parsing.response_template import ResponseTemplate
 from baco.parsing.tools import Tool
 
-FAMILIES = (hermes.FAMILY, llama3.FAMILY, mistral.FAMILY)
-"""The first that recognises a template's call has it."""
+FAMILIES = (("Hermes", hermes.recognise), ("Llama 3", llama3.recognise), ("Mistral", mistral.recognise))
+"""Families by the names in errors; the first that recognises a template's call has it, with the white space and fields that are there."""
 PROBE_CONTENT = "baco_probe_content"
 PROBE_ID = "bacoprobe"
 """Nine letters and digits: Mistral's templates refuse others."""
@@ -73,7 +73,7 @@ def tool_call_format(tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[in
 
 def unknown_format() -> str:
     """Name the known families in an error about another format."""
-    return f"a format that baco does not know (it knows {', '.join(family.name for family in FAMILIES)})"
+    return f"a format that baco does not know (it knows {', '.join(name for name, _ in FAMILIES)})"
 
 
 def _detect(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
@@ -83,7 +83,7 @@ def _detect(tokenizer: PreTrainedTokenizerBase) -> ToolCallTemplate | None:
         return hermes.HERMES
     plain = _render(tokenizer, {"role": "assistant", "content": PROBE_CONTENT}) or ""
     rendered = RenderedCall(text, before_answer=plain.partition(PROBE_CONTENT)[0])
-    return next((template for family in FAMILIES if (template := family.recognise(rendered)) is not None), None)
+    return next((template for _, recognise in FAMILIES if (template := recognise(rendered)) is not None), None)
 
 
 def _render(tokenizer: PreTrainedTokenizerBase, answer: Mapping[str, Any]) -> str | None:

@@ -1,12 +1,10 @@
-"""`ToolCallFamily`: what baco knows of the models that write calls in one format, and the probe call by which a family is recognised.
+"""`RenderedCall`: the probe call by which a family of models that write calls in one format is recognised.
 
 Knows rendered text; knows no tokenizers and no family.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.tool_call import decode_object
 
 PROBE_NAME, PROBE_ARGUMENT = "baco_probe_call", "baco_probe_field"
@@ -36,13 +34,3 @@ class RenderedCall:
     def begins_answer(self, position: int) -> bool:
         """Whether an answer begins at a position of `text`."""
         return self.text[:position].endswith(self.before_answer[-SUFFIX:])
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCallFamily:
-    """Models that write calls in one format, or in variants of it that one parser reads."""
-
-    name: str
-    """As an error names it."""
-    recognise: Callable[[RenderedCall], ToolCallTemplate | None]
-    """Find the family's template in a rendered call, with the white space and the fields that are there; None if it is another family's."""

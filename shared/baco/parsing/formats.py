@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from baco.parsing.tool_call import Calls, ToolCallParser
+from baco.parsing.tool_call import ToolCallParser
 
 
 class ToolCallFormat(ABC):
@@ -22,12 +22,6 @@ class ToolCallFormat(ABC):
     @abstractmethod
     def reader(self) -> ToolCallParser:
         """Make a parser for one answer."""
-
-    def read(self, text: str) -> tuple[str, Calls]:
-        """Split a whole answer into its content and its calls."""
-        parser = self.reader()
-        (content, calls), (rest, others) = parser.push(text), parser.finish()
-        return content + rest, calls + others
 
 
 @dataclass(frozen=True, kw_only=True)

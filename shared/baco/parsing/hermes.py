@@ -10,7 +10,7 @@ Knows texts; knows no tokenizers.
 import re
 from dataclasses import replace
 
-from baco.parsing.family import RenderedCall, ToolCallFamily
+from baco.parsing.family import RenderedCall
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.tool_call import Found, SearchingParser, length_before_marker, read_call
 
@@ -52,6 +52,3 @@ def recognise(rendered: RenderedCall) -> ToolCallTemplate | None:
         if key := rendered.arguments_key(match.start(2)):
             return replace(HERMES, before=f"{OPENING}{match[1]}", key=key, after=f"{match[3]}{CLOSING}")
     return None
-
-
-FAMILY = ToolCallFamily("Hermes", recognise)

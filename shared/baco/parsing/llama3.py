@@ -8,7 +8,7 @@ Knows texts; knows no tokenizers.
 import re
 from dataclasses import replace
 
-from baco.parsing.family import RenderedCall, ToolCallFamily
+from baco.parsing.family import RenderedCall
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.tool_call import Found, InvalidToolCall, SearchingParser, as_call, decode_object, length_before_marker, skip_space
 
@@ -87,6 +87,3 @@ def recognise(rendered: RenderedCall) -> ToolCallTemplate | None:
         if rendered.begins_answer(match.start()) and (key := rendered.arguments_key(match.end())):
             return replace(LLAMA3, opening=match[1] or "", key=key)
     return None
-
-
-FAMILY = ToolCallFamily("Llama 3", recognise)

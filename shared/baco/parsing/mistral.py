@@ -10,7 +10,7 @@ Knows texts; knows no tokenizers.
 import re
 from dataclasses import replace
 
-from baco.parsing.family import PROBE_NAME, RenderedCall, ToolCallFamily
+from baco.parsing.family import PROBE_NAME, RenderedCall
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.tool_call import Found, InvalidToolCall, SearchingParser, as_call, decode_object, length_before_marker, skip_space
 
@@ -104,6 +104,3 @@ def recognise(rendered: RenderedCall) -> ToolCallTemplate | None:
             return replace(MISTRAL, opening=match[0], key=key)
     named = _RENDERED_NAME.search(rendered.text)
     return None if named is None else replace(MISTRAL_NAMED, before=named[1], middle=named[2])
-
-
-FAMILY = ToolCallFamily("Mistral", recognise)

@@ -18,16 +18,6 @@ class ReasoningFormat:
     inside: bool
     """Whether the prompt ends with the opening marker, so that an answer begins inside its reasoning."""
 
-    def reader(self) -> "ReasoningParser":
-        """Make a parser for one answer."""
-        return ReasoningParser(self.inside)
-
-    def read(self, text: str) -> tuple[str, str]:
-        """Split a whole answer into its reasoning and the rest."""
-        parser = self.reader()
-        (reasoning, rest), (more, others) = parser.push(text), parser.finish()
-        return reasoning + more, rest + others
-
 
 class ReasoningParser:
     """Splits one answer into its reasoning and the rest."""
@@ -38,37 +28,31 @@ class ReasoningParser:
         self._begun = False
         """Whether the current part has had anything but white space."""
 
-    def push(self, text: str) -> tuple[str, str]:
-        """Take more text; return the reasoning and the rest that are now certain."""
+    def push(self, text: str, final: bool = False) -> tuple[str, str]:
+        """Take more text; return the reasoning and the rest that are now certain. `final`: the answer ends here, and all of it is."""
         self._pending += text
         if self._state == "start":
             bare = self._pending.lstrip()
             if bare.startswith(THINK_START):
                 self._state, self._pending = "reasoning", bare[len(THINK_START) :]
-            elif not THINK_START.startswith(bare):
+            elif final or not THINK_START.startswith(bare):
                 self._state = "plain"
-        reasoning = self._reasoning() if self._state == "reasoning" else ""
-        return reasoning, self._rest() if self._state in ("rest", "plain") else ""
+        reasoning = self._take_reasoning(final) if self._state == "reasoning" else ""
+        return reasoning, self._take_rest() if self._state in ("rest", "plain") else ""
 
-    def finish(self) -> tuple[str, str]:
-        """End the answer; return what is pending. Reasoning that is cut off is reasoning too."""
-        pending, self._pending = self._pending, ""
-        if self._state != "reasoning":
-            return "", pending if self._state in ("start", "plain") else pending.lstrip()
-        return (pending if self._begun else pending.lstrip()).rstrip(), ""
-
-    def _reasoning(self) -> str:
+    def _take_reasoning(self, final: bool) -> str:
+        """The reasoning that is certain. Reasoning that is cut off is reasoning too."""
         text, marker, rest = self._pending.partition(THINK_END)
         if not self._begun:
             text = text.lstrip()
         if marker:
             self._state, self._pending, self._begun = "rest", rest, False
             return text.rstrip()
-        certain = text[: length_before_marker(text, THINK_END)]
+        certain = text.rstrip() if final else text[: length_before_marker(text, THINK_END)]
         self._pending, self._begun = text[len(certain) :], self._begun or bool(certain)
         return certain
 
-    def _rest(self) -> str:
+    def _take_rest(self) -> str:
         text = self._pending if self._begun or self._state == "plain" else self._pending.lstrip()
         self._pending, self._begun = "", self._begun or bool(text)
         return text

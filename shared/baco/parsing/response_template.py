@@ -5,7 +5,7 @@ Knows tokenizers and the texts of answers; knows no models.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,39 +65,16 @@ class ResponseParser(ToolCallParser):
         super().__init__()
         self._parser = parser
         self._text = ""
-        self._returned = 0
-        """Length of the text whose content and calls have been returned."""
+        self._fed = self._returned = 0
+        """Lengths of the text that the parser has taken, and of that whose content and calls have been returned."""
         self._space = ""
         """White space that is content only if more content follows."""
         self._failure: str | None = None
 
-    def push(self, text: str) -> tuple[str, Calls]:
-        """Take more text; return the content and the calls that are now certain."""
+    def push(self, text: str, final: bool = False) -> tuple[str, Calls]:
+        """Take more text; return the content and the calls that are now certain. What could not be read by the end is an invalid call."""
         content, calls = "", Calls()
-        for character in text:
-            self._text += character
-            more, found = self._take(self._parser.feed, character)
-            content, calls = content + more, calls + found
-        return content, calls
-
-    def finish(self) -> tuple[str, Calls]:
-        """End the answer; return the rest. What the parser could not read is an invalid call."""
-        content, calls = self._take(lambda: self._parser.finalize()[1])
-        rest = self._text[self._returned :].strip()
-        if self._failure is not None and rest:
-            calls.append(InvalidToolCall(text=rest, error=self._failure))
-        return content, calls
-
-    def _take(self, step: Callable[..., list[dict[str, Any]]], *arguments: str) -> tuple[str, Calls]:
-        content, calls = "", Calls()
-        if self._failure is not None:
-            return content, calls
-        try:
-            events = step(*arguments)
-        except (ValueError, TypeError, LookupError) as error:
-            self._failure = str(error)
-            return content, calls
-        for event in events:
+        for event in self._events(text, final):
             if event["type"] == "region_chunk" and event["field"] == CONTENT:
                 content += self._with_space(event["text"])
             elif event["type"] == "region_close" and event["field"] == CALLS:
@@ -105,8 +82,22 @@ class ResponseParser(ToolCallParser):
                 calls += [self._call(value) for value in values]
                 self._space, self._follows_call = "", True
             if event["type"] == ("region_close" if event["field"] == CALLS else "region_chunk"):
-                self._returned = len(self._text)
+                self._returned = self._fed
+        if final and self._failure is not None and (rest := self._text[self._returned :].strip()):
+            calls.append(InvalidToolCall(text=rest, error=self._failure))
         return content, calls
+
+    def _events(self, text: str, final: bool) -> Iterator[dict[str, Any]]:
+        """What the parser finds in more text, up to where it fails."""
+        self._text += text
+        try:
+            while self._failure is None and self._fed < len(self._text):
+                self._fed += 1
+                yield from self._parser.feed(self._text[self._fed - 1])
+            if self._failure is None and final:
+                yield from self._parser.finalize()[1]
+        except (ValueError, TypeError, LookupError) as error:
+            self._failure = str(error)
 
     def _with_space(self, text: str) -> str:
         text = self._space + text
@@ -124,7 +115,7 @@ class ResponseParser(ToolCallParser):
             arguments = None
         if not isinstance(name, str) or not name or not isinstance(arguments, dict):
             return InvalidToolCall(
-                text=self._text[self._returned :].strip(), error="a call must have a name, and arguments that are an object"
+                text=self._text[self._returned : self._fed].strip(), error="a call must have a name, and arguments that are an object"
             )
         return ToolCall(name=name, arguments=arguments)
 

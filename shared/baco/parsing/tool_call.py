@@ -54,12 +54,11 @@ class ToolCallParser(ABC):
         self._follows_call = False
 
     @abstractmethod
-    def push(self, text: str) -> tuple[str, Calls]:
-        """Take more text; return the content and the calls that are now certain."""
+    def push(self, text: str, final: bool = False) -> tuple[str, Calls]:
+        """Take more text; return the content and the calls that are now certain.
 
-    @abstractmethod
-    def finish(self) -> tuple[str, Calls]:
-        """End the answer; return the rest. A call that is cut off is invalid, unless only its closing marker is missing."""
+        `final`: the answer ends here, and all of it is. A call that is cut off is invalid, unless only its closing marker is missing.
+        """
 
     def _content(self, text: str) -> str:
         """Note that this text is content; return it, on a new line if it follows a call."""
@@ -79,16 +78,9 @@ class SearchingParser(ToolCallParser):
         self._pending = ""
         """Text that has arrived and may still become a call."""
 
-    def push(self, text: str) -> tuple[str, Calls]:
+    def push(self, text: str, final: bool = False) -> tuple[str, Calls]:
         """Take more text; return the content and the calls that are now certain."""
         self._pending += text
-        return self._read(final=False)
-
-    def finish(self) -> tuple[str, Calls]:
-        """End the answer; return the rest."""
-        return self._read(final=True)
-
-    def _read(self, final: bool) -> tuple[str, Calls]:
         content, calls = "", Calls()
         while not isinstance(found := self._find(self._pending, final), int):
             content += self._content(self._pending[: found.start].rstrip())
@@ -100,11 +92,7 @@ class SearchingParser(ToolCallParser):
 
     @abstractmethod
     def _find(self, text: str, final: bool) -> Found | int:
-        """Find the next call in `text`, the part of the answer that has not been returned yet.
-
-        Args:
-            text: it begins where the last call or the certain content ended.
-            final: whether the answer ends here.
+        """Find the next call in `text`, which begins where the last call or the certain content ended; `final`: the answer ends here.
 
         Returns:
             The call, or the number of characters that are content whatever follows.

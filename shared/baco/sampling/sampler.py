@@ -65,13 +65,7 @@ def draw_noise(row_keys: Tensor, positions: Tensor, vocab_size: int) -> Tensor:
 
 
 def penalise(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """Apply the repetition penalty (CTRL, arXiv 1909.05858).
-
-    Args:
-        logits: [B, V].
-        seen: bool [B, V], the tokens in each row's context, prompt included.
-        penalty: [B].
-    """
+    """Apply the repetition penalty [B] (CTRL, arXiv 1909.05858) to logits [B, V]; `seen`, bool [B, V], are tokens of prompt and answer."""
     factor = penalty[:, None]
     return torch.where(seen, torch.where(logits < 0, logits * factor, logits / factor), logits)
 

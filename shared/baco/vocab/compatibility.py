@@ -6,6 +6,7 @@ Both models of a pair continue one row of token ids, so an id must mean the same
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import VocabularyError
+from baco.vocab.token_ids import common_length
 
 PROBE = (
     "The captain's well-known story isn't over: \"Why?\", she asked (twice).\n\n  1. 365 days, 2.50 $ and 10 %\n"
@@ -13,6 +14,7 @@ PROBE = (
 )
 """Text that tokenizers of one vocabulary may still split differently: contractions, digits, white space, code, accents, scripts, emoji."""
 SHOWN = 5
+REMEDY = "the models share token ids, so choose a base model and its own aligned counterpart"
 
 
 def check_vocabularies(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenizer: PreTrainedTokenizerBase) -> None:
@@ -31,8 +33,7 @@ def check_vocabularies(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenize
     if differing or not shared:
         examples = "; ".join(f"id {index}: base {base[index]!r}, aligned {aligned[index]!r}" for index in differing[:SHOWN])
         raise VocabularyError(
-            f"the two tokenizers differ in {len(differing)} of the {len(shared)} ids that both have ({examples}); "
-            "the models share token ids, so choose a base model and its own aligned counterpart"
+            f"the two tokenizers differ in {len(differing)} of the {len(shared)} ids that both have ({examples}); {REMEDY}"
         )
     _check_probe(base_tokenizer, aligned_tokenizer)
 
@@ -42,15 +43,12 @@ def _check_probe(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenizer: Pre
     aligned = aligned_tokenizer.encode(PROBE, add_special_tokens=False)
     if base == aligned:
         return
-    shortest = min(len(base), len(aligned))
-    start = next((place for place in range(shortest) if base[place] != aligned[place]), shortest)
-    cuts = [
-        tokenizer.convert_ids_to_tokens(ids[start : start + SHOWN])
-        for tokenizer, ids in ((base_tokenizer, base), (aligned_tokenizer, aligned))
-    ]
+    start = common_length(base, aligned)
+    shown = slice(start, start + SHOWN)
     raise VocabularyError(
-        f"the two tokenizers have one vocabulary but cut the same text differently: base {cuts[0]}, aligned {cuts[1]} at token {start}; "
-        "the models share token ids, so choose a base model and its own aligned counterpart"
+        "the two tokenizers have one vocabulary but cut the same text differently: "
+        f"base {base_tokenizer.convert_ids_to_tokens(base[shown])}, "
+        f"aligned {aligned_tokenizer.convert_ids_to_tokens(aligned[shown])} at token {start}; {REMEDY}"
     )
 
 

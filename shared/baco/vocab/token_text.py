@@ -8,12 +8,13 @@ strip it.
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tokenizers import Tokenizer
-from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerBase
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from baco.errors import PairError
 
@@ -53,7 +54,8 @@ class TokenTexts:
         """Ids that `tokenizer.decode(…, skip_special_tokens=True)` skips."""
         self._backend = backend
         self._has_byte_tokens = any(step["type"] == "ByteFallback" for step in steps)
-        self._pieces: dict[int, Piece | None] = {}
+        self.piece = cache(self._piece)
+        """What one token adds to an answer; None for one that `decode` skips: special, or an id without a token."""
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TokenTexts":
@@ -68,20 +70,12 @@ class TokenTexts:
         token = self._backend.id_to_token(token_id)
         return "" if token is None else self._decode([ANCHOR, token])[len(ANCHOR) :]
 
-    def piece(self, token_id: int) -> Piece | None:
-        """What one token adds to an answer; None for one that `decode` skips: special, or an id without a token."""
-        try:
-            return self._pieces[token_id]
-        except KeyError:
-            piece = self._pieces[token_id] = self._make_piece(token_id)
-            return piece
-
     def control_pieces(self, texts: Iterable[str]) -> dict[int, Piece]:
         """What the special tokens among some texts add to an answer that shows them."""
         raw = self.scheme == "byte-level"
         return {self.control[text]: Piece(text, text, text.encode() if raw else None) for text in texts if text in self.control}
 
-    def _make_piece(self, token_id: int) -> Piece | None:
+    def _piece(self, token_id: int) -> Piece | None:
         token = self._backend.id_to_token(token_id)
         if token is None or token_id in self.skipped:
             return None
@@ -103,14 +97,8 @@ _made: WeakKeyDictionary[PreTrainedTokenizerBase, TokenTexts] = WeakKeyDictionar
 _made_lock = threading.Lock()
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """Map the characters of byte-level BPE to bytes: printable bytes stand for themselves, the others are moved up from U+0100."""
-    alphabet = set(ByteLevel.alphabet())
-    moved = [byte for byte in range(256) if chr(byte) not in alphabet]
-    return {chr(byte): byte for byte in range(256) if byte not in moved} | {chr(256 + rank): byte for rank, byte in enumerate(moved)}
-
-
-_BYTES = _byte_alphabet()
+_BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
+"""Bytes by the characters for which they stand in byte-level BPE."""
 
 
 def _steps(backend: Tokenizer) -> Iterator[dict[str, Any]]:

@@ -100,7 +100,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
         result = request.done.result()
         assert result.format.tool_calls == form
         for candidate in result.candidates:
-            content, calls = form.read(candidate.text)
+            content, calls = form.reader().push(candidate.text, final=True)
             assert content == "" and calls, candidate.text
             assert several or len(calls) == 1
             for call in calls:
@@ -118,7 +118,7 @@ def test_several_calls_are_written_where_that_is_asked_for(template: str, specia
         grammar = calls_grammar(TOOLS[1:], several=several)
         params = SamplingParams(n=12, max_tokens=160, seed=2, temperature=12, grammar=grammar)
         answers = engine.generate("Wait.", params, tools=TOOLS).candidates
-        read = [form.read(candidate.text) for candidate in answers]
+        read = [form.reader().push(candidate.text, final=True) for candidate in answers]
         assert all(content == "" and calls == [ToolCall(name="wait", arguments={})] * len(calls) for content, calls in read)
         counts.append({len(calls) for _, calls in read})
         assert {form.write([("wait", {})] * len(calls)) for _, calls in read} == {candidate.text for candidate in answers}
@@ -132,7 +132,7 @@ def test_forced_calls_can_be_written_in_a_sentencepiece_vocabulary(template: str
     params = SamplingParams(n=2, max_tokens=110, seed=3, temperature=4, grammar=calls_grammar(TOOLS, several=True))
     result = engine.generate("Greet Anna.", params, Router("p", threshold=0.99, word_boundary=False), tools=TOOLS)
     for candidate in result.candidates:
-        content, calls = TEMPLATES[template][0].read(candidate.text)
+        content, calls = TEMPLATES[template][0].reader().push(candidate.text, final=True)
         assert content == "" and calls
         for call in calls:
             check_call(call)
@@ -147,7 +147,7 @@ def test_an_answer_in_the_place_of_a_call_is_told_from_one(template: str) -> Non
     params = SamplingParams(n=8, max_tokens=200, seed=5, temperature=8, grammar=calls_grammar(TOOLS, answer=answer))
     router = Router("p", threshold=0.99, word_boundary=False)
     for candidate in engine.generate("Greet Anna.", params, router, tools=TOOLS).candidates:
-        content, calls = form.read(candidate.text)
+        content, calls = form.reader().push(candidate.text, final=True)
         seen.add(bool(calls))
         assert bool(content) != bool(calls)
         for call in calls:

@@ -172,7 +172,7 @@ def test_calls_are_whole_whatever_room_they_have(embedded: Engine) -> None:
         for room in range(compiled.min_tokens, compiled.min_tokens + 3 * compiled.max_obligation, 47):
             params = SamplingParams(n=3, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
             for candidate in embedded.generate("Greet Anna.", params, tools=tools).candidates:
-                text, calls = HERMES.read(candidate.text)
+                text, calls = HERMES.reader().push(candidate.text, final=True)
                 assert calls or answer is not None
                 assert len(calls) < 2 or several
                 for call in calls:

@@ -71,7 +71,7 @@ def test_a_template_shows_its_form_and_what_it_writes_is_read_back(make: Any, te
     before = str(tokenizer.apply_chat_template(chat[:1], tools=TOOLS, tokenize=False, add_generation_prompt=True))
     assert text.startswith(before)
     answer = text.removeprefix(before).strip().removesuffix("</s>").removesuffix("<|im_end|>").removesuffix("<|eot_id|>")
-    assert form.read(answer) == ("", [ToolCall(name="weather", arguments=CALLS[0][1])])
+    assert form.reader().push(answer, final=True) == ("", [ToolCall(name="weather", arguments=CALLS[0][1])])
 
 
 def test_white_space_and_fields_are_those_of_the_template() -> None:

@@ -9,7 +9,7 @@ from baco import Engine, SamplingParams
 from baco.errors import ConfigError
 from baco.grammar.constraints import calls_grammar
 from baco.parsing import detection
-from baco.parsing.family import PROBE_NAME, RenderedCall, ToolCallFamily
+from baco.parsing.family import PROBE_NAME, RenderedCall
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.tool_call import (
     Found,
@@ -63,15 +63,18 @@ def test_one_entry_is_enough_to_detect_to_read_and_to_force_the_calls_of_a_new_f
     with pytest.raises(ConfigError, match=r"\(it knows Hermes, Llama 3, Mistral\)"):
         engine.generate("Wait.", params, tools=TOOLS)
 
-    monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, ToolCallFamily("Toy", recognise)))
+    monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, ("Toy", recognise)))
     monkeypatch.setattr(detection, "_detected", type(detection._detected)())
     form = detection.detect_tool_calls(engine.pair.tokenizer)
     assert form == replace(TOY, before="[CALL] ", key="parameters")
-    assert form.read('So: [CALL] {"name": "wait", "parameters": {}} Done.') == ("So:\nDone.", [ToolCall(name="wait", arguments={})])
+    assert form.reader().push('So: [CALL] {"name": "wait", "parameters": {}} Done.', final=True) == (
+        "So:\nDone.",
+        [ToolCall(name="wait", arguments={})],
+    )
     result = engine.generate("Wait.", params, tools=TOOLS)
     assert result.format.tool_calls == form
     for candidate in result.candidates:
-        content, calls = form.read(candidate.text)
+        content, calls = form.reader().push(candidate.text, final=True)
         assert content == "" and calls and set(map(repr, calls)) == {repr(ToolCall(name="wait", arguments={}))}
         assert candidate.text == form.write([("wait", {})] * len(calls))
 

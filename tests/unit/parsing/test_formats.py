@@ -43,9 +43,9 @@ def test_calls_are_written_as_the_family_writes_them(form: ToolCallTemplate, wri
 @given(st.sampled_from(FORMATS), st.lists(st.tuples(NAMES, st.dictionaries(st.text(), JSON)), min_size=1, max_size=3))
 def test_what_is_written_is_read_back(form: ToolCallTemplate, calls: list[tuple[str, dict[str, Any]]]) -> None:
     expected = [ToolCall(name=name, arguments=arguments) for name, arguments in calls]
-    assert form.read(form.write(calls)) == ("", expected)
+    assert form.reader().push(form.write(calls), final=True) == ("", expected)
     if form is not LLAMA3:
-        assert form.read(f"Let me see.\n{form.write(calls)}") == ("Let me see.", expected)
+        assert form.reader().push(f"Let me see.\n{form.write(calls)}", final=True) == ("Let me see.", expected)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -53,7 +53,10 @@ def test_what_is_written_is_read_back(form: ToolCallTemplate, calls: list[tuple[
     "argument", ["</tool_call>", 'say "</tool_call>"', "<tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "你好\n🎉", "\\", "}]"]
 )
 def test_an_argument_may_hold_anything(form: ToolCallTemplate, argument: str) -> None:
-    assert form.read(form.write([("say", {"text": argument})])) == ("", [ToolCall(name="say", arguments={"text": argument})])
+    assert form.reader().push(form.write([("say", {"text": argument})]), final=True) == (
+        "",
+        [ToolCall(name="say", arguments={"text": argument})],
+    )
 
 
 def test_a_message_has_its_calls_after_its_content() -> None:
@@ -82,5 +85,5 @@ def test_the_markers_of_calls_are_text_in_an_answer_that_shows_them(make: Any, f
         tokens = [token for token_id in ids for token in answer.push(token_id, False)] + answer.finish()
         answers.append("".join(token.text for token in tokens))
     assert answers[0].strip() == written
-    assert form.read(answers[0]) == ("", [ToolCall(name=name, arguments=arguments) for name, arguments in CALLS])
+    assert form.reader().push(answers[0], final=True) == ("", [ToolCall(name=name, arguments=arguments) for name, arguments in CALLS])
     assert answers[1] == tokenizer.decode(ids, skip_special_tokens=True)

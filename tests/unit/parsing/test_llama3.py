@@ -19,7 +19,7 @@ A, B = ToolCall(name="a", arguments={"x": 1}), ToolCall(name="b", arguments={})
 )
 def test_every_spelling_is_parsed(text: str) -> None:
     text = text.removesuffix("<|python_tag|>")
-    assert LLAMA3.read(text) == ("", [A, B])
+    assert LLAMA3.reader().push(text, final=True) == ("", [A, B])
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_every_spelling_is_parsed(text: str) -> None:
     ],
 )
 def test_json_that_does_not_begin_as_a_call_is_content(text: str) -> None:
-    assert LLAMA3.read(text) == (text, [])
+    assert LLAMA3.reader().push(text, final=True) == (text, [])
 
 
 def test_the_tag_announces_a_call_anywhere() -> None:
-    assert LLAMA3.read('So: <|python_tag|>{"name": "a", "parameters": {"x": 1}} Done.') == ("So:\nDone.", [A])
+    assert LLAMA3.reader().push('So: <|python_tag|>{"name": "a", "parameters": {"x": 1}} Done.', final=True) == ("So:\nDone.", [A])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_tag_announces_a_call_anywhere() -> None:
     ],
 )
 def test_an_invalid_call_is_returned_with_the_tag(text: str, invalid: str) -> None:
-    content, (call,) = LLAMA3.read(text)
+    content, (call,) = LLAMA3.reader().push(text, final=True)
     assert isinstance(call, InvalidToolCall) and call.error
     assert (content, call.text) == ("", invalid)
 

@@ -20,7 +20,7 @@ A, B = ToolCall(name="a", arguments={"x": 1}), ToolCall(name="b", arguments={})
     ],
 )
 def test_every_spelling_is_parsed(text: str) -> None:
-    assert MISTRAL.read(text) == MISTRAL_NAMED.read(text) == ("", [A, B])
+    assert MISTRAL.reader().push(text, final=True) == MISTRAL_NAMED.reader().push(text, final=True) == ("", [A, B])
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_every_spelling_is_parsed(text: str) -> None:
     ],
 )
 def test_an_invalid_call_is_returned_with_its_marker(text: str, content: str, invalid: str, calls: Calls) -> None:
-    found, read = MISTRAL.read(text)
+    found, read = MISTRAL.reader().push(text, final=True)
     assert found == content
     assert [call for call in read if isinstance(call, ToolCall)] == calls
     assert [call.text for call in read if isinstance(call, InvalidToolCall)] == [invalid]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.reasoning import ReasoningFormat
+from baco.parsing.reasoning import ReasoningParser
 
 PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "think>", "\n", " ", "Hm.", "So: 7", "<"]), max_size=9)
 
@@ -34,7 +34,7 @@ def by_expression(text: str, inside: bool) -> tuple[str, str]:
     ],
 )
 def test_an_answer_is_split_into_its_reasoning_and_the_rest(text: str, inside: bool, reasoning: str, rest: str) -> None:
-    assert ReasoningFormat(inside).read(text) == (reasoning, rest)
+    assert ReasoningParser(inside).push(text, final=True) == (reasoning, rest)
     assert by_expression(text, inside) == (reasoning, rest)
 
 
@@ -42,14 +42,16 @@ def test_an_answer_is_split_into_its_reasoning_and_the_rest(text: str, inside: b
 def test_however_it_is_cut_it_is_read_the_same(pieces: list[str], inside: bool, data: st.DataObject) -> None:
     text = "".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    parser = ReasoningFormat(inside).reader()
-    found = [parser.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [parser.finish()]
+    parser = ReasoningParser(inside)
+    found = [parser.push(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)] + [
+        parser.push("", final=True)
+    ]
     reasoning, rest = ("".join(part) for part in zip(*found, strict=True))
     assert (reasoning, rest) == by_expression(text, inside)
 
 
 def test_what_is_certain_comes_at_once() -> None:
-    parser = ReasoningFormat(False).reader()
+    parser = ReasoningParser(False)
     assert [parser.push(text) for text in ("<think>Let me", " see </", "think>\n", "Fo", "ur.")] == [
         ("Let me", ""),
         (" see", ""),

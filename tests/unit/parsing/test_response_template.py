@@ -72,7 +72,7 @@ def described(template: dict[str, Any], *control: str) -> Any:
 def test_whole_answers_are_read_as_transformers_reads_them(text: str) -> None:
     tokenizer = described(XML)
     expected = tokenizer.parse_response(text, prefix=PROMPT, tools=TOOLS)
-    content, calls = ResponseTemplate.of(tokenizer, PROMPT, TOOLS).read(text)
+    content, calls = ResponseTemplate.of(tokenizer, PROMPT, TOOLS).reader().push(text, final=True)
     assert content == expected.get("content", "")
     assert [{"name": call.name, "arguments": call.arguments} for call in calls if isinstance(call, ToolCall)] == [
         call["function"] for call in expected.get("tool_calls", [])
@@ -94,8 +94,8 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(parts: list[str], 
             size = data.draw(st.integers(1, len(rest)))
             more, found = parser.push(rest[:size])
             content, calls, rest = content + more, calls + found, rest[size:]
-        more, found = parser.finish()
-        assert (content + more, calls + found) == form.read(text)
+        more, found = parser.push("", final=True)
+        assert (content + more, calls + found) == form.reader().push(text, final=True)
 
 
 def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> None:
@@ -108,7 +108,7 @@ def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> Non
     ]
     assert parser.push("l|>") == ("", [ToolCall(name="weather", arguments={"days": 2})])
     assert parser.push("\nDone.") == ("\nDone.", [])
-    assert parser.finish() == ("", [])
+    assert parser.push("", final=True) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_content_is_streamed_and_each_call_comes_as_soon_as_it_is_whole() -> Non
     ],
 )
 def test_what_transformers_cannot_read_is_an_invalid_call_and_not_dropped(text: str, content: str, invalid: str) -> None:
-    found, (call,) = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).read(text)
+    found, (call,) = ResponseTemplate.of(described(JSON), PROMPT, TOOLS).reader().push(text, final=True)
     assert isinstance(call, InvalidToolCall) and call.error
     assert (found, call.text) == (content, invalid)
 
@@ -141,6 +141,6 @@ def test_an_engine_reads_by_the_description_where_the_form_is_not_known() -> Non
         "x", SamplingParams(max_tokens=3, seed=1), tools=[{"type": "function", "function": {"name": "a"}}]
     )
     form = result.format.tool_calls
-    assert isinstance(form, ResponseTemplate) and form.read(f"So.{WEATHER}")[0] == "So."
+    assert isinstance(form, ResponseTemplate) and form.reader().push(f"So.{WEATHER}", final=True)[0] == "So."
     assert form.prompt == tokenizer.decode(result.prompt_token_ids["aligned"])
     assert tool_call_format(described(XML), [], TOOLS).name == "response_template"

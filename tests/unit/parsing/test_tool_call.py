@@ -39,7 +39,7 @@ def read(form: ToolCallTemplate, pieces: list[str]) -> tuple[str, Calls]:
     for piece in pieces:
         more, found = parser.push(piece)
         content, calls = content + more, calls + found
-    more, found = parser.finish()
+    more, found = parser.push("", final=True)
     return content + more, calls + found
 
 
@@ -52,14 +52,14 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(given_text: tuple[
         size = data.draw(st.integers(1, len(rest)))
         pieces.append(rest[:size])
         rest = rest[size:]
-    assert read(form, pieces) == read(form, list(text)) == form.read(text)
+    assert read(form, pieces) == read(form, list(text)) == form.reader().push(text, final=True)
 
 
 @given(PIECES)
 def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[ToolCallTemplate, list[str]]) -> None:
     form, parts = given_text
     text = "".join(parts)
-    content, calls = form.read(text)
+    content, calls = form.reader().push(text, final=True)
     if not any(control in text for control in form.control_tokens):
         assert calls or content == text
         assert form is LLAMA3 or not calls
@@ -75,17 +75,17 @@ def test_calls_that_follow_text_are_read_as_soon_as_they_are_whole(form: ToolCal
         seen += [(call, end) for call in calls]
     assert [call for call, _ in seen] == [ToolCall(name="a", arguments={"x": "}]"}), ToolCall(name="b", arguments={})]
     assert seen[0][1] < whole.rindex("b"), "the first one, while the second is being written"
-    assert parser.finish() == ("", [])
+    assert parser.push("", final=True) == ("", [])
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 def test_white_space_beside_calls_is_dropped_and_content_after_one_begins_a_line(form: ToolCallTemplate) -> None:
     written = form.write([("a", {})])
     call = ToolCall(name="a", arguments={})
-    assert form.read(f" \n{written} \n") == ("", [call])
-    assert form.read(f"{written} And more. ") == ("And more. ", [call])
+    assert form.reader().push(f" \n{written} \n", final=True) == ("", [call])
+    assert form.reader().push(f"{written} And more. ", final=True) == ("And more. ", [call])
     if form is not LLAMA3:
-        assert form.read(f"Well. {written}\n\nAnd more.") == ("Well.\nAnd more.", [call])
+        assert form.reader().push(f"Well. {written}\n\nAnd more.", final=True) == ("Well.\nAnd more.", [call])
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -103,4 +103,4 @@ def test_text_without_a_call_is_left_as_it_is(form: ToolCallTemplate) -> None:
         '{"name": "a\\',
         "[1]",
     ):
-        assert form.read(text) == (text, [])
+        assert form.reader().push(text, final=True) == (text, [])
