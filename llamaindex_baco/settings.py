@@ -6,6 +6,7 @@ and at every call, before any work.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 from baco.checks import check_keywords
@@ -23,7 +24,6 @@ from baco.engine.call_settings import (
 )
 from baco.errors import UnknownKeywordError
 from baco.models.resolve import pair_name
-from llamaindex_baco.overrides import overrides, overrides_of
 from llamaindex_baco.tools import openai_tools
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
@@ -34,6 +34,10 @@ IGNORED_KEYWORDS = ("extra_headers",)
 """LlamaIndex's own extractors pass these to any LLM, for services behind HTTP; they mean nothing here."""
 ONE_ANSWER = "an LLM of LlamaIndex gives one answer to a call, so `n` is no setting; use sample(…, n), or chat(…, n=…) for one call"
 NO_WRAPPER = "`query_wrapper_prompt` does nothing for an LLM that reads messages; give a `completion_to_prompt`, or a `system_prompt`"
+
+
+_overrides: ContextVar[tuple[tuple[object, Mapping[str, Any]], ...]] = ContextVar("baco_overrides", default=())
+"""LLMs and what the `using` blocks around put over their settings, the outermost block's first."""
 
 
 class BacoSettings(AdapterSettings):
@@ -64,9 +68,10 @@ class BacoSettings(AdapterSettings):
             UnknownKeywordError: a keyword does not exist, or is one that a call cannot change.
             ConfigError: a value is out of range, or two contradict each other.
         """
-        _check_call_keywords(keywords)
+        _check_pair_is_fixed(keywords)
+        check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *CALL_ONLY, *IGNORED_KEYWORDS))
         settings = {name: getattr(self, name) for name in CALL_FIELDS}
-        for layer in (*overrides_of(self), keywords):
+        for layer in (*(overrides for llm, overrides in _overrides.get() if llm is self), keywords):
             settings = merge(settings, layer)
         if settings.get("tools") is not None:
             settings["tools"] = openai_tools(settings["tools"])
@@ -89,8 +94,11 @@ class BacoSettings(AdapterSettings):
         _check_pair_is_fixed(settings)
         check_keywords("using", settings, (*CALL_FIELDS, "score"))
         self.for_call(settings)
-        with overrides(self, settings):
+        token = _overrides.set((*_overrides.get(), (self, settings)))
+        try:
             yield self
+        finally:
+            _overrides.reset(token)
 
     def with_(self, **settings: Any) -> Self:
         """Make a copy with other settings, those of the pair included. Pairs that are loaded are shared.
@@ -119,11 +127,6 @@ class BacoSettings(AdapterSettings):
 def _check(settings: Mapping[str, Any]) -> None:
     check_pair(settings)
     build_call(settings)
-
-
-def _check_call_keywords(keywords: Mapping[str, Any]) -> None:
-    _check_pair_is_fixed(keywords)
-    check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *CALL_ONLY, *IGNORED_KEYWORDS))
 
 
 def _check_pair_is_fixed(keywords: Mapping[str, Any]) -> None:

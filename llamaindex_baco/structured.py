@@ -62,11 +62,7 @@ def read_object(output_cls: type[Model], response: ChatResponse) -> Model:
 
 
 def stream_object(output_cls: type[Model], chunks: Generator[ChatResponse, None, None]) -> Generator[Model | FlexibleModel, None, None]:
-    """Yield the object each time that it grows; closing the generator ends the decoding.
-
-    A part is of the class where it is valid already, else it has the same fields, with None for those not written yet. The last one is of
-    the class.
-    """
+    """Yield the object each time that it grows, and the whole one last; closing the generator ends the decoding."""
     growing = _GrowingObject(output_cls)
     with closing(chunks):
         for chunk in chunks:
