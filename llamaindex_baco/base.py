@@ -311,7 +311,11 @@ class BacoLLM(BacoSettings, CustomLLM, FunctionCallingLLM):
         return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
 
     def _chat(self, messages: Sequence[ChatMessage], keywords: Keywords, streams: bool = False) -> Call[ChatResponse]:
-        return self._call(Answer.chat, self.for_call(keywords), self._from_messages(messages), keywords, streams)
+        settings = self.for_call(keywords)
+        assert self.messages_to_prompt is not None, "LLM sets it"
+        if self.messages_to_prompt is not default_messages_to_prompt:
+            messages = [ChatMessage(role=MessageRole.USER, content=self.messages_to_prompt(messages))]
+        return self._call(Answer.chat, settings, core_messages(messages), keywords, streams)
 
     def _completion(self, prompt: str, formatted: bool, keywords: Keywords, streams: bool = False) -> Call[CompletionResponse]:
         settings = self.for_call(keywords)
@@ -326,13 +330,6 @@ class BacoLLM(BacoSettings, CustomLLM, FunctionCallingLLM):
         require(not streams or settings.params.n == 1, "n", one, settings.params.n)
         single_call = keywords.get("parallel_tool_calls") is False
         return Call(engine=self._engine(), messages=messages, settings=settings, single_call=single_call, model=self.pair_name, form=form)
-
-    def _from_messages(self, messages: Sequence[ChatMessage]) -> list[Message]:
-        """The core's messages, made with the user's own `messages_to_prompt` if there is one."""
-        assert self.messages_to_prompt is not None, "LLM sets it"
-        if self.messages_to_prompt is not default_messages_to_prompt:
-            messages = [ChatMessage(role=MessageRole.USER, content=self.messages_to_prompt(messages))]
-        return core_messages(messages)
 
     def _from_prompt(self, prompt: str, formatted: bool) -> list[Message]:
         assert self.completion_to_prompt is not None, "LLM sets it"

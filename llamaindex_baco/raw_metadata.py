@@ -18,14 +18,7 @@ COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedAnswer, model: str) -> dict[str, Any]:
-    """Describe one answer as JSON. "usage" counts the whole request.
-
-    Args:
-        result: the finished request.
-        candidate: the answer, one of the result's.
-        parsed: the answer's reasoning, content and calls.
-        model: the pair's name.
-    """
+    """Describe one answer of a finished request, and what was parsed of it, as JSON. "usage" counts the whole request."""
     counts = result.usage.as_dict()
     return {
         "model": model,

@@ -98,10 +98,7 @@ class Answer:
 def whole_answer(result: GenerationResult, model: str, single_call: bool) -> Answer:
     """Make the first answer of a finished request; where there are several, it holds the others, and its `raw` lists all as "choices".
 
-    Args:
-        result: the finished request.
-        model: the pair's name.
-        single_call: whether only the first call of an answer counts.
+    `model` is the pair's name. With `single_call`, only the first call of an answer counts.
     """
     answers = []
     for candidate in result.candidates:

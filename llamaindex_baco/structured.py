@@ -105,10 +105,9 @@ class _GrowingObject(Generic[Model]):
             yield self._part
 
     def _validated(self, written: Any) -> Model | FlexibleModel | None:
-        with suppress(ValidationError):
-            return self._output_cls.model_validate(written)
-        with suppress(ValidationError):
-            return self._flexible_cls.model_validate(written)
+        for cls in (self._output_cls, self._flexible_cls):
+            with suppress(ValidationError):
+                return cls.model_validate(written)
         return None
 
     def finish(self) -> Iterator[Model]:
