@@ -5,7 +5,7 @@ Knows settings; decodes nothing and loads nothing.
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.globals import get_llm_cache
@@ -17,6 +17,7 @@ from langchain_core.utils import secret_from_env
 from pydantic import Field, SecretStr
 
 from baco import ConfigError, __version__
+from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
 from baco.models.capabilities import capabilities, fingerprint
 from baco.models.resolve import pair_name, resolve
@@ -25,63 +26,18 @@ from langchain_baco.profile import profile
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, plain_names
 
 
-class BacoFields(BaseChatModel):
-    """Every setting of the pair, the router and the sampling."""
+class BacoFields(AdapterSettings, BaseChatModel):
+    """Every setting of the pair, the router and the sampling.
 
-    model: str | None = None
-    """The pair: a preset's name, or "base|aligned" with two folders or hub ids. None, without `base` and `aligned`: the embedded pair."""
-    base: str | None = None
-    """Folder or hub id of the base model, with `aligned`, in place of `model`."""
-    aligned: str | None = None
-    """Folder or hub id of the aligned model, with `base`, in place of `model`."""
-    aligned_adapter: str | None = None
-    """Folder or hub id of a LoRA adapter of `base`, in place of `aligned`: both models use one set of weights. Needs baco[adapters]."""
-    device: str = "auto"
-    """"auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps"."""
-    dtype: str = "auto"
-    """"auto", "float32", "bfloat16" or "float16"."""
-    quantization: str | None = None
-    """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
-    compile: bool = False
-    """Whether decoding passes are compiled with `torch.compile`: the first answers wait a minute or more for it, later ones are faster."""
-
-    router: str = "p-punc"
-    """Which rule chooses between base and aligned at each token; see `baco.Router`. "aligned" and "base" are one model alone."""
-    threshold: float | None = None
-    """Where the router switches; its range is the router's. None takes the router's default."""
-    diversity: float | None = None
-    """Target share of base tokens, 0 to 1, in place of a threshold. Measured once per pair and router."""
-    probe: Literal["base", "aligned"] = "base"
-    """Whose most likely token the router's content rule reads."""
-    word_boundary: bool = True
-    """Whether the models may take turns only where a new word may start."""
-    base_prompt: str = "transcript"
-    """What the base model reads: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own."""
+    `max_tokens` is also taken as `max_completion_tokens`, `stop` as `stop_sequences`.
+    """
 
     n: int = 1
     """Answers per prompt. More than one is for `generate`, which returns them all."""
-    max_tokens: int = 256
-    """Longest answer, in tokens. Also taken as `max_completion_tokens`."""
-    temperature: float = 1.0
-    """0 is greedy, else at least 0.01."""
-    top_p: float = 1.0
-    """Only the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off."""
-    top_k: int = 0
-    """Only the k most likely tokens. 0 is off."""
-    min_p: float = 0.0
-    """Only tokens at least min_p times as likely as the most likely one. In [0, 1], 0 is off."""
-    repetition_penalty: float = 1.0
-    """Weakens tokens that are in the context already. 1 is off."""
-    stop: str | list[str] | None = None
-    """Texts that end the answer; they are trimmed. Also taken as `stop_sequences`."""
-    seed: int | None = None
-    """Same seed, same answers. None draws one, and the answer's metadata names it."""
     logprobs: int | bool | None = None
     """None or False: off. 0 or True: the log-probability of each chosen token. k: also the k most likely alternatives, at most 20."""
     top_logprobs: int | None = None
     """k alternatives, as OpenAI has it beside ``logprobs=True``."""
-    timeout: float | None = None
-    """Seconds after which an answer ends as it stands, with finish_reason "cancelled"."""
     max_retries: int = 2
     """How often a call is tried again that finds the queue full; waits longer each time."""
     route_events: bool = False

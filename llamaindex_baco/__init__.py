@@ -18,7 +18,6 @@ The files, from what a user holds downwards:
 - `tools.py`, `messages.py`: LlamaIndex's tools and messages in the core's form
 - `responses.py`, `raw_metadata.py`: the core's results as LlamaIndex's responses, and their `raw`
 - `capture.py`: `capture_responses`, the responses inside a pipeline that returns text only
-- `overrides.py`: settings of a `using` block
 - `streams.py`: a closed stream ends its decoding
 - `dataset.py`: `QuestionDataset`, questions and their file
 - `tasks.py`: concurrent coroutines, and a coroutine run from sync code

@@ -43,7 +43,7 @@ from llamaindex_baco.messages import core_messages
 from llamaindex_baco.prompt_budget import set_prompt_budget
 from llamaindex_baco.raw_metadata import score_of
 from llamaindex_baco.react import react_keywords, react_stop
-from llamaindex_baco.responses import CHAT, COMPLETION, Form, Response, raw_of, sampled
+from llamaindex_baco.responses import Answer, Response, raw_of, sampled
 from llamaindex_baco.settings import BacoSettings
 from llamaindex_baco.streams import closes_stream
 from llamaindex_baco.structured import ENFORCED_MODES, Model, astream_object, object_call, read_object, stream_object
@@ -311,28 +311,25 @@ class BacoLLM(BacoSettings, CustomLLM, FunctionCallingLLM):
         return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}))
 
     def _chat(self, messages: Sequence[ChatMessage], keywords: Keywords, streams: bool = False) -> Call[ChatResponse]:
-        return self._call(CHAT, self.for_call(keywords), self._from_messages(messages), keywords, streams)
+        settings = self.for_call(keywords)
+        assert self.messages_to_prompt is not None, "LLM sets it"
+        if self.messages_to_prompt is not default_messages_to_prompt:
+            messages = [ChatMessage(role=MessageRole.USER, content=self.messages_to_prompt(messages))]
+        return self._call(Answer.chat, settings, core_messages(messages), keywords, streams)
 
     def _completion(self, prompt: str, formatted: bool, keywords: Keywords, streams: bool = False) -> Call[CompletionResponse]:
         settings = self.for_call(keywords)
         require(not settings.tools, "tools", "left out of completions, which cannot say calls; use chat", keywords.get("tools"))
-        return self._call(COMPLETION, settings, self._from_prompt(prompt, formatted), keywords, streams)
+        return self._call(Answer.completion, settings, self._from_prompt(prompt, formatted), keywords, streams)
 
     def _call(
-        self, form: Form[Response], settings: CallSettings, messages: list[Message], keywords: Keywords, streams: bool
+        self, form: Callable[[Answer], Response], settings: CallSettings, messages: list[Message], keywords: Keywords, streams: bool
     ) -> Call[Response]:
         """Load the pair, once nothing is wrong with the call."""
         one = "1 in a stream, which is of one answer; use sample(…, n), or chat without streaming"
         require(not streams or settings.params.n == 1, "n", one, settings.params.n)
         single_call = keywords.get("parallel_tool_calls") is False
         return Call(engine=self._engine(), messages=messages, settings=settings, single_call=single_call, model=self.pair_name, form=form)
-
-    def _from_messages(self, messages: Sequence[ChatMessage]) -> list[Message]:
-        """The core's messages, made with the user's own `messages_to_prompt` if there is one."""
-        assert self.messages_to_prompt is not None, "LLM sets it"
-        if self.messages_to_prompt is not default_messages_to_prompt:
-            messages = [ChatMessage(role=MessageRole.USER, content=self.messages_to_prompt(messages))]
-        return core_messages(messages)
 
     def _from_prompt(self, prompt: str, formatted: bool) -> list[Message]:
         assert self.completion_to_prompt is not None, "LLM sets it"

@@ -57,14 +57,6 @@ class Dropped(BaseModel):
         return self.within_node + self.across_nodes + self.unfinished
 
 
-class AskedNode(BaseModel):
-    """The questions of one node."""
-
-    node_id: str
-    examples: list[QuestionExample]
-    dropped: Dropped
-
-
 class QuestionDataset(BaseModel):
     """Questions over nodes, in the order of the nodes."""
 
@@ -80,12 +72,12 @@ class QuestionDataset(BaseModel):
         """The questions alone, as LlamaIndex's `BatchEvalRunner` takes them."""
         return [example.query for example in self.examples]
 
-    def add(self, asked: AskedNode) -> None:
-        """Add the questions of the next node."""
-        self.examples += asked.examples
-        self.node_ids.append(asked.node_id)
+    def add(self, other: Self) -> None:
+        """Add the questions of the next nodes."""
+        self.examples += other.examples
+        self.node_ids += other.node_ids
         for name in Dropped.model_fields:
-            setattr(self.dropped, name, getattr(self.dropped, name) + getattr(asked.dropped, name))
+            setattr(self.dropped, name, getattr(self.dropped, name) + getattr(other.dropped, name))
 
     def save_json(self, path: str | Path) -> None:
         """Write a file, with the mode of the process's umask. An interrupted write leaves the old file.

@@ -1,10 +1,10 @@
 """`Call`: one request of `BacoLLM` to the engine, whole or streamed, sync or async.
 
-Knows the engine, results and forms of response; knows nothing of LlamaIndex's messages or of how settings are merged. The async methods use
+Knows the engine, results and responses; knows nothing of LlamaIndex's messages or of how settings are merged. The async methods use
 the engine's own, so that the event loop runs on; cancelling ends the decoding within one token.
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -14,7 +14,7 @@ from baco.engine.call_settings import CallSettings
 from baco.results import GenerationResult, StreamEvent
 from baco.text.chat_template import Message
 from llamaindex_baco.capture import collect
-from llamaindex_baco.responses import Form, Response, StreamedAnswer, whole_answers
+from llamaindex_baco.responses import Answer, Response, StreamedAnswer, whole_answer
 from llamaindex_baco.streams import opened
 
 
@@ -29,7 +29,8 @@ class Call(Generic[Response]):
     """Whether only the first tool call of an answer counts."""
     model: str
     """The pair's name."""
-    form: Form[Response]
+    form: Callable[[Answer], Response]
+    """Makes the response of an answer, or of a part of one."""
 
     def respond(self) -> Response:
         """Decode all answers and return their response."""
@@ -61,7 +62,7 @@ class Call(Generic[Response]):
         }
 
     def _response(self, result: GenerationResult) -> Response:
-        response = self.form.all(whole_answers(result, self.model, self.single_call))
+        response = self.form(whole_answer(result, self.model, self.single_call))
         collect(response)
         return response
 
@@ -79,7 +80,7 @@ class Call(Generic[Response]):
 
     def _chunk(self, answer: StreamedAnswer, event: StreamEvent) -> Response:
         chunk = answer.push(event)
-        response = self.form.one(chunk)
+        response = self.form(chunk)
         if chunk.final:
             collect(response)
         return response

@@ -53,13 +53,10 @@ class DiverseQueryEngine(BaseQueryEngine):
         engine: has `retrieve` and `asynthesize`.
         llm: the BacoLLM that the engine asks, this very object.
         n: how many answers, at least 1. Where nothing is retrieved, there is one: the engine's own for that.
-        distinct: drop an answer that is too similar to one before it, and draw others in its place: a number in (0, 1] is the lowest
-            similarity (`baco.answers.similarity`) that is too similar; or a function that says whether two answers are too similar.
-        token_budget: tokens that all answers together may have, the dropped ones included, with `distinct`; when no further answer fits,
-            fewer than n come back. The first n are always drawn, and an answer of several calls may have as many times `max_tokens`. None:
-            twice what the first n may have (our own choice).
-        rank: put the best first: "likelihood" is the mean log-probability, under the aligned model, of the tokens of an answer's last call;
-            or a function that gives an answer a number. None leaves them as drawn.
+        distinct: as in `BacoLLM.sample`; a function says whether two answers are too similar.
+        token_budget: as in `BacoLLM.sample`, but the first n answers are always drawn, and one of several calls may have as many times
+            `max_tokens`. None: twice what the first n may have (our own choice).
+        rank: as in `BacoLLM.sample`; "likelihood" is that of an answer's last call, and a function gives an answer a number.
         **settings: override the LLM's while it answers, as in `BacoLLM.using`, and those of `using` blocks around.
 
     Raises:

@@ -5,6 +5,7 @@ core's prompts; knows nothing of decoding.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from llama_index.core import Settings
@@ -40,13 +41,11 @@ def overhead(info: PairInfo, router: Router, base_prompt: str) -> int:
 
     Measured on LlamaIndex's own kinds of prompts, which have at most four messages (our own choice).
     """
-    return max(_overhead(info, conversation, router, base_prompt) for conversation in CONVERSATIONS)
-
-
-def _overhead(info: PairInfo, conversation: list[Message], router: Router, base_prompt: str) -> int:
-    try:
-        prompt = build_prompt(info, conversation, models=router.models, base_prompt=base_prompt, max_model_len=UNBOUNDED)
-    except ChatTemplateError:
-        # A template for single questions only: LlamaIndex's longer prompts are refused when they are sent.
-        return 0
-    return max(len(ids) for ids in prompt.token_ids.values()) - len(conversation) * len(text_ids(info.tokenizer, WORD))
+    added = [0]
+    for conversation in CONVERSATIONS:
+        # A template for single questions only refuses the longer one. LlamaIndex's longer prompts are then refused when they are sent.
+        with suppress(ChatTemplateError):
+            prompt = build_prompt(info, conversation, models=router.models, base_prompt=base_prompt, max_model_len=UNBOUNDED)
+            num_tokens = max(len(ids) for ids in prompt.token_ids.values())
+            added.append(num_tokens - len(conversation) * len(text_ids(info.tokenizer, WORD)))
+    return max(added)

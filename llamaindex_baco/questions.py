@@ -20,7 +20,7 @@ from baco.checks import is_integer, require
 from baco.errors import ConfigError
 from llamaindex_baco.base import BacoLLM
 from llamaindex_baco.capture import capture_responses
-from llamaindex_baco.dataset import AskedNode, CreatedBy, Dropped, QuestionDataset, QuestionExample
+from llamaindex_baco.dataset import CreatedBy, Dropped, QuestionDataset, QuestionExample
 from llamaindex_baco.responses import raw_of
 from llamaindex_baco.tasks import cancel_all, gather_or_cancel, run_sync
 
@@ -123,9 +123,9 @@ class QuestionDatasetGenerator:
                     for example in asked.examples:
                         yield example
 
-    async def _asked(self, todo: Sequence[tuple[str, str]], kept: list[str]) -> AsyncGenerator[AskedNode, None]:
+    async def _asked(self, todo: Sequence[tuple[str, str]], kept: list[str]) -> AsyncGenerator[QuestionDataset, None]:
         """Work on `concurrency` nodes at a time, and yield the outcome of each, in the order of the nodes."""
-        tasks: deque[asyncio.Task[AskedNode]] = deque()
+        tasks: deque[asyncio.Task[QuestionDataset]] = deque()
         before = asyncio.Event()
         before.set()
         try:
@@ -142,7 +142,7 @@ class QuestionDatasetGenerator:
         finally:
             await cancel_all(tasks)
 
-    async def _ask(self, node_id: str, text: str, kept: list[str], before: asyncio.Event, after: asyncio.Event) -> AskedNode:
+    async def _ask(self, node_id: str, text: str, kept: list[str], before: asyncio.Event, after: asyncio.Event) -> QuestionDataset:
         """Sample a node's questions, wait until the earlier nodes have chosen theirs, then choose and answer."""
         num_drawn, responses = await self._sample(text)
         whole = [question for response in responses if (question := _text(response)) and raw_of(response)["finish_reason"] == "stop"]
@@ -155,9 +155,8 @@ class QuestionDatasetGenerator:
         dropped = Dropped(
             within_node=num_drawn - len(responses), unfinished=len(responses) - len(whole), across_nodes=len(whole) - len(new)
         )
-        return AskedNode(
-            node_id=node_id, examples=[self._example(node_id, text, *pair) for pair in zip(new, answers, strict=True)], dropped=dropped
-        )
+        examples = [self._example(node_id, text, *pair) for pair in zip(new, answers, strict=True)]
+        return QuestionDataset(examples=examples, node_ids=[node_id], dropped=dropped)
 
     async def _sample(self, text: str) -> tuple[int, list[ChatResponse]]:
         """Sample questions on a text; return how many were drawn, and the distinct ones."""

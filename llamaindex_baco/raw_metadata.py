@@ -11,21 +11,14 @@ from llama_index.core.base.llms.types import LogProb
 
 from baco.parsing.answer import ParsedAnswer
 from baco.parsing.tool_call import InvalidToolCall
-from baco.results import Candidate, GenerationResult, Span, Token, TokenLogprob
+from baco.results import Candidate, GenerationResult, Token, TokenLogprob
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 """Names of token counts that LlamaIndex's counters look for."""
 
 
 def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedAnswer, model: str) -> dict[str, Any]:
-    """Describe one answer as JSON. "usage" counts the whole request.
-
-    Args:
-        result: the finished request.
-        candidate: the answer, one of the result's.
-        parsed: the answer's reasoning, content and calls.
-        model: the pair's name.
-    """
+    """Describe one answer of a finished request, and what was parsed of it, as JSON. "usage" counts the whole request."""
     counts = result.usage.as_dict()
     return {
         "model": model,
@@ -35,7 +28,7 @@ def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedA
         "baco": {
             "router": result.router,
             "threshold": result.threshold,
-            "spans": json_spans(candidate.spans()),
+            "spans": [list(span) for span in candidate.spans()],
             "base_tokens": sum(candidate.from_base),
             "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
             "passes": result.passes.as_dict(),
@@ -62,11 +55,6 @@ def _extra(candidate: Candidate, parsed: ParsedAnswer) -> dict[str, Any]:
 def _number(logprob: float) -> float | None:
     """A log-probability in JSON, which has no infinity: None for a token that a model cannot write."""
     return logprob if isfinite(logprob) else None
-
-
-def json_spans(spans: Iterable[Span]) -> list[list[str]]:
-    """Spans as JSON has them: [["Call him ", "aligned"], ["Biscuit", "base"]]."""
-    return [list(span) for span in spans]
 
 
 def logprobs_of(tokens: Iterable[Token]) -> list[list[LogProb]] | None:

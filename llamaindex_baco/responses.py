@@ -6,9 +6,8 @@ into the next prompt.
 """
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -24,9 +23,9 @@ from llama_index.core.base.llms.types import (
 from pydantic import PrivateAttr
 
 from baco.parsing.answer import AnswerParser, ParsedAnswer
-from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall, new_call_id
+from baco.parsing.tool_call import Calls, InvalidToolCall, new_call_id
 from baco.results import GenerationResult, StreamEvent
-from llamaindex_baco.raw_metadata import json_spans, logprobs_of, raw_metadata
+from llamaindex_baco.raw_metadata import logprobs_of, raw_metadata
 
 Response = TypeVar("Response", ChatResponse, CompletionResponse)
 
@@ -56,6 +55,8 @@ class Answer:
     """Calls that cannot be parsed, as they were written."""
     num_left_out: int = 0
     """Valid calls after the first, where only the first one counts."""
+    others: "list[Answer]" = field(default_factory=list)
+    """The other answers to the same prompt, held by the first."""
 
     def add(self, part: ParsedAnswer, single_call: bool) -> None:
         """Append a newly parsed part. With `single_call`, calls after the first are counted and left out."""
@@ -67,7 +68,7 @@ class Answer:
             elif single_call and self.calls:
                 self.num_left_out += 1
             else:
-                self.calls.append(_call_block(call))
+                self.calls.append(ToolCallBlock(tool_call_id=new_call_id(), tool_name=call.name, tool_kwargs=call.arguments))
 
     def finish(self, raw: dict[str, Any]) -> None:
         """Finish the answer; append unparsable tool calls as text."""
@@ -77,25 +78,27 @@ class Answer:
             raw["baco"]["calls_left_out"] = self.num_left_out
 
     def chat(self) -> ChatResponse:
-        """Become a chat response: a message of the reasoning, the text and the calls."""
+        """Become a chat response: a message of the reasoning, the text and the calls. The first of several answers holds all of them."""
         blocks: list[ContentBlock] = [ThinkingBlock(content=self.reasoning)] if self.reasoning else []
         blocks += [TextBlock(text=self.text)] if self.text or not self.calls else []
         message = ChatMessage(role=MessageRole.ASSISTANT, blocks=[*blocks, *self.calls])
         extra = {"thinking_delta": self.reasoning_delta} if self.reasoning_delta else {}
-        return ChatResponse(message=message, raw=self.raw, delta=self.delta, logprobs=self.logprobs, additional_kwargs=extra)
+        response = ChatResponse(message=message, raw=self.raw, delta=self.delta, logprobs=self.logprobs, additional_kwargs=extra)
+        if not self.others:
+            return response
+        first = SampledResponse(**dict(response))
+        first._answers = [response, *(other.chat() for other in self.others)]
+        return first
 
     def completion(self) -> CompletionResponse:
         """Become a completion response."""
         return CompletionResponse(text=self.text, raw=self.raw, delta=self.delta, logprobs=self.logprobs)
 
 
-def whole_answers(result: GenerationResult, model: str, single_call: bool) -> list[Answer]:
-    """Make the answers of a finished request; where there are several, the first one's `raw` lists all of them as "choices".
+def whole_answer(result: GenerationResult, model: str, single_call: bool) -> Answer:
+    """Make the first answer of a finished request; where there are several, it holds the others, and its `raw` lists all as "choices".
 
-    Args:
-        result: the finished request.
-        model: the pair's name.
-        single_call: whether only the first call of an answer counts.
+    `model` is the pair's name. With `single_call`, only the first call of an answer counts.
     """
     answers = []
     for candidate in result.candidates:
@@ -104,32 +107,10 @@ def whole_answers(result: GenerationResult, model: str, single_call: bool) -> li
         answer.add(parsed, single_call)
         answer.finish(raw_metadata(result, candidate, parsed, model))
         answers.append(answer)
-    if len(answers) > 1:
-        answers[0].raw = answers[0].raw | {"choices": [_choice(index, answer) for index, answer in enumerate(answers)]}
-    return answers
-
-
-@dataclass(frozen=True, slots=True)
-class Form(Generic[Response]):
-    """The type of response that answers become."""
-
-    one: Callable[[Answer], Response]
-    """Makes the response of one answer, or of a part of one."""
-    all: Callable[[Sequence[Answer]], Response]
-    """Makes the response of all answers to one prompt: that of the first, which holds the others."""
-
-
-def _chat_response(answers: Sequence[Answer]) -> ChatResponse:
-    responses = [answer.chat() for answer in answers]
-    if len(responses) == 1:
-        return responses[0]
-    first = SampledResponse(**dict(responses[0]))
-    first._answers = responses
+    first, *first.others = answers
+    if first.others:
+        first.raw = first.raw | {"choices": [_choice(index, answer) for index, answer in enumerate(answers)]}
     return first
-
-
-CHAT: Form[ChatResponse] = Form(Answer.chat, _chat_response)
-COMPLETION: Form[CompletionResponse] = Form(Answer.completion, lambda answers: answers[0].completion())
 
 
 def sampled(response: ChatResponse) -> list[ChatResponse]:
@@ -156,7 +137,7 @@ class StreamedAnswer:
         new, before = self._parser.push(event.text, final=event.result is not None), len(self._whole.text)
         self._whole.add(new, self._single_call)
         self._calls += new.calls
-        delta, logprobs = {"delta": json_spans(event.spans())}, logprobs_of(event.tokens)
+        delta, logprobs = {"delta": [list(span) for span in event.spans()]}, logprobs_of(event.tokens)
         if event.result is None:
             self._whole.raw = {"model": self._model, "baco": delta}
         else:
@@ -185,10 +166,6 @@ def _choice(index: int, answer: Answer) -> dict[str, Any]:
         ]
     extra = {name: value for name, value in answer.raw["baco"].items() if name in ("spans", "base_tokens", "aligned_tokens", "score")}
     return {"index": index, "message": message, "finish_reason": answer.raw["finish_reason"], "baco": extra}
-
-
-def _call_block(call: ToolCall) -> ToolCallBlock:
-    return ToolCallBlock(tool_call_id=new_call_id(), tool_name=call.name, tool_kwargs=call.arguments)
 
 
 def raw_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:

@@ -6,12 +6,12 @@ and at every call, before any work.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict
+from contextvars import ContextVar
+from typing import Any, Self
 
 from baco.checks import check_keywords
 from baco.config import PairConfig
+from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import (
     PAIR_SETTINGS,
     ROUTER_SETTINGS,
@@ -24,7 +24,6 @@ from baco.engine.call_settings import (
 )
 from baco.errors import UnknownKeywordError
 from baco.models.resolve import pair_name
-from llamaindex_baco.overrides import overrides, overrides_of
 from llamaindex_baco.tools import openai_tools
 
 CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
@@ -37,7 +36,11 @@ ONE_ANSWER = "an LLM of LlamaIndex gives one answer to a call, so `n` is no sett
 NO_WRAPPER = "`query_wrapper_prompt` does nothing for an LLM that reads messages; give a `completion_to_prompt`, or a `system_prompt`"
 
 
-class BacoSettings(BaseModel):
+_overrides: ContextVar[tuple[tuple[object, Mapping[str, Any]], ...]] = ContextVar("baco_overrides", default=())
+"""LLMs and what the `using` blocks around put over their settings, the outermost block's first."""
+
+
+class BacoSettings(AdapterSettings):
     """Settings of `BacoLLM`, all of them plain values, which can be copied, pickled and written as JSON.
 
     Raises:
@@ -45,57 +48,6 @@ class BacoSettings(BaseModel):
         ConfigError: a value is out of range, or two contradict each other.
         ModelNotFoundError: a preset or a model folder is not there.
     """
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    model: str | None = None
-    """The pair: a preset (`baco pairs` lists them), "base|aligned" with two folders or hub ids, or None for the embedded pair."""
-    base: str | None = None
-    """Folder or hub id of the base model, together with `aligned` and in place of `model`."""
-    aligned: str | None = None
-    """Folder or hub id of the aligned model."""
-    aligned_adapter: str | None = None
-    """Folder or hub id of a LoRA adapter of `base`, in place of `aligned`: both models use one set of weights. Needs baco[adapters]."""
-    device: str = "auto"
-    """"auto" (CUDA, then MPS, then CPU) or a device."""
-    dtype: str = "auto"
-    """"auto", "float32", "bfloat16" or "float16"."""
-    quantization: str | None = None
-    """"int8" or "int4": how the weights are kept. None keeps them in `dtype`."""
-    compile: bool = False
-    """Whether decoding passes are compiled with `torch.compile`: the first answers wait a minute or more for it, later ones are faster."""
-    router: str = "p-punc"
-    """Who decides which model writes the next token; `baco.router_names()` lists the names."""
-    threshold: float | None = None
-    """Where the router switches. None takes the router's default."""
-    diversity: float | None = None
-    """Target share of base tokens in [0, 1], in place of a threshold."""
-    probe: Literal["base", "aligned"] = "base"
-    """Whose top-1 token the router's content rule and word rule read."""
-    word_boundary: bool = True
-    """Whether the owner may change only where a new word may start."""
-    base_prompt: str = "transcript"
-    """What the base model reads: "transcript", "template" (the aligned model's chat template) or a Jinja template."""
-    max_tokens: int = 256
-    """Longest answer, in tokens."""
-    temperature: float = 1.0
-    """0 is greedy."""
-    top_p: float = 1.0
-    """Nucleus sampling, in (0, 1]; 1 is off."""
-    top_k: int = 0
-    """Only the k most likely tokens; 0 is off."""
-    min_p: float = 0.0
-    """Only tokens at least min_p times as likely as the most likely one; 0 is off."""
-    repetition_penalty: float = 1.0
-    """Makes tokens of the context less likely; 1 is off."""
-    stop: str | list[str] | None = None
-    """Texts that end the answer and are trimmed."""
-    seed: int | None = None
-    """Same seed, same answer. None draws one at every call, and the response names it."""
-    logprobs: int | None = None
-    """None: off. 0: the log-probability of each token. k: also the k most likely alternatives, at most 20."""
-    timeout: float | None = None
-    """Seconds after which the answer ends as it stands, with finish_reason "cancelled"."""
 
     def __init__(self, **keywords: Any) -> None:
         # Before pydantic, which would drop unknown keywords, coerce wrong types and wrap the errors.
@@ -116,9 +68,10 @@ class BacoSettings(BaseModel):
             UnknownKeywordError: a keyword does not exist, or is one that a call cannot change.
             ConfigError: a value is out of range, or two contradict each other.
         """
-        _check_call_keywords(keywords)
+        _check_pair_is_fixed(keywords)
+        check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *CALL_ONLY, *IGNORED_KEYWORDS))
         settings = {name: getattr(self, name) for name in CALL_FIELDS}
-        for layer in (*overrides_of(self), keywords):
+        for layer in (*(overrides for llm, overrides in _overrides.get() if llm is self), keywords):
             settings = merge(settings, layer)
         if settings.get("tools") is not None:
             settings["tools"] = openai_tools(settings["tools"])
@@ -141,8 +94,11 @@ class BacoSettings(BaseModel):
         _check_pair_is_fixed(settings)
         check_keywords("using", settings, (*CALL_FIELDS, "score"))
         self.for_call(settings)
-        with overrides(self, settings):
+        token = _overrides.set((*_overrides.get(), (self, settings)))
+        try:
             yield self
+        finally:
+            _overrides.reset(token)
 
     def with_(self, **settings: Any) -> Self:
         """Make a copy with other settings, those of the pair included. Pairs that are loaded are shared.
@@ -171,11 +127,6 @@ class BacoSettings(BaseModel):
 def _check(settings: Mapping[str, Any]) -> None:
     check_pair(settings)
     build_call(settings)
-
-
-def _check_call_keywords(keywords: Mapping[str, Any]) -> None:
-    _check_pair_is_fixed(keywords)
-    check_keywords("a call of BacoLLM", keywords, (*CALL_FIELDS, *CALL_ONLY, *IGNORED_KEYWORDS))
 
 
 def _check_pair_is_fixed(keywords: Mapping[str, Any]) -> None:

@@ -62,11 +62,7 @@ def read_object(output_cls: type[Model], response: ChatResponse) -> Model:
 
 
 def stream_object(output_cls: type[Model], chunks: Generator[ChatResponse, None, None]) -> Generator[Model | FlexibleModel, None, None]:
-    """Yield the object each time that it grows; closing the generator ends the decoding.
-
-    A part is of the class where it is valid already, else it has the same fields, with None for those not written yet. The last one is of
-    the class.
-    """
+    """Yield the object each time that it grows, and the whole one last; closing the generator ends the decoding."""
     growing = _GrowingObject(output_cls)
     with closing(chunks):
         for chunk in chunks:
@@ -109,10 +105,9 @@ class _GrowingObject(Generic[Model]):
             yield self._part
 
     def _validated(self, written: Any) -> Model | FlexibleModel | None:
-        with suppress(ValidationError):
-            return self._output_cls.model_validate(written)
-        with suppress(ValidationError):
-            return self._flexible_cls.model_validate(written)
+        for cls in (self._output_cls, self._flexible_cls):
+            with suppress(ValidationError):
+                return cls.model_validate(written)
         return None
 
     def finish(self) -> Iterator[Model]:

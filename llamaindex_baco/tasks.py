@@ -1,7 +1,7 @@
 """`gather_or_cancel` and `run_sync`: concurrent coroutines, and a coroutine run from sync code. Knows tasks; knows nothing of LLMs."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
@@ -25,9 +25,8 @@ async def gather_or_cancel(coroutines: Iterable[Coroutine[Any, Any, Result]]) ->
         await cancel_all(tasks)
 
 
-async def cancel_all(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+async def cancel_all(tasks: Collection["asyncio.Task[Any]"]) -> None:
     """Cancel the tasks that are not done, and wait until all have ended."""
-    tasks = list(tasks)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

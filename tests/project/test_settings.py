@@ -61,3 +61,12 @@ def test_a_setting_that_an_adapter_forgot_would_be_found() -> None:
     for adapter, kind in ADAPTERS.items():
         forgotten = settings((PairConfig, Router, extended)).keys() - kind.model_fields.keys()
         assert forgotten - NO_FIELDS[adapter].keys() == {"presence_penalty"}
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_subclass_of_a_subclass_keeps_a_default_and_every_setting_its_description(adapter: str) -> None:
+    kind = ADAPTERS[adapter]
+    mine = type("Mine", (kind,), {"__annotations__": {"temperature": float}, "temperature": 0.7})
+    ours: type[BaseModel] = type("Ours", (mine,), {})
+    assert ours.model_fields["temperature"].default == 0.7
+    assert all(kind.model_fields[name].description for name in (*PAIR_SETTINGS, *ROUTER_SETTINGS, *SAMPLING_SETTINGS))
