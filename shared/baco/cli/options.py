@@ -60,16 +60,8 @@ class Settings:
         Raises:
             ConfigError: a value is out of its range.
         """
-        return SamplingParams(
-            n=n,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            min_p=self.min_p,
-            stop=self.stop or (),
-            seed=seed,
-        )
+        chosen = {name: value for name, value in vars(self).items() if name in DEFAULT}
+        return SamplingParams(**chosen | {"n": n, "seed": seed, "stop": self.stop or ()})
 
     def make_router(self) -> "Router":
         """Who speaks.

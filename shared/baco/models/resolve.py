@@ -25,14 +25,9 @@ def pair_name(pair: str | None, base: str | None, aligned: str | None, aligned_a
 def resolve(
     pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None, **options: Any
 ) -> tuple[str, PairConfig]:
-    """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration.
+    """Turn a preset name, "base|aligned", two folders or hub ids, or nothing into a name and a configuration.
 
-    Args:
-        pair: a preset, or "base|aligned".
-        base: folder or hub id.
-        aligned: folder or hub id.
-        aligned_adapter: folder or hub id.
-        options: the other fields of `PairConfig`, which say how to load.
+    `options` are the other fields of `PairConfig`, which say how to load.
 
     Raises:
         ConfigError: arguments contradict each other, or an option is out of its range.
