@@ -46,9 +46,6 @@ class _Entry:
     logprob: TokenLogprob | None
     text: str = ""
 
-    def token(self) -> Token:
-        return Token(token_id=self.token_id, text=self.text, from_base=self.from_base, logprob=self.logprob)
-
 
 class _ByteLevelDetokenizer:
     """UTF-8 with replacement of invalid bytes, as Rust's `from_utf8_lossy` and Python's incremental decoder do alike."""
@@ -214,7 +211,7 @@ class AnswerText:
         while self._queue and self._queue[0] is not undecided and len(self._queue[0].text) <= left:
             entry = self._queue.popleft()
             left -= len(entry.text)
-            released.append(entry.token())
+            released.append(Token(token_id=entry.token_id, text=entry.text, from_base=entry.from_base, logprob=entry.logprob))
         if released:
             self._text = self._text[sum(len(token.text) for token in released) :]
         return released
