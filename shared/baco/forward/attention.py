@@ -113,7 +113,7 @@ def attend(
         return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
     # torch's attention supports neither soft-capped scores nor attention sinks.
     inner = _current.eager if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None else _current.inner
-    attention = _by_key_heads if inner is None else partial(_by_heads, inner, module, kwargs)
+    attention = _by_key_heads if inner is None else partial(_by_heads, partial(inner, module, **kwargs))
     tokens = query[0].transpose(0, 1)  # [N, Hq, D]
     if _current.kind == "padded":
         rows, window = attention_mask.shape[0], attention_mask.shape[3]
@@ -145,18 +145,9 @@ def _by_row(
     return output.transpose(1, 2).reshape(*tokens.shape[:2], value.shape[-1])
 
 
-def _by_heads(
-    inner: Callable[..., Any],
-    module: torch.nn.Module,
-    kwargs: dict[str, Any],
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    scaling: float | None,
-) -> Tensor:
+def _by_heads(inner: Callable[..., Any], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
     """Attention [R, Hq, Q, D] by an attention function of transformers."""
-    output: Tensor = inner(module, query, key, value, mask, scaling=scaling, **kwargs)[0]
+    output: Tensor = inner(query, key, value, mask, scaling=scaling)[0]
     return output.transpose(1, 2)
 
 
