@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from baco import Engine, ModelPair, Router
@@ -21,7 +22,7 @@ def main() -> None:
     folder = parser.parse_args().pair
     engine = Engine(ModelPair.from_pretrained(base=str(folder / "base"), aligned=str(folder / "aligned")))
     routers = [Router(name) for name, kind in KINDS.items() if kind.threshold_range is not None]
-    table = {map_key(router, "transcript"): engine.calibrate(router).as_json() for router in routers}
+    table = {map_key(router, "transcript"): asdict(engine.calibrate(router)) for router in routers}
     (folder / "calibration.json").write_text(json.dumps(table, indent=1) + "\n")
 
 

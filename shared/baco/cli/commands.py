@@ -116,8 +116,7 @@ def pairs() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; one of baco's own errors is printed as one line, with exit status 2.
 
-    Args:
-        arguments: without the program's name; None takes those of the process.
+    `arguments` are without the program's name; None takes those of the process.
     """
     try:
         app(args=arguments)

@@ -55,38 +55,18 @@ class Settings:
         return [*system, {"role": "user", "content": prompt}]
 
     def params(self, n: int, seed: int | None) -> SamplingParams:
-        """How to sample n answers.
-
-        Raises:
-            ConfigError: a value is out of its range.
-        """
-        return SamplingParams(
-            n=n,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            min_p=self.min_p,
-            stop=self.stop or (),
-            seed=seed,
-        )
+        """How to sample n answers; a value out of its range is a `ConfigError`."""
+        chosen = {name: value for name, value in vars(self).items() if name in DEFAULT}
+        return SamplingParams(**chosen | {"n": n, "seed": seed, "stop": self.stop or ()})
 
     def make_router(self) -> "Router":
-        """Who speaks.
-
-        Raises:
-            ConfigError: no such router, or a threshold or diversity that it does not take.
-        """
+        """Who speaks; an unknown router, or a threshold or diversity that it does not take, is a `ConfigError`."""
         from baco.routing import Router
 
         return Router(self.router, threshold=self.threshold, diversity=self.diversity)
 
     def make_engine(self) -> "Engine":
-        """Load the pair.
-
-        Raises:
-            PairError: the pair is not there or does not fit together.
-        """
+        """Load the pair; one that is not there or does not fit together is a `PairError`."""
         from baco.engine.call_settings import load_pair
         from baco.engine.engine import Engine
 

@@ -44,7 +44,8 @@ class Column:
 
 def count_distinct(texts: Iterable[str]) -> int:
     """Count texts that differ after lower-casing and without punctuation and extra spaces (our own choice)."""
-    return len({_normalised(text) for text in texts})
+    lettered = ("".join(char for char in text.lower() if not unicodedata.category(char).startswith("P")) for text in texts)
+    return len({" ".join(text.split()) for text in lettered})
 
 
 def summary(column: Column) -> str:
@@ -136,7 +137,3 @@ class OwnedStream:
             return MARKS[1] + body
         word = body.lstrip()
         return body[: len(body) - len(word)] + MARKS[0] + word
-
-
-def _normalised(text: str) -> str:
-    return " ".join("".join(char for char in text.lower() if not unicodedata.category(char).startswith("P")).split())

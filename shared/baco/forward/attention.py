@@ -59,9 +59,7 @@ _switching = threading.Lock()
 def packed_attention(model: PreTrainedModel, layout: PackedPass | None) -> Iterator[None]:
     """Set a model's attention to `attend` inside the block, for this thread; other threads see the model unchanged.
 
-    Args:
-        model: whose pass it is.
-        layout: the packed pass; None for a padded one, whose mask is the model's attention mask.
+    `layout` is None for a padded pass, which is described by the model's attention mask.
     """
     configs = list({id(c): c for c in (model.config, model.config.get_text_config())}.values())
     with _switching:
@@ -105,26 +103,17 @@ def _eager(owner: type) -> Callable[..., Any] | None:
 def attend(
     module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, scaling: float | None = None, **kwargs: Any
 ) -> tuple[Tensor, None]:
-    """Attention of one layer in transformers' interface.
+    """Attention of one layer in transformers' interface: [1, N, Hq, D] for queries [1, Hq, N, D], and None for the weights.
 
-    Args:
-        module: the layer's attention.
-        query: [1, Hq, N, D].
-        key: the whole layer of the cache, [slots, Hk, S, D]; Hq is a multiple of Hk.
-        value: like `key`.
-        attention_mask: in a padded pass [R, 1, Hq / Hk * Q, W]; in a packed one a placeholder, `SLIDING_MARK` wide for a sliding window.
-        scaling: factor on the scores.
-        kwargs: further arguments of the model's own attention function.
-
-    Returns:
-        [1, N, Hq, D], and None for the weights.
+    `key` and `value` are the whole layer of the cache, [slots, Hk, S, D]; Hq is a multiple of Hk. The mask of a padded pass is
+    [R, 1, Hq / Hk * Q, W]; that of a packed one is a placeholder, `SLIDING_MARK` wide for a sliding window.
     """
     if _current.kind is None:  # another thread uses the model while a pass runs
         own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
         return own(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
     # torch's attention supports neither soft-capped scores nor attention sinks.
     inner = _current.eager if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None else _current.inner
-    attention = _by_key_heads if inner is None else partial(_by_heads, inner, module, kwargs)
+    attention = _by_key_heads if inner is None else partial(_by_heads, partial(inner, module, **kwargs))
     tokens = query[0].transpose(0, 1)  # [N, Hq, D]
     if _current.kind == "padded":
         rows, window = attention_mask.shape[0], attention_mask.shape[3]
@@ -156,18 +145,9 @@ def _by_row(
     return output.transpose(1, 2).reshape(*tokens.shape[:2], value.shape[-1])
 
 
-def _by_heads(
-    inner: Callable[..., Any],
-    module: torch.nn.Module,
-    kwargs: dict[str, Any],
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    scaling: float | None,
-) -> Tensor:
+def _by_heads(inner: Callable[..., Any], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
     """Attention [R, Hq, Q, D] by an attention function of transformers."""
-    output: Tensor = inner(module, query, key, value, mask, scaling=scaling, **kwargs)[0]
+    output: Tensor = inner(query, key, value, mask, scaling=scaling)[0]
     return output.transpose(1, 2)
 
 

@@ -7,7 +7,6 @@ import itertools
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,8 +18,6 @@ from baco.forward.cuda import is_out_of_memory
 from baco.forward.kv_cache import SlotCache
 from baco.forward.model_pass import ModelPass
 from baco.forward.padding import PaddedPass
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 BACKEND = "inductor"
 """The backend of `torch.compile`."""
@@ -94,7 +91,7 @@ def _mark_dynamic(layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> N
                 torch._dynamo.maybe_mark_dynamic(tensor, dimension)
 
 
-def _copy_with_own_code(function: Function) -> Function:
+def _copy_with_own_code(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Copy a function with its code object: torch keeps programs by code object, with a limit for each, and frees them with it."""
     code = function.__code__.replace(co_name=f"{function.__name__}_{next(_numbers)}")
-    return types.FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)  # type: ignore[return-value]
+    return types.FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)

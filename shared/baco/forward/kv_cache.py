@@ -28,11 +28,6 @@ class KeptTokens:
     shapes: tuple[torch.Size, ...]
     """`[H, D]` of each of these."""
 
-    @property
-    def bytes(self) -> int:
-        """Size in memory."""
-        return self.values.numel() * self.values.element_size()
-
 
 class SlotLayer(CacheLayerMixin):
     """Keys and values of one attention layer, `[slots, S + 1, H, D]`."""
@@ -103,10 +98,8 @@ class SlotCache(Cache):
 
     def reserve(self, slots: int, capacity: int) -> None:
         """Grow to at least so many slots of so many positions."""
-        if slots > self.slots or capacity > self.capacity:
-            wanted = (max(slots, min(2 * self.slots, slots + 32)) if slots > self.slots else self.slots, self.capacity)
-            if capacity > self.capacity:
-                wanted = (wanted[0], max(capacity, min(2 * self.capacity, capacity + 1024)))
+        wanted = _grown(self.slots, slots, 32), _grown(self.capacity, capacity, 1024)
+        if wanted != (self.slots, self.capacity):
             try:
                 self._resize(*wanted)
             except Exception:
@@ -126,10 +119,8 @@ class SlotCache(Cache):
 
     def copy_slot(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a slot to another one."""
-        for layer in self.slot_layers:
-            if layer.keys is not None and layer.values is not None:
-                layer.keys[target, :length] = layer.keys[source, :length]
-                layer.values[target, :length] = layer.values[source, :length]
+        for tensor in self.tensors:
+            tensor[target, :length] = tensor[source, :length]
 
     def take(self, slot: int, start: int, end: int) -> KeptTokens:
         """Copy the positions from `start` to `end` of a slot out. Needs an earlier pass."""
@@ -159,7 +150,7 @@ class SlotCache(Cache):
     @property
     def bytes(self) -> int:
         """Size of the layers in memory."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
+        return sum(tensor.nbytes for tensor in self.tensors)
 
     def release(self) -> None:
         """Free all memory."""
@@ -168,3 +159,7 @@ class SlotCache(Cache):
         for layer in self.slot_layers:
             layer.keys = layer.values = None
             layer.is_initialized = False
+
+
+def _grown(size: int, needed: int, spare: int) -> int:
+    return size if needed <= size else max(needed, min(2 * size, needed + spare))

@@ -42,15 +42,10 @@ class ModelPass:
         return cls(pair.model(which), pair.vocab_size, min(pair.end_ids(which), default=0))
 
     def __call__(self, layout: PackedPass | PaddedPass, cache: SlotCache, keep: int | Tensor = 0) -> Tensor:
-        """Run a pass.
+        """Run a pass, and write the tokens' keys and values to the cache.
 
-        Args:
-            layout: the tokens.
-            cache: the model's KV cache; the tokens' keys and values are written to it.
-            keep: indices of the tokens after which logits are wanted, int64 [K]; 0 for all tokens.
-
-        Returns:
-            float32 [K, V]; -inf for ids that the model lacks.
+        `keep` has the indices of the tokens after which logits are wanted, int64 [K]; 0 stands for all tokens. The result is
+        float32 [K, V], with -inf for ids that the model lacks.
         """
         cache.places = layout.places
         with packed_attention(self.model, layout if isinstance(layout, PackedPass) else None):

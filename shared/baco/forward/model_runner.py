@@ -36,11 +36,7 @@ class PreparedPass:
 
     @torch.inference_mode()
     def run(self) -> Tensor:
-        """Run the pass.
-
-        Returns:
-            The logits after the wanted tokens, float32 [C, V]; -inf for ids that the model lacks. Valid until this model's next pass.
-        """
+        """Logits after the wanted tokens, float32 [C, V], with -inf for ids that the model lacks; valid until the model's next pass."""
         runner, cache = self.runner, self.runner.cache
         assert self.allocation == cache.allocation, "the cache was reallocated after this pass was prepared"
         # Some layers reject zero rows, so a pass without wanted logits computes one row of them and drops it.
@@ -52,10 +48,9 @@ class PreparedPass:
                 return runner.plain(layout, cache, keep)[: len(self.wanted)]
         numbers = upload(self.shape.numbers(self.segments, cache.stride), runner.device)
         if runner.graphs is not None:
-            logits = runner.replay(runner.graphs, self.shape, numbers)
-            if not self.wanted:
-                return logits[:0]
-            return logits.index_select(0, upload(self.shape.indices(self.segments, self.wanted), runner.device))
+            runner.inputs[self.shape].copy_(numbers)
+            logits = runner.graphs.replay(self.shape)
+            return logits.index_select(0, upload(self.shape.indices(self.segments, wanted), runner.device))[: len(self.wanted)]
         assert runner.compiled is not None, "a padded pass is recorded or compiled"
         keep = upload(self.shape.indices(self.segments, [*wanted, *wanted[:1]]), runner.device)
         return runner.compiled(PaddedPass.of(self.shape, numbers), cache, keep)[: len(self.wanted)]
@@ -74,17 +69,15 @@ class ModelRunner:
         self.cache = SlotCache(plain.num_layers, self.device)
         self.graphs = CudaGraphs.on(self.device, f"a pass of {type(plain.model).__name__}")
         self._recorded_for = self.cache.allocation
-        self._inputs: dict[PaddedShape, Tensor] = {}
+        self.inputs: dict[PaddedShape, Tensor] = {}
+        """What a recorded pass reads, by its shape: its tokens, positions and places (see `PaddedShape.numbers`)."""
         self._outputs: dict[int, Tensor] = {}
 
     @torch.inference_mode()
     def prepare(self, segments: Sequence[Segment], wanted: Sequence[int], slots: int = 1) -> PreparedPass:
-        """Make room in the cache; compile the pass, or record it on CUDA, where that applies and has not been done yet.
+        """Make room in the cache for at least `slots` slots; compile the pass, or record it on CUDA, where that has not been done yet.
 
-        Args:
-            segments: the rows' tokens, in the order of their slots.
-            wanted: indices among all these tokens, int [C]: `PreparedPass.run` returns the logits after them.
-            slots: least number of slots that the cache must have.
+        `segments` and `wanted` are those of the `PreparedPass`.
         """
         shape = self._choose_shape(segments)
         if shape is None:
@@ -92,17 +85,13 @@ class ModelRunner:
             return PreparedPass(self, segments, wanted, None, self.cache.allocation)
         self.cache.reserve(max(slots, shape.rows, self._min_size), shape.window)
         if self.compiled is not None and not self.compiled.has(shape.rows):
-            self._compile(self.compiled, shape)
+            layout = PaddedPass.of(shape, upload(shape.numbers([], self.cache.stride), self.device))
+            self.compiled.prepare(layout, self.cache, upload([0, 0], self.device) if self.graphs is None else 0)
             if self.compiled.failed:
                 self.compiled = None
                 return self.prepare(segments, wanted, slots)
         is_padded = self.graphs is None or self._record(self.graphs, shape)
         return PreparedPass(self, segments, wanted, shape if is_padded else None, self.cache.allocation)
-
-    def replay(self, graphs: CudaGraphs, shape: PaddedShape, numbers: Tensor) -> Tensor:
-        """Replay the recorded pass of a shape over other tokens (see `PaddedShape.numbers`); return all its logits, float32 [R * Q, V]."""
-        self._inputs[shape].copy_(numbers)
-        return graphs.replay(shape)
 
     def release(self) -> None:
         """Free the memory of the cache and of the CUDA graphs."""
@@ -121,28 +110,22 @@ class ModelRunner:
             return PaddedShape.of(segments, self._min_size)
         return None if self.compiled is None else PaddedShape.tight(segments, self._min_size)
 
-    def _compile(self, compiled: CompiledPass, shape: PaddedShape) -> None:
-        """Compile the program for passes like this one."""
-        layout = PaddedPass.of(shape, upload(shape.numbers([], self.cache.stride), self.device))
-        keep = upload([0, 0], self.device) if self.graphs is None else 0
-        compiled.prepare(layout, self.cache, keep)
-
     def _record(self, graphs: CudaGraphs, shape: PaddedShape) -> bool:
         """Record the pass of a shape over an input tensor of its own; return whether it can be replayed."""
         if self._recorded_for != self.cache.allocation:
             self._clear_recordings()
-        if shape not in self._inputs:
-            self._inputs[shape] = upload(shape.numbers([], self.cache.stride), self.device)
+        if shape not in self.inputs:
+            self.inputs[shape] = upload(shape.numbers([], self.cache.stride), self.device)
         count = shape.rows * shape.queries
         if count not in self._outputs:
             self._outputs[count] = torch.empty(count, self.plain.vocab_size, device=self.device)
-        layout, outputs = PaddedPass.of(shape, self._inputs[shape]), self._outputs[count]
+        layout, outputs = PaddedPass.of(shape, self.inputs[shape]), self._outputs[count]
         run = self.compiled or self.plain
         return graphs.record(shape, lambda: outputs.copy_(run(layout, self.cache)))
 
     def _clear_recordings(self) -> None:
         if self.graphs is not None:
             self.graphs.clear()
-        self._inputs.clear()
+        self.inputs.clear()
         self._outputs.clear()
         self._recorded_for = self.cache.allocation

@@ -50,30 +50,26 @@ class Group:
     positions: Tensor
     """int64 [R, Q]"""
 
-    def mask(self, sliding_window: int | None, dtype: torch.dtype) -> Tensor | None:
-        """Additive mask [R, 1, Q, W]; None if every token of the window is visible."""
+    def mask(self, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor | None:
+        """As `causal_mask`; None if every token of the window is visible."""
         if self.rows == 1 and self.queries == 1 and (sliding_window is None or self.window <= sliding_window):
             return None
-        return causal_mask(self.positions, torch.arange(self.window, device=self.positions.device), sliding_window, dtype)
+        keys = torch.arange(self.window, device=self.positions.device)
+        return causal_mask(self.positions, keys, sliding_window, heads_per_key, dtype)
 
 
-def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, dtype: torch.dtype) -> Tensor:
-    """Additive causal mask of a layer with or without a sliding window.
+def causal_mask(positions: Tensor, keys: Tensor, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor:
+    """Additive causal mask [R, 1, heads_per_key * Q, W]: repeated for the query heads that share a key head, as `attend` lays them out.
 
-    Args:
-        positions: of the queries, int64 [R, Q].
-        keys: positions of the keys, int64 [W].
-        sliding_window: how many positions a token sees, itself included; None for all before it.
-        dtype: of the mask.
-
-    Returns:
-        [R, 1, Q, W].
+    `positions`, int64 [R, Q], are those of the queries, and `keys`, int64 [W], those of the keys. A token sees the last `sliding_window`
+    positions, itself included; None is all of them.
     """
     visible = keys <= positions[:, :, None]
     if sliding_window is not None:
         visible &= keys > positions[:, :, None] - sliding_window
     hidden = torch.full(visible.shape, torch.finfo(dtype).min, dtype=dtype, device=visible.device)
-    return hidden.masked_fill_(visible, 0.0)[:, None]
+    mask = hidden.masked_fill_(visible, 0.0)[:, None]
+    return mask if heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
 
 
 class PackedPass:
@@ -99,8 +95,7 @@ class PackedPass:
         for index, group in enumerate(self.groups):
             key = (index, slides, heads_per_key, dtype)
             if key not in self._masks:
-                mask = group.mask(self.sliding_window if slides else None, dtype)
-                self._masks[key] = mask if mask is None or heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
+                self._masks[key] = group.mask(self.sliding_window if slides else None, heads_per_key, dtype)
             yield group, self._masks[key]
 
 

@@ -98,9 +98,8 @@ class PaddedPass:
         return self.numbers[2].view(-1)
 
     def mask(self, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor:
-        """Additive mask [R, 1, heads_per_key * Q, W]: repeated for the query heads that share a key head, as `attend` lays them out."""
-        mask = causal_mask(self.numbers[1], self.keys, sliding_window, dtype)
-        return mask if heads_per_key == 1 else mask.repeat(1, 1, heads_per_key, 1)
+        """The additive mask of `causal_mask`."""
+        return causal_mask(self.numbers[1], self.keys, sliding_window, heads_per_key, dtype)
 
 
 def _window(length: int) -> int:

@@ -90,26 +90,24 @@ class PrefixCache:
     def keep(self, token_ids: list[int], take: Callable[[int], KeptTokens]) -> None:
         """Cache a text of at least `SHORTEST_PREFIX` tokens, and evict nodes until the budget holds.
 
-        Args:
-            token_ids: the text.
-            take: copies the keys and values of its tokens from a position.
+        `take` copies the keys and values of its tokens from a position.
         """
         before = self.find(token_ids)
         if before.length == len(token_ids):
             return
         kept = take(before.length)
         path = list(before.last.path) if before.last is not None else []
-        if kept.bytes + sum(node.kept.bytes for node in path) > self.budget:
+        if kept.values.nbytes + sum(node.kept.values.nbytes for node in path) > self.budget:
             return
         self._count += 1
         key = (path[0].number, before.length, token_ids[before.length]) if path else tuple(token_ids[:SHORTEST_PREFIX])
         node = Node(key, self._count, before.length, token_ids[before.length :], kept, before.last)
         self._nodes[key] = node
-        self.bytes += kept.bytes
+        self.bytes += kept.values.nbytes
         self._use(node)
         while self.bytes > self.budget:
             _, oldest = self._nodes.popitem(last=False)
-            self.bytes -= oldest.kept.bytes
+            self.bytes -= oldest.kept.values.nbytes
 
     def clear(self) -> None:
         """Evict everything."""

@@ -92,11 +92,8 @@ def load_aligned_tokenizer(config: PairConfig) -> PreTrainedTokenizerBase:
 def load_adapted(base: PreTrainedModel, source: str, config: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     """Make the aligned model: a copy of the base's structure that uses the base's tensors, with the adapter on it.
 
-    Args:
-        base: with plain linear layers; it stays as it is.
-        source: folder or hub id of the adapter.
-        config: what `check_adapter` returned for it.
-        tokenizer: the aligned model's; its end token ends an answer as the base's do.
+    The base has plain linear layers, and stays as it is. `config` is what `check_adapter` returned for the adapter `source`. The end
+    token of `tokenizer`, the aligned model's, ends an answer as the base's do.
 
     Raises:
         PairError: the adapter was not made for this base, or changes more than linear layers.

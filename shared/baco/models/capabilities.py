@@ -68,24 +68,19 @@ def fetch_capabilities(config: PairConfig) -> Capabilities:
 
 def fingerprint(config: PairConfig) -> str:
     """Hash the names, sizes and modification times of a pair's files. In the hub's cache the names contain the revision."""
-    folders = [_folder(source, needed) for source, needed in _sources(config)]
-    files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for folder in folders if folder for file in sorted(folder.iterdir())]
-    return sha256(repr(files).encode()).hexdigest()
+    given = ((config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE))
+    found = [_cached(source, needed, needed) for source, needed in given if source is not None]
+    listed = [file for path in found if path is not None for file in sorted(path.parent.iterdir())]
+    return sha256(repr([(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in listed]).encode()).hexdigest()
 
 
-def _sources(config: PairConfig) -> list[tuple[str, str]]:
-    """Folders or hub ids of a pair, each with a file that it must have."""
-    given = [(config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE)]
-    return [(source, needed) for source, needed in given if source is not None]
-
-
-def _folder(source: str, needed: str) -> Path | None:
-    """The folder of a source on this machine; None where it has not been downloaded."""
+def _cached(source: str, needed: str, name: str) -> Path | None:
+    """A file of a folder or hub id that must have the `needed` one; None where it lacks it, or has not been downloaded."""
     try:
-        found = cached_file(locate(source, needed)[0], needed, local_files_only=True)
+        found = cached_file(locate(source, needed)[0], name, local_files_only=True, _raise_exceptions_for_missing_entries=False)
     except (OSError, ValueError, ModelNotFoundError):
         return None
-    return None if found is None else Path(found).parent
+    return None if found is None else Path(found)
 
 
 def _window(config: PairConfig) -> int | None:
@@ -98,25 +93,14 @@ def _window(config: PairConfig) -> int | None:
 
 def _template(config: PairConfig) -> str | None:
     """The text of the aligned model's chat template, which an adapter may bring itself."""
-    if config.aligned is not None:
-        return _template_of(config.aligned, MODEL_FILE)
-    assert config.aligned_adapter is not None, "a configuration has one or the other"
-    for source, needed in ((config.aligned_adapter, ADAPTER_FILE), (config.base, MODEL_FILE)):
-        text = _template_of(source, needed)
-        if text is not None:
-            return text
-    return None
-
-
-def _template_of(source: str, needed: str) -> str | None:
-    for name in TEMPLATE_FILES:
-        try:
-            path = cached_file(locate(source, needed)[0], name, local_files_only=True, _raise_exceptions_for_missing_entries=False)
-        except (OSError, ValueError, ModelNotFoundError):
-            return None
-        if path is not None:
-            text = Path(path).read_text(encoding="utf-8")
-            written = text if name.endswith(".jinja") else json.dumps(json.loads(text).get("chat_template"))
-            if written != "null":
-                return written
+    adapted = [(config.aligned_adapter, ADAPTER_FILE), (config.base, MODEL_FILE)]
+    for source, needed in [(config.aligned, MODEL_FILE)] if config.aligned_adapter is None else adapted:
+        assert source is not None, "a configuration has one or the other"
+        for name in TEMPLATE_FILES:
+            path = _cached(source, needed, name)
+            if path is not None:
+                text = path.read_text(encoding="utf-8")
+                written = text if name.endswith(".jinja") else json.dumps(json.loads(text).get("chat_template"))
+                if written != "null":
+                    return written
     return None

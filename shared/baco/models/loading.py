@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -47,8 +47,7 @@ def resolve_dtype(dtype: str, device: torch.device, hidden_size: int) -> torch.d
     too large for the caches (hidden size of at least 512), else float32.
     """
     if dtype != "auto":
-        chosen: torch.dtype = getattr(torch, dtype)
-        return chosen
+        return cast(torch.dtype, getattr(torch, dtype))
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "mps":
@@ -104,13 +103,9 @@ def context_window(*configs: Any) -> int:
 
 
 def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:
-    """Load a causal language model for inference.
+    """Load a causal language model from a folder or hub id, for inference.
 
-    Args:
-        source: folder or hub id.
-        device: where the weights go.
-        dtype: number type of the weights.
-        quantization: on CUDA, bitsandbytes quantises the linear layers while they load. Elsewhere `convert_layers` does it afterwards.
+    On CUDA, bitsandbytes quantises the linear layers while they load. Elsewhere `convert_layers` does it afterwards.
 
     Raises:
         ModelNotFoundError: there is no such model.
@@ -157,17 +152,15 @@ def load_tokenizer(source: str, needed: str = MODEL_FILE) -> PreTrainedTokenizer
 
 def embedding_rows(model: PreTrainedModel) -> int:
     """Number of token ids that a model can read."""
-    weight = model.get_input_embeddings().weight
-    assert isinstance(weight, torch.Tensor)
-    return weight.shape[0]
+    embedding: Any = model.get_input_embeddings()
+    return int(embedding.weight.shape[0])
 
 
 def logit_columns(model: PreTrainedModel) -> int:
     """Number of token ids that a model can score."""
     head: Any = model.get_output_embeddings()
     # A quantised or packed head would make a dense weight only to show its shape.
-    columns: int = head.out_features if hasattr(head, "out_features") else head.weight.shape[0]
-    return columns
+    return int(head.out_features if hasattr(head, "out_features") else head.weight.shape[0])
 
 
 @contextmanager

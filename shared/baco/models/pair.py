@@ -203,7 +203,11 @@ class ModelPair:
         """Hash the shapes, and a few weights of every tensor, of both models: 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for model in (self.base, self.aligned):
-            digest.update(_fingerprint(model))
+            parts = [type(model).__name__, str(model.dtype)]
+            parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
+            layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
+            parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
+            digest.update("\n".join(parts).encode())
         return digest.hexdigest()[:16]
 
     def memory(self) -> dict[str, int]:
@@ -240,14 +244,6 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> froz
     if ids is None:
         ids = tokenizer.eos_token_id
     return frozenset() if ids is None else frozenset({ids} if isinstance(ids, int) else ids)
-
-
-def _fingerprint(model: PreTrainedModel) -> bytes:
-    parts = [type(model).__name__, str(model.dtype)]
-    parts += [f"{name}{tuple(p.shape)}{p.flatten()[:4].tolist()}" for name, p in model.named_parameters()]
-    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, WeightOnlyLinear)]
-    parts += [f"{name}{type(layer).__name__}{layer.out_features, layer.in_features}{layer.sample}" for name, layer in layers]
-    return "\n".join(parts).encode()
 
 
 def loaded_pair(config: PairConfig) -> ModelPair | None:

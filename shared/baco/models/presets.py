@@ -13,7 +13,7 @@ EMBEDDED = "tiny"
 """Name of the pair that ships with the package."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Preset:
     """A pair that can be loaded by name."""
 
@@ -30,53 +30,27 @@ class Preset:
     """Whether the hub asks for accepted terms and a token."""
 
 
-def _catalogue(*presets: Preset) -> dict[str, Preset]:
-    return {preset.name: preset for preset in presets}
-
-
-def _suffixed(name: str, base: str, parameters: float, license: str, *, gated: bool = False) -> Preset:
-    """A family whose aligned model is named after its base with "-Instruct"."""
-    return Preset(name=name, base=base, aligned=f"{base}-Instruct", parameters=parameters, license=license, gated=gated)
-
-
-def _qwen3(size: str, parameters: float) -> Preset:
-    """Qwen3 names the other way round: the aligned model has the plain name."""
-    aligned = f"Qwen/Qwen3-{size}"
-    return Preset(name=f"qwen3-{size.lower()}", base=f"{aligned}-Base", aligned=aligned, parameters=parameters, license="Apache-2.0")
-
-
-def _gemma3(size: str, parameters: float) -> Preset:
-    model = f"google/gemma-3-{size}"
-    return Preset(
-        name=f"gemma-3-{size}", base=f"{model}-pt", aligned=f"{model}-it", parameters=parameters, license="Gemma terms", gated=True
-    )
-
-
-PRESETS: dict[str, Preset] = _catalogue(
-    _suffixed("llama-3-8b", "meta-llama/Meta-Llama-3-8B", 8.03, "Llama 3 community licence", gated=True),
-    _suffixed("olmo-2-7b", "allenai/OLMo-2-1124-7B", 7.30, "Apache-2.0"),
-    _suffixed("qwen2.5-0.5b", "Qwen/Qwen2.5-0.5B", 0.49, "Apache-2.0"),
-    _suffixed("qwen2.5-1.5b", "Qwen/Qwen2.5-1.5B", 1.54, "Apache-2.0"),
-    _suffixed("qwen2.5-3b", "Qwen/Qwen2.5-3B", 3.09, "Qwen research licence"),
-    _suffixed("qwen2.5-7b", "Qwen/Qwen2.5-7B", 7.62, "Apache-2.0"),
-    _qwen3("0.6B", 0.60),
-    _qwen3("1.7B", 1.72),
-    _qwen3("4B", 4.02),
-    _qwen3("8B", 8.19),
-    _suffixed("smollm2-135m", "HuggingFaceTB/SmolLM2-135M", 0.135, "Apache-2.0"),
-    _suffixed("smollm2-360m", "HuggingFaceTB/SmolLM2-360M", 0.362, "Apache-2.0"),
-    _suffixed("smollm2-1.7b", "HuggingFaceTB/SmolLM2-1.7B", 1.71, "Apache-2.0"),
-    _gemma3("1b", 1.00),
-    _gemma3("4b", 4.30),
+_LISTED = (
     Preset(
-        name="mistral-7b-v0.3",
-        base="mistralai/Mistral-7B-v0.3",
-        aligned="mistralai/Mistral-7B-Instruct-v0.3",
-        parameters=7.25,
-        license="Apache-2.0",
+        "llama-3-8b", "meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct", 8.03, "Llama 3 community licence", gated=True
     ),
+    Preset("olmo-2-7b", "allenai/OLMo-2-1124-7B", "allenai/OLMo-2-1124-7B-Instruct", 7.30, "Apache-2.0"),
+    Preset("qwen2.5-0.5b", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct", 0.49, "Apache-2.0"),
+    Preset("qwen2.5-1.5b", "Qwen/Qwen2.5-1.5B", "Qwen/Qwen2.5-1.5B-Instruct", 1.54, "Apache-2.0"),
+    Preset("qwen2.5-3b", "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B-Instruct", 3.09, "Qwen research licence"),
+    Preset("qwen2.5-7b", "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct", 7.62, "Apache-2.0"),
+    Preset("qwen3-0.6b", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen3-0.6B", 0.60, "Apache-2.0"),
+    Preset("qwen3-1.7b", "Qwen/Qwen3-1.7B-Base", "Qwen/Qwen3-1.7B", 1.72, "Apache-2.0"),
+    Preset("qwen3-4b", "Qwen/Qwen3-4B-Base", "Qwen/Qwen3-4B", 4.02, "Apache-2.0"),
+    Preset("qwen3-8b", "Qwen/Qwen3-8B-Base", "Qwen/Qwen3-8B", 8.19, "Apache-2.0"),
+    Preset("smollm2-135m", "HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", 0.135, "Apache-2.0"),
+    Preset("smollm2-360m", "HuggingFaceTB/SmolLM2-360M", "HuggingFaceTB/SmolLM2-360M-Instruct", 0.362, "Apache-2.0"),
+    Preset("smollm2-1.7b", "HuggingFaceTB/SmolLM2-1.7B", "HuggingFaceTB/SmolLM2-1.7B-Instruct", 1.71, "Apache-2.0"),
+    Preset("gemma-3-1b", "google/gemma-3-1b-pt", "google/gemma-3-1b-it", 1.00, "Gemma terms", gated=True),
+    Preset("gemma-3-4b", "google/gemma-3-4b-pt", "google/gemma-3-4b-it", 4.30, "Gemma terms", gated=True),
+    Preset("mistral-7b-v0.3", "mistralai/Mistral-7B-v0.3", "mistralai/Mistral-7B-Instruct-v0.3", 7.25, "Apache-2.0"),
 )
-"""Every preset by its name."""
+PRESETS = {preset.name: preset for preset in _LISTED}
 
 
 def get_preset(name: str) -> Preset:

@@ -25,14 +25,9 @@ def pair_name(pair: str | None, base: str | None, aligned: str | None, aligned_a
 def resolve(
     pair: str | None, base: str | None, aligned: str | None, aligned_adapter: str | None = None, **options: Any
 ) -> tuple[str, PairConfig]:
-    """Turn a preset name, "base|aligned", two sources or nothing into a name and a configuration.
+    """Turn a preset name, "base|aligned", two folders or hub ids, or nothing into a name and a configuration.
 
-    Args:
-        pair: a preset, or "base|aligned".
-        base: folder or hub id.
-        aligned: folder or hub id.
-        aligned_adapter: folder or hub id.
-        options: the other fields of `PairConfig`, which say how to load.
+    `options` are the other fields of `PairConfig`, which say how to load.
 
     Raises:
         ConfigError: arguments contradict each other, or an option is out of its range.
@@ -40,34 +35,33 @@ def resolve(
     """
     if pair is not None and (base is not None or aligned is not None or aligned_adapter is not None):
         raise ConfigError("give a pair by name, or `base` and `aligned`, not both")
+    name = pair_name(pair, base, aligned, aligned_adapter)
     if aligned_adapter is not None:
-        return _resolve_adapted(base, aligned, aligned_adapter, options)
-    if pair is None and base is None and aligned is None:
-        pair = EMBEDDED
-    if pair is not None and "|" in pair:
-        base, _, aligned = pair.partition("|")
-    elif pair == EMBEDDED:
+        return name, _adapted(base, aligned, aligned_adapter, options)
+    if name == EMBEDDED:
         folder = files("baco") / "pairs" / EMBEDDED
-        return EMBEDDED, PairConfig(base=str(folder / "base"), aligned=str(folder / "aligned"), **options)
-    elif pair is not None:
+        return name, PairConfig(base=str(folder / "base"), aligned=str(folder / "aligned"), **options)
+    if pair is not None and "|" not in pair:
         preset = get_preset(pair)
-        return preset.name, PairConfig(base=preset.base, aligned=preset.aligned, **options)
+        return name, PairConfig(base=preset.base, aligned=preset.aligned, **options)
+    if pair is not None:
+        base, _, aligned = pair.partition("|")
     if base is None or aligned is None:
         raise ConfigError("a pair needs both `base` and `aligned`: two folders or hub ids of one model family")
     for source in (base, aligned):
         _check_not_preset(source)
         locate(source)
-    return pair_name(None, base, aligned), PairConfig(base=base, aligned=aligned, **options)
+    return name, PairConfig(base=base, aligned=aligned, **options)
 
 
-def _resolve_adapted(base: str | None, aligned: str | None, adapter: str, options: dict[str, Any]) -> tuple[str, PairConfig]:
+def _adapted(base: str | None, aligned: str | None, adapter: str, options: dict[str, Any]) -> PairConfig:
     if base is None:
         raise ConfigError("`aligned_adapter` needs `base`: the folder or hub id of the model that the adapter was trained on")
     config = PairConfig(base=base, aligned=aligned, aligned_adapter=adapter, **options)
     _check_not_preset(base)
     locate(base)
     locate(adapter, ADAPTER_FILE)
-    return pair_name(None, base, aligned, adapter), config
+    return config
 
 
 def _check_not_preset(source: str) -> None:

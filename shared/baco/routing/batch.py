@@ -61,12 +61,8 @@ class RoutingBatch:
         The router may switch models only at word boundaries: at the first token, where the probe's top-1 token starts a word, or where
         the last token ended one. Elsewhere the owner of the last token also writes the next one.
 
-        Args:
-            signals: what the rules may look at, for B rows.
-            last_tokens: int64 [B], -1 before the first token.
-
-        Returns:
-            Whether the rule wants the base, and whether the router may switch, both bool [B].
+        `last_tokens`, int64 [B], are -1 before the first token. Returns whether the rule wants the base, and whether the router may
+        switch, both bool [B].
         """
         lexicon = signals.lexicon
         at_word = lexicon.starts_word[signals.probe_top1] | lexicon.ends_word[last_tokens.clamp(min=0)]

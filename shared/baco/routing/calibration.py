@@ -9,8 +9,8 @@ its own. Knows routers and files; knows no models.
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -53,10 +53,6 @@ class CalibrationMap:
 
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]
-
-    def as_json(self) -> dict[str, list[float]]:
-        """The table as it is kept in files."""
-        return {"thresholds": list(self.thresholds), "shares": list(self.shares)}
 
     def threshold(self, share: float, router: str) -> float:
         """Interpolate the threshold that gives the base a `share` of the tokens.
@@ -101,11 +97,8 @@ def _widest_gaps(points: dict[float, float]) -> list[float]:
 
 def _monotone(points: dict[float, float], increasing: bool) -> CalibrationMap:
     """Order points so that the share never falls; where sampling noise makes it fall, the running maximum replaces it."""
-    ordered = sorted(points.items(), reverse=not increasing)
-    shares: list[float] = []
-    for _, share in ordered:
-        shares.append(max(share, shares[-1]) if shares else share)
-    return CalibrationMap(tuple(threshold for threshold, _ in ordered), tuple(shares))
+    thresholds, shares = zip(*sorted(points.items(), reverse=not increasing), strict=True)
+    return CalibrationMap(thresholds, tuple(accumulate(shares, max)))
 
 
 def map_key(router: Router, base_prompt: str) -> str:
@@ -127,7 +120,7 @@ def save_map(key: str, calibration: CalibrationMap, path: Path) -> None:
     """Add a map to a file of maps; an interrupted write leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(path.read_text()) if path.is_file() else {}
-    table[key] = calibration.as_json()
+    table[key] = asdict(calibration)
     atomic.write_text(path, json.dumps(table, indent=1))
 
 

@@ -116,11 +116,7 @@ def visible(
     ]
     text = str(
         tokenizer.apply_chat_template(
-            probed_chat,
-            tools=probed_tools or None,
-            chat_template=template,
-            add_generation_prompt=True,
-            tokenize=False,
+            probed_chat, tools=probed_tools or None, chat_template=template, add_generation_prompt=True, tokenize=False
         )
     )
     if any(tool["function"]["name"] not in text for tool in probed_tools):

@@ -13,7 +13,6 @@ import codecs
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from transformers import PreTrainedTokenizerBase
 
@@ -47,31 +46,17 @@ class _Entry:
     logprob: TokenLogprob | None
     text: str = ""
 
-    def token(self) -> Token:
-        return Token(token_id=self.token_id, text=self.text, from_base=self.from_base, logprob=self.logprob)
-
-
-class _Detokenizer(Protocol):
-    """Decodes entries, in order."""
-
-    undecided: _Entry | None
-    """The first entry whose text more tokens could still change."""
-
-    def decode(self, entry: _Entry, piece: Piece) -> bool:
-        """Set the entry's text; return whether the text of earlier ones changed too."""
-
-    def close(self) -> bool:
-        """Decide the undecided entries, at the end of the answer; return whether a text changed."""
-
 
 class _ByteLevelDetokenizer:
     """UTF-8 with replacement of invalid bytes, as Rust's `from_utf8_lossy` and Python's incremental decoder do alike."""
 
     def __init__(self) -> None:
         self.undecided: _Entry | None = None
+        """The first entry whose text more tokens could still change."""
         self._decoder = _Utf8Decoder("replace")
 
     def decode(self, entry: _Entry, piece: Piece) -> bool:
+        """Set the entry's text; return whether the text of earlier ones changed too."""
         assert piece.raw is not None
         entry.text = self._decoder.decode(piece.raw)
         # Bytes that were held are released with this entry, so that only the last entry is undecided.
@@ -79,6 +64,7 @@ class _ByteLevelDetokenizer:
         return False
 
     def close(self) -> bool:
+        """Decide the undecided entries, at the end of the answer; return whether a text changed."""
         if self.undecided is None:
             return False
         self.undecided.text += self._decoder.decode(b"", final=True)
@@ -155,30 +141,26 @@ class AnswerText:
     ) -> None:
         self._token_texts = TokenTexts.of(tokenizer)
         self._shown = self._token_texts.control_pieces(shown)
-        self._detokenizer: _Detokenizer = _ByteLevelDetokenizer() if self._token_texts.scheme == "byte-level" else _TextDetokenizer()
+        self._detokenizer = _ByteLevelDetokenizer() if self._token_texts.scheme == "byte-level" else _TextDetokenizer()
         self._stops = [(text, False) for text in stop] + [(text, True) for text in base_stop]
         self._stop_texts = tuple(text for text, _ in self._stops)
         self._queue: deque[_Entry] = deque()
         self._text = ""
-        self._stopped = False
-
-    @property
-    def stopped(self) -> bool:
+        self.stopped = False
         """Whether a stop text has ended the answer."""
-        return self._stopped
 
     def push(self, token_id: int, from_base: bool, logprob: TokenLogprob | None = None) -> list[Token]:
         """Add the answer's next token; return the tokens whose text is now final, in order, [] while all are held."""
         entry = _Entry(token_id, from_base, logprob)
         self._queue.append(entry)
-        piece = None if self._stopped else self._shown.get(token_id) or self._token_texts.piece(token_id)
+        piece = None if self.stopped else self._shown.get(token_id) or self._token_texts.piece(token_id)
         if piece is not None:
             self._update(self._detokenizer.decode(entry, piece), entry.text)
         return self._release()
 
     def finish(self) -> list[Token]:
         """End the answer; return the tokens that are still held."""
-        if not self._stopped:
+        if not self.stopped:
             self._update(self._detokenizer.close(), "")
             self._stops, self._stop_texts = [], ()
         return self._release()
@@ -215,7 +197,7 @@ class AnswerText:
 
     def _cut(self, length: int) -> None:
         """End the answer after `length` characters of the held text."""
-        self._stopped = True
+        self.stopped = True
         self._text, left = self._text[:length], length
         for entry in self._queue:
             entry.text = entry.text[:left]
@@ -223,13 +205,13 @@ class AnswerText:
 
     def _release(self) -> list[Token]:
         """Return the tokens whose text is final: all before the first undecided one and before what may become a stop text."""
-        undecided = None if self._stopped else self._detokenizer.undecided
-        left = len(self._text) - (0 if self._stopped else held_length(self._text, self._stop_texts))
+        undecided = None if self.stopped else self._detokenizer.undecided
+        left = len(self._text) - (0 if self.stopped else held_length(self._text, self._stop_texts))
         released = []
         while self._queue and self._queue[0] is not undecided and len(self._queue[0].text) <= left:
             entry = self._queue.popleft()
             left -= len(entry.text)
-            released.append(entry.token())
+            released.append(Token(token_id=entry.token_id, text=entry.text, from_base=entry.from_base, logprob=entry.logprob))
         if released:
             self._text = self._text[sum(len(token.text) for token in released) :]
         return released

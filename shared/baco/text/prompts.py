@@ -71,14 +71,10 @@ def build_prompt(
 ) -> Prompt:
     """Encode one request for the models that will run.
 
-    Args:
-        info: the pair whose models will read the prompt.
-        messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
-        models: the models that will run.
-        base_prompt: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own; `check_base_prompt`
-            has passed it.
-        tools: functions that the answer may call, as `check_tools` returns them.
-        max_model_len: tokens that prompt and answer may have together.
+    `messages` is a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
+    `check_base_prompt` has passed `base_prompt`: "transcript", "template" (the aligned model's chat template) or a Jinja template.
+    `tools` are functions that the answer may call, as `check_tools` returns them. `max_model_len` is the most tokens that prompt and
+    answer may have together.
 
     Raises:
         PromptError: nothing to answer, or a malformed message.
@@ -87,15 +83,15 @@ def build_prompt(
         ContextOverflowError: the prompt leaves no room for an answer.
     """
     chat = normalise(messages)
-    encoders = {
-        "base": lambda: _encode_base(info, chat, tools, base_prompt, max_model_len),
-        "aligned": lambda: encode_chat(info.tokenizer, chat, tools=tools),
-    }
     token_ids: dict[Model, list[int]] = {}
     for which in models:
-        token_ids[which] = encoders[which]()
-        if len(token_ids[which]) >= max_model_len:
-            raise ContextOverflowError(model=which, prompt_tokens=len(token_ids[which]), max_model_len=max_model_len)
+        if which == "base":
+            ids = _encode_base(info, chat, tools, base_prompt, max_model_len)
+        else:
+            ids = encode_chat(info.tokenizer, chat, tools=tools)
+        if len(ids) >= max_model_len:
+            raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
+        token_ids[which] = ids
     return Prompt(token_ids=token_ids, base_stop=TURN_MARKERS if base_prompt == "transcript" else ())
 
 
@@ -138,7 +134,7 @@ def normalise(messages: str | Sequence[Message]) -> list[dict[str, Any]]:
 def _check_calls_of(index: int, message: dict[str, Any]) -> None:
     """Check and complete a message's calls in place; a message with calls needs no content."""
     calls = message.pop("tool_calls", None)
-    if not calls and calls in (None, []):
+    if calls is None or calls == []:
         return
     if message["role"] != "assistant":
         raise PromptError(f"message {index} ({message['role']}) has tool_calls, which only an assistant's message may have")
@@ -202,21 +198,21 @@ def _apply_template(
 
 
 def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
-    if base_prompt != "template":
-        calls = any("tool_calls" in message for message in chat)
-        # Calls cannot be written in an unknown form.
-        call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
-        if base_prompt == "transcript":
-            text = transcript(chat, tools, call_format)
-            least = least_tokens(info.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
-            if least >= max_model_len:
-                raise ContextOverflowError(model="base", prompt_tokens=least, max_model_len=max_model_len, is_exact=False)
-            return encode_text(info.base_tokenizer, text)
+    if base_prompt == "template":
+        ids = encode_chat(info.tokenizer, chat, tools=tools)
+        unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
+        require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
+        return ids
+    calls = any("tool_calls" in message for message in chat)
+    # Calls cannot be written in an unknown form.
+    call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
+    if base_prompt != "transcript":
         return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format)
-    ids = encode_chat(info.tokenizer, chat, tools=tools)
-    unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
-    require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
-    return ids
+    text = transcript(chat, tools, call_format)
+    least = least_tokens(info.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
+    if least >= max_model_len:
+        raise ContextOverflowError(model="base", prompt_tokens=least, max_model_len=max_model_len, is_exact=False)
+    return encode_text(info.base_tokenizer, text)
 
 
 def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format: ToolCallTemplate = HERMES) -> str:

@@ -111,7 +111,7 @@ def test_layers_may_have_other_shapes_than_their_neighbours() -> None:
     for layer, (keys, values) in zip(full.slot_layers, states, strict=True):
         layer.update(keys, values)
     kept = full.take(0, 1, 4)
-    assert kept.bytes == 4 * 3 * (2 * 3 + 2 * 5 + 4 + 4)
+    assert kept.values.nbytes == 4 * 3 * (2 * 3 + 2 * 5 + 4 + 4)
     new.put(0, [(kept, 3)])
     for layer, (keys, values) in zip(new.slot_layers, states, strict=True):
         assert layer.keys is not None and layer.values is not None

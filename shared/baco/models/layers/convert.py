@@ -124,4 +124,4 @@ def _identified(tensor: Tensor) -> tuple[object, int]:
     if tensor.is_mkldnn:
         # A packed tensor has no address; its blocks may be larger than its shape.
         return ("packed", id(tensor)), torch.ops.mkldnn._nbytes(tensor)
-    return tensor.data_ptr(), tensor.numel() * tensor.element_size()
+    return tensor.data_ptr(), tensor.nbytes
