@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import SimpleQueue
+from typing import TypedDict, Unpack
 
 from baco.checks import is_integer, require
 from baco.config import SamplingParams
@@ -32,6 +33,15 @@ from baco.text.prompts import build_prompt, check_base_prompt
 
 Messages = str | Sequence[Message]
 MAX_WAITING = 4096
+
+
+class AnswerOptions(TypedDict, total=False):
+    """What a call may say of its answers, as `Engine.generate` describes it."""
+
+    base_prompt: str
+    tools: Sequence[Tool] | None
+    score: bool
+    model_logprobs: bool
 
 
 class Engine:
@@ -91,83 +101,45 @@ class Engine:
             PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
             ConfigError: a setting is out of range, a tool is malformed, or a score is asked for where the aligned model does not run.
         """
-        batch = self.generate_batch(
-            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
-        )
-        return batch[0]
+        return self._run(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs))[0]
 
     def generate_batch(
         self,
         batch: Sequence[Messages],
         params: SamplingParams | None = None,
         router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        **options: Unpack[AnswerOptions],
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
-        return self._run(self._requests(batch, params, router, base_prompt, tools, score, model_logprobs))
+        return self._run(self._requests(batch, params, router, **options))
 
     def stream(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
-        return self._events(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs)[0])
+        return self._events(self._requests([messages], params, router, **options)[0])
 
     async def agenerate(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
     ) -> GenerationResult:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
-        batch = await self.agenerate_batch(
-            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
-        )
-        return batch[0]
+        return (await self.agenerate_batch([messages], params, router, **options))[0]
 
     async def agenerate_batch(
         self,
         batch: Sequence[Messages],
         params: SamplingParams | None = None,
         router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        **options: Unpack[AnswerOptions],
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
-        return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools, score, model_logprobs))
+        return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, **options))
 
     async def astream(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
-        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools, score, model_logprobs)
+        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, **options)
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
 
@@ -177,13 +149,10 @@ class Engine:
 
         request.on_event = hand_over
         request.done.add_done_callback(hand_over)
-        try:
-            self._submit([request])
+        with self._submitted([request]):
             while not isinstance(item := await queue.get(), Future):
                 yield item
             item.result()
-        finally:
-            request.cancel()
 
     def score(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
         """Fill in each candidate's `score`: the mean natural logarithm of its tokens' probabilities under the aligned model.
@@ -200,11 +169,11 @@ class Engine:
             OutOfMemoryError: a prompt with an answer does not fit into memory.
             QueueFullError: too many answers are waiting.
         """
-        return _with_scores(results, self._run(self._scoring(results)))
+        return [_with_scores(*both) for both in zip(results, self._run(self._scoring(results)), strict=True)]
 
     async def ascore(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
         """Like `score`, off the event loop; cancelling the task ends it within one pass."""
-        return _with_scores(results, await self._arun(self._scoring(results)))
+        return [_with_scores(*both) for both in zip(results, await self._arun(self._scoring(results)), strict=True)]
 
     def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
         """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
@@ -239,7 +208,7 @@ class Engine:
         batch: Sequence[Messages],
         params: SamplingParams | None,
         router: Router | None,
-        base_prompt: str,
+        base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
         score: bool = False,
         model_logprobs: bool = False,
@@ -271,46 +240,38 @@ class Engine:
     def _submit(self, requests: Sequence[Request]) -> None:
         submit(self.pair, requests, self.max_waiting)
 
-    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
-        """Decode requests to their end; if one fails, or the caller is interrupted, the others are ended as well."""
+    @contextmanager
+    def _submitted(self, requests: Sequence[Request]) -> Iterator[None]:
+        """Submit requests; when the block is left, also by an error or an interrupt, end those that have not ended."""
         try:
             self._submit(requests)
-            return [request.done.result() for request in requests]
+            yield
         finally:
-            _cancel(requests)
+            for request in requests:
+                request.cancel()
+
+    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
+        """Decode requests to their end."""
+        with self._submitted(requests):
+            return [request.done.result() for request in requests]
 
     async def _arun(self, requests: Sequence[Request]) -> list[GenerationResult]:
         """Like `_run`, off the event loop."""
-        try:
-            self._submit(requests)
+        with self._submitted(requests):
             return [await asyncio.wrap_future(request.done) for request in requests]
-        finally:
-            _cancel(requests)
 
     def _events(self, request: Request) -> Iterator[StreamEvent]:
         """Submit a request once its first event is asked for."""
         queue: SimpleQueue[StreamEvent | Future[GenerationResult]] = SimpleQueue()
         request.on_event = queue.put
         request.done.add_done_callback(queue.put)
-        try:
-            self._submit([request])
+        with self._submitted([request]):
             while not isinstance(item := queue.get(), Future):
                 yield item
             item.result()
-        finally:
-            request.cancel()
 
 
-def _with_scores(results: Sequence[GenerationResult], scored: Sequence[GenerationResult]) -> list[GenerationResult]:
-    """Put scored candidates into the results that they are of, and add the passes."""
-    found = []
-    for result, new in zip(results, scored, strict=True):
-        passes = replace(result.passes, base=result.passes.base + new.passes.base, aligned=result.passes.aligned + new.passes.aligned)
-        found.append(replace(result, candidates=new.candidates, passes=passes))
-    return found
-
-
-def _cancel(requests: Sequence[Request]) -> None:
-    """End what has not ended."""
-    for request in requests:
-        request.cancel()
+def _with_scores(result: GenerationResult, scored: GenerationResult) -> GenerationResult:
+    """Put the scored candidates into the result that they are of, and add the passes."""
+    passes = replace(result.passes, base=result.passes.base + scored.passes.base, aligned=result.passes.aligned + scored.passes.aligned)
+    return replace(result, candidates=scored.candidates, passes=passes)

@@ -15,7 +15,7 @@ from baco.decoding.row import Row
 from baco.decoding.sequence import CommittedToken
 from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Answer, Request
-from baco.errors import OutOfMemoryError
+from baco.errors import OutOfMemoryError, QueueFullError
 from baco.forward.cuda import is_out_of_memory
 from baco.models.pair import ModelPair
 
@@ -32,7 +32,11 @@ def submit(pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> No
     queue = RequestQueue.of(pair)
     answers = [answer for request in requests for answer in request.answers(pair.info)]
     with queue.changed:
-        queue.put(answers, max_waiting)
+        if len(queue.waiting) >= max_waiting:
+            raise QueueFullError(len(queue.waiting), max_waiting)
+        queue.waiting.extend(answers)
+        queue.keep_alive = True
+        queue.changed.notify()
         if queue.worker is None:
             queue.start_worker(Worker(queue, pair).run, f"baco {pair.name}")
 
