@@ -43,16 +43,13 @@ class PreparedPredictions:
     @torch.inference_mode()
     def run(self, logits: Tensor) -> list[Prediction]:
         """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
-        if len(self.drawn) == len(self.queries):
-            return self._draw(logits, self.queries) if self.queries else []
         given = sorted(set(range(len(self.queries))).difference(self.drawn))
-        predictions = dict(
-            zip(given, self._score(logits[upload(given, logits.device)], [self.queries[index] for index in given]), strict=True)
-        )
-        if self.drawn:
-            drawn = self._draw(logits[upload(self.drawn, logits.device)], [self.queries[index] for index in self.drawn])
-            predictions.update(zip(self.drawn, drawn, strict=True))
-        return [predictions[index] for index in range(len(self.queries))]
+        predictions: dict[int, Prediction] = {}
+        for places, read in ((self.drawn, self._draw), (given, self._score)):
+            if places:
+                part = logits[upload(places, logits.device)] if len(places) < len(logits) else logits
+                predictions.update(zip(places, read(part, [self.queries[place] for place in places]), strict=True))
+        return [predictions[place] for place in range(len(self.queries))]
 
     def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Score the given tokens at queries by raw logits, float32 [C, V]."""
@@ -68,12 +65,11 @@ class PreparedPredictions:
             decisions = self.recorded.decide(self.which, logits, [[query.row for query in queries], positions, last])
         else:
             decisions = self.reader.decide(self.which, logits, queries, upload([positions, last], logits.device))
-        first, second, *third = [column[: len(queries)] for column in decisions.tolist()]
+        decided = zip(*(column[: len(queries)] for column in decisions.tolist()), strict=True)
         if self.which == "aligned":
-            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in zip(first, second, strict=True)]
+            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in decided]
         else:
-            columns = zip(first, second, third[0], strict=True)
-            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in columns]
+            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in decided]
         return self.reader.with_logprobs(predictions, logits, queries)
 
 
@@ -83,7 +79,6 @@ class PredictionReader:
     def __init__(self, pair: ModelPair, rows: Sequence[Row], graphs: DecisionGraphs | None = None) -> None:
         self.pair = pair
         self.rows = rows
-        self.lexicon = pair.lexicon
         # CUDA graphs exist for a few batch sizes only, so the last row is repeated up to the next of them.
         padded = rows if graphs is None else [*rows, *[rows[-1]] * (bucket(len(rows)) - len(rows))]
         params = [row.params for row in padded]
@@ -93,7 +88,7 @@ class PredictionReader:
         self._penalises = any(p.repetition_penalty != 1 for p in params)
         self._guides = any(row.guide is not None for row in rows)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingBatch]] = {}
-        records = graphs is not None and not self._asks_aligned and not self._penalises and not self._guides
+        records = graphs is not None and not (self._asks_aligned or self._penalises or self._guides)
         self._recorded = graphs.adopt(self.sampling, self.routing) if graphs is not None and records else None
 
     @torch.inference_mode()
@@ -104,19 +99,16 @@ class PredictionReader:
         return PreparedPredictions(self, which, queries, drawn, self._recorded if replays else None)
 
     def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
-        """Decide eagerly, whatever settings the rows have.
+        """Decide eagerly, whatever settings the rows have; return what `decide_base` or `decide_aligned` does.
 
         Args:
             which: whose logits these are.
             logits: raw, float32 [C, V].
             queries: the C rows and positions.
             numbers: positions and the tokens before them, int64 [2, C]; -1 before the first token.
-
-        Returns:
-            As `decide_base` or `decide_aligned`.
         """
         sampling, routing = self._select(tuple(query.row for query in queries))
-        positions, last_tokens = numbers[0], numbers[1]
+        positions, last_tokens = numbers
         allowed = self._penalised(which, logits, sampling, queries) if self._penalises else logits
         masks = self._masks(queries) if self._guides else None
         allowed = allowed if masks is None else masks.apply(allowed)
@@ -156,16 +148,13 @@ class PredictionReader:
     def _signals(
         self, logits: Tensor, queries: Sequence[Query], sampling: SamplingBatch, routing: RoutingBatch, positions: Tensor
     ) -> Signals:
-        aligned_top1 = None
-        if self._asks_aligned:
-            tops = [self._aligned_top1(query) for query in queries]
-            aligned_top1 = upload(tops, self.pair.device)
+        tops = [self._aligned_top1(query) for query in queries] if self._asks_aligned else None
         return Signals(
             base_logits=logits,
-            aligned_top1=aligned_top1,
+            aligned_top1=None if tops is None else upload(tops, self.pair.device),
             reads_aligned=routing.reads_aligned,
             step_keys=step_keys(sampling.row_keys, positions),
-            lexicon=self.lexicon,
+            lexicon=self.pair.lexicon,
             prefixes=lambda asked: [self._prefix(queries[index], logits[index]) for index in asked],
         )
 
@@ -192,7 +181,7 @@ class PredictionReader:
         for index, query in enumerate(queries):
             row = self.rows[query.row]
             if row.params.repetition_penalty != 1:
-                seen[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
+                seen[index, row.sequence.prompts[which] + row.sequence.token_ids[: query.position]] = True
         return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
 
     def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
@@ -202,9 +191,7 @@ class PredictionReader:
             return predictions
         scores = logits.log_softmax(-1)
         best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
-        chosen = (
-            scores.gather(1, torch.tensor([[prediction.token_id] for prediction in predictions], device=logits.device)).flatten().tolist()
-        )
+        chosen = scores.gather(1, upload([[prediction.token_id] for prediction in predictions], logits.device)).flatten().tolist()
         tops = [tuple(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
         return [
             prediction if count is None else replace(prediction, logprobs=IdLogprobs(value, top[:count]))

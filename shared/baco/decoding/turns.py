@@ -96,13 +96,7 @@ class TurnPolicy:
             self.cost.note(tokens, time.perf_counter() - start)
 
     def learn(self, rows: int, tokens: int, committed: int) -> None:
-        """Take in one decode step (without prefills), and decide whether the next one speculates.
-
-        Args:
-            rows: how many rows were in the batch.
-            tokens: how many tokens the pass computed for them.
-            committed: how many tokens they committed.
-        """
+        """Take in a decode step without prefills, which computed and committed so many tokens; decide whether the next one speculates."""
         if self.speculates:
             self.tokens_per_row = DECAY * self.tokens_per_row + (1 - DECAY) * tokens / rows
             self.committed_per_row = DECAY * self.committed_per_row + (1 - DECAY) * committed / rows

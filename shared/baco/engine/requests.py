@@ -15,7 +15,7 @@ from math import inf
 from baco.config import SamplingParams
 from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
-from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
+from baco.decoding.sequence import CommittedToken, Mode, SequenceState
 from baco.errors import ConfigError
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
 from baco.grammar.grammar import CallsGrammar
@@ -241,7 +241,6 @@ class Answer:
             max_tokens=request.max_tokens,
         )
         self.row = Row(
-            prompt=request.prompt,
             params=request.params,
             router=request.router,
             seed=request.seed,
@@ -322,10 +321,9 @@ class Answer:
             request.on_event(event)
 
     def _logprob(self, token: CommittedToken) -> TokenLogprob | None:
-        logprobs: IdLogprobs | None = token.logprobs
+        name, logprobs = self._token_texts.text, token.logprobs
         if logprobs is None:
             return None
-        name = self._token_texts.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
         return TokenLogprob(token_id=token.token_id, text=name(token.token_id), logprob=logprobs.chosen, from_base=token.from_base, top=top)
 
