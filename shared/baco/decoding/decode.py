@@ -149,9 +149,9 @@ class Decoder:
         forward = self._runner(turn.which).prepare(turn.segments, turn.wanted, len(self.slots))
         if self._reader is None:
             self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._decision_graphs)
-        reading = self._reader.prepare(turn.which, turn.queries)
+        predict = self._reader.prepare(turn.which, turn.queries)
         with self.turns.timed(turn.num_tokens):
-            return reading.run(forward.run())
+            return predict(forward.run())
 
     def _commit(self, turn: Turn, predictions: Sequence[Prediction]) -> list[tuple[Row, list[CommittedToken]]]:
         """Store the predictions, and commit the tokens that they decide."""

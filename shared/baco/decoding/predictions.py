@@ -4,8 +4,9 @@ Everything runs on the models' device; one small copy brings the predictions to 
 cache and no turn policy.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,51 +29,6 @@ from baco.vocab.token_text import TokenTexts
 MAX_SELECTIONS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedPredictions:
-    """One model's predictions at C queries, before its logits are there."""
-
-    reader: "PredictionReader"
-    which: Model
-    queries: Sequence[Query]
-    drawn: Sequence[int]
-    """Indices of the queries at which a token is drawn; at the others a given one is scored."""
-    recorded: BatchGraphs | None
-    """Replays the decisions on CUDA; None where they run eagerly."""
-
-    @torch.inference_mode()
-    def run(self, logits: Tensor) -> list[Prediction]:
-        """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
-        given = sorted(set(range(len(self.queries))).difference(self.drawn))
-        predictions: dict[int, Prediction] = {}
-        for places, read in ((self.drawn, self._draw), (given, self._score)):
-            if places:
-                part = logits[upload(places, logits.device)] if len(places) < len(logits) else logits
-                predictions.update(zip(places, read(part, [self.queries[place] for place in places]), strict=True))
-        return [predictions[place] for place in range(len(self.queries))]
-
-    def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        """Score the given tokens at queries by raw logits, float32 [C, V]."""
-        token_ids = [self.reader.rows[query.row].sequence.token_ids[query.position] for query in queries]
-        chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])[:, 0].tolist()
-        return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen, strict=True)]
-
-    def _draw(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        sequences = [self.reader.rows[query.row].sequence for query in queries]
-        positions = [query.position for query in queries]
-        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
-        if self.recorded is not None:
-            decisions = self.recorded.decide(self.which, logits, [[query.row for query in queries], positions, last])
-        else:
-            decisions = self.reader.decide(self.which, logits, queries, upload([positions, last], logits.device))
-        decided = zip(*(column[: len(queries)] for column in decisions.tolist()), strict=True)
-        if self.which == "aligned":
-            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in decided]
-        else:
-            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in decided]
-        return self.reader.with_logprobs(predictions, logits, queries)
-
-
 class PredictionReader:
     """Reads predictions for a fixed list of rows."""
 
@@ -88,24 +44,59 @@ class PredictionReader:
         self._penalises = any(p.repetition_penalty != 1 for p in params)
         self._guides = any(row.guide is not None for row in rows)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingBatch]] = {}
-        records = graphs is not None and not (self._asks_aligned or self._penalises or self._guides)
-        self._recorded = graphs.adopt(self.sampling, self.routing) if graphs is not None and records else None
+        is_eager = self._asks_aligned or self._penalises or self._guides
+        self._recorded = None if graphs is None or is_eager else graphs.adopt(self.sampling, self.routing)
 
-    @torch.inference_mode()
-    def prepare(self, which: Model, queries: Sequence[Query]) -> PreparedPredictions:
-        """Record the decisions on CUDA, where that is possible and has not been done yet."""
+    def prepare(self, which: Model, queries: Sequence[Query]) -> Callable[[Tensor], list[Prediction]]:
+        """Record the decisions at C queries on CUDA, where that is possible and has not been done yet.
+
+        Returns:
+            What turns the model's raw logits, float32 [C, V], into its prediction at each query.
+        """
         drawn = [index for index, query in enumerate(queries) if self.rows[query.row].sequence.mode != "scored"]
         replays = self._recorded is not None and self._recorded.prepare(which, len(drawn))
-        return PreparedPredictions(self, which, queries, drawn, self._recorded if replays else None)
+        return partial(self._predict, which, queries, drawn, self._recorded if replays else None)
 
-    def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
+    def _predict(
+        self, which: Model, queries: Sequence[Query], drawn: Sequence[int], recorded: BatchGraphs | None, logits: Tensor
+    ) -> list[Prediction]:
+        """Draw tokens at the queries with the indices `drawn`, and score given ones at the others."""
+        given = sorted(set(range(len(queries))).difference(drawn))
+        predictions: dict[int, Prediction] = {}
+        for indices, predict in ((drawn, partial(self._draw, which, recorded)), (given, self._score)):
+            if indices:
+                part = logits[upload(indices, logits.device)] if len(indices) < len(queries) else logits
+                predictions.update(zip(indices, predict(part, [queries[index] for index in indices]), strict=True))
+        return [predictions[index] for index in range(len(queries))]
+
+    def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        token_ids = [self.rows[query.row].sequence.token_ids[query.position] for query in queries]
+        chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])[:, 0].tolist()
+        return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen, strict=True)]
+
+    def _draw(self, which: Model, recorded: BatchGraphs | None, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        sequences = [self.rows[query.row].sequence for query in queries]
+        positions = [query.position for query in queries]
+        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
+        if recorded is not None:
+            decisions = recorded.decide(which, logits, [[query.row for query in queries], positions, last])
+        else:
+            decisions = self._decide(which, logits, queries, upload([positions, last], logits.device))
+        decided = zip(*(column[: len(queries)] for column in decisions.tolist()), strict=True)
+        if which == "aligned":
+            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in decided]
+        else:
+            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in decided]
+        return self._with_logprobs(predictions, logits, queries)
+
+    def _decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
         """Decide eagerly, whatever settings the rows have; return what `decide_base` or `decide_aligned` does.
 
         Args:
             which: whose logits these are.
             logits: raw, float32 [C, V].
             queries: the C rows and positions.
-            numbers: positions and the tokens before them, int64 [2, C]; -1 before the first token.
+            numbers: int64 [2, C]: the positions, and the tokens before them, -1 before the first token.
         """
         sampling, routing = self._select(tuple(query.row for query in queries))
         positions, last_tokens = numbers
@@ -184,7 +175,7 @@ class PredictionReader:
                 seen[index, row.sequence.prompts[which] + row.sequence.token_ids[: query.position]] = True
         return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
 
-    def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+    def _with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Add log-probabilities where the row asks for them."""
         wanted = [self.rows[query.row].params.logprobs for query in queries]
         if all(count is None for count in wanted):

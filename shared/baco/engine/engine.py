@@ -235,7 +235,7 @@ class Engine:
         return build_requests(info, prompts, params, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
 
     def _scoring(self, results: Sequence[GenerationResult]) -> list[Request]:
-        return [build_scoring(result, max_model_len=self.max_model_len, max_batch_size=self.max_batch_size) for result in results]
+        return [build_scoring(result, self.max_batch_size) for result in results]
 
     def _submit(self, requests: Sequence[Request]) -> None:
         submit(self.pair, requests, self.max_waiting)
