@@ -1,6 +1,6 @@
 """What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -60,12 +60,6 @@ class Token:
         return "base" if self.from_base else "aligned"
 
 
-def spans(tokens: Iterable[Token]) -> list[Span]:
-    """Join neighbouring tokens of one owner; tokens without text are left out."""
-    visible = (token for token in tokens if token.text)
-    return [("".join(token.text for token in run), owner) for owner, run in groupby(visible, key=lambda token: token.owner)]
-
-
 class GeneratedTokens:
     """Tokens of an answer: all of them, or the new ones."""
 
@@ -89,7 +83,8 @@ class GeneratedTokens:
 
     def spans(self) -> list[Span]:
         """The text as runs of one owner: [("Call him ", "aligned"), ("Biscuit", "base")]."""
-        return spans(self.tokens)
+        visible = (token for token in self.tokens if token.text)
+        return [("".join(token.text for token in run), owner) for owner, run in groupby(visible, key=lambda token: token.owner)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

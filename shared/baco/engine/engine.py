@@ -16,18 +16,7 @@ from baco.errors import ConfigError
 from baco.models.pair import ModelPair
 from baco.parsing.tools import Tool, check_tools
 from baco.results import GenerationResult, StreamEvent
-from baco.routing import Router
-from baco.routing.calibration import (
-    MAX_TOKENS,
-    PROMPTS,
-    SAMPLES_PER_PROMPT,
-    CalibrationMap,
-    cache_file,
-    load_map,
-    map_key,
-    measure_map,
-    save_map,
-)
+from baco.routing import Router, calibration
 from baco.text.chat_template import Message
 from baco.text.prompts import build_prompt, check_base_prompt
 
@@ -35,7 +24,7 @@ Messages = str | Sequence[Message]
 MAX_WAITING = 4096
 
 
-class AnswerOptions(TypedDict, total=False):
+class CallOptions(TypedDict, total=False):
     """What a call may say of its answers, as `Engine.generate` describes it."""
 
     base_prompt: str
@@ -104,39 +93,31 @@ class Engine:
         return self._run(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs))[0]
 
     def generate_batch(
-        self,
-        batch: Sequence[Messages],
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        **options: Unpack[AnswerOptions],
+        self, batch: Sequence[Messages], params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
         return self._run(self._requests(batch, params, router, **options))
 
     def stream(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
         return self._events(self._requests([messages], params, router, **options)[0])
 
     async def agenerate(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> GenerationResult:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
         return (await self.agenerate_batch([messages], params, router, **options))[0]
 
     async def agenerate_batch(
-        self,
-        batch: Sequence[Messages],
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        **options: Unpack[AnswerOptions],
+        self, batch: Sequence[Messages], params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
         return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, **options))
 
     async def astream(
-        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[AnswerOptions]
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
         (request,) = await asyncio.to_thread(self._requests, [messages], params, router, **options)
@@ -183,24 +164,25 @@ class Engine:
         """
         if router.diversity is None:
             return router
-        key = map_key(router, base_prompt)
-        shipped, measured = self.pair.info.calibration_file, cache_file(self.pair.fingerprint())
-        calibration = load_map(key, [measured] if shipped is None else [shipped, measured])
-        if calibration is None:
-            save_map(key, calibration := self.calibrate(router, base_prompt), measured)
-        return router.with_threshold(calibration.threshold(router.diversity, router.name))
+        key = calibration.map_key(router, base_prompt)
+        shipped, measured = self.pair.info.calibration_file, calibration.cache_file(self.pair.fingerprint())
+        found = calibration.load_map(key, [measured] if shipped is None else [shipped, measured])
+        if found is None:
+            calibration.save_map(key, found := self.calibrate(router, base_prompt), measured)
+        return router.with_threshold(found.threshold(router.diversity, router.name))
 
-    def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:
+    def calibrate(self, router: Router, base_prompt: str = "transcript") -> calibration.CalibrationMap:
         """Measure which threshold gives the base which share of the tokens; shows progress on standard error."""
         title = f"calibrating router {router.name} on {self.pair.name}"
-        return measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+        return calibration.measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
 
     def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
-        params = SamplingParams(n=SAMPLES_PER_PROMPT, max_tokens=MAX_TOKENS, seed=0)
-        requests = [one for value in thresholds for one in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)]
+        params = SamplingParams(n=calibration.SAMPLES_PER_PROMPT, max_tokens=calibration.MAX_TOKENS, seed=0)
+        prompts = calibration.PROMPTS
+        requests = [one for value in thresholds for one in self._requests(prompts, params, router.with_threshold(value), base_prompt)]
         usages = [result.usage for result in self._run(requests)]
-        groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
+        groups = [usages[i : i + len(prompts)] for i in range(0, len(usages), len(prompts))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
 
     def _requests(
