@@ -1,6 +1,6 @@
 """What comes back: candidates, stream events and counts. Data only; lies under everything but `errors` and the forms of calls."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -39,7 +39,7 @@ class TokenLogprob:
     @property
     def owner(self) -> Model:
         """The model that wrote it."""
-        return _owner(self.from_base)
+        return "base" if self.from_base else "aligned"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,17 +57,34 @@ class Token:
     @property
     def owner(self) -> Model:
         """The model that wrote it."""
-        return _owner(self.from_base)
+        return "base" if self.from_base else "aligned"
 
 
-def _owner(from_base: bool) -> Model:
-    return "base" if from_base else "aligned"
+class GeneratedTokens:
+    """Tokens of an answer: all of them, or the new ones."""
 
+    __slots__ = ()
+    tokens: tuple[Token, ...]
 
-def spans(tokens: Iterable[Token]) -> list[Span]:
-    """Join neighbouring tokens of one owner; tokens without text are left out."""
-    visible = (token for token in tokens if token.text)
-    return [("".join(token.text for token in run), owner) for owner, run in groupby(visible, key=lambda token: token.owner)]
+    @property
+    def text(self) -> str:
+        """What they say, without the stop text and without special tokens, but for those around calls where there are tools."""
+        return "".join(token.text for token in self.tokens)
+
+    @property
+    def token_ids(self) -> list[int]:
+        """Every generated token, the one that ended the answer included."""
+        return [token.token_id for token in self.tokens]
+
+    @property
+    def from_base(self) -> list[bool]:
+        """For each token: whether the base model wrote it."""
+        return [token.from_base for token in self.tokens]
+
+    def spans(self) -> list[Span]:
+        """The text as runs of one owner: [("Call him ", "aligned"), ("Biscuit", "base")]."""
+        visible = (token for token in self.tokens if token.text)
+        return [("".join(token.text for token in run), owner) for owner, run in groupby(visible, key=lambda token: token.owner)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +126,7 @@ class Passes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
+class Candidate(GeneratedTokens):
     """One answer."""
 
     index: int
@@ -123,21 +140,6 @@ class Candidate:
     the request was cancelled before."""
 
     @property
-    def text(self) -> str:
-        """The answer, without its stop text and without special tokens, but for those around calls where there are tools."""
-        return "".join(token.text for token in self.tokens)
-
-    @property
-    def token_ids(self) -> list[int]:
-        """Every generated token, the one that ended the answer included."""
-        return [token.token_id for token in self.tokens]
-
-    @property
-    def from_base(self) -> list[bool]:
-        """For each token: whether the base model wrote it."""
-        return [token.from_base for token in self.tokens]
-
-    @property
     def logprobs(self) -> list[TokenLogprob] | None:
         """For each token: its log-probability, when the request asked for it."""
         values = [token.logprob for token in self.tokens if token.logprob is not None]
@@ -147,10 +149,6 @@ class Candidate:
     def base_share(self) -> float:
         """Share of tokens that the base model wrote, 0 to 1."""
         return sum(self.from_base) / len(self.tokens) if self.tokens else 0.0
-
-    def spans(self) -> list[Span]:
-        """The answer as runs of text of one owner: [("Call him ", "aligned"), ("Biscuit", "base")]."""
-        return spans(self.tokens)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +175,7 @@ class GenerationResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StreamEvent:
+class StreamEvent(GeneratedTokens):
     """Newly readable tokens of one candidate."""
 
     index: int
@@ -189,22 +187,3 @@ class StreamEvent:
     """Set on the request's last event."""
     format: AnswerFormat = PLAIN
     """How the answer writes reasoning and tool calls; `format.reader()` tells them apart as they come."""
-
-    @property
-    def text(self) -> str:
-        """The new text."""
-        return "".join(token.text for token in self.tokens)
-
-    @property
-    def token_ids(self) -> list[int]:
-        """The new tokens."""
-        return [token.token_id for token in self.tokens]
-
-    @property
-    def from_base(self) -> list[bool]:
-        """For each new token: whether the base model wrote it."""
-        return [token.from_base for token in self.tokens]
-
-    def spans(self) -> list[Span]:
-        """The new text as runs of one owner."""
-        return spans(self.tokens)

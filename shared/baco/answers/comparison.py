@@ -39,13 +39,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def drop_similar(answers: Iterable[Answer], are_similar: Callable[[Answer, Answer], bool], kept: Iterable[Answer] = ()) -> list[Answer]:
-    """The answers that are similar to none before them, in their order.
-
-    Args:
-        answers: in the order of their precedence.
-        are_similar: whether two answers are too similar to keep both.
-        kept: answers that come before all of them; not returned again.
-    """
+    """The answers that are similar to none before them, in their order; `kept` come before all of them and are not returned again."""
     before, found = list(kept), list[Answer]()
     for answer in answers:
         if not any(are_similar(answer, other) for other in (*before, *found)):

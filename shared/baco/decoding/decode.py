@@ -81,8 +81,8 @@ class Decoder:
 
     def add(self, row: Row) -> None:
         """Add a row; reuse any prefix that is cached, or being prefilled by another row."""
-        slot = Slot(row, PromptLookup(row.prompt.token_ids.get("aligned") or row.prompt.token_ids["base"]), len(self.slots))
-        for which, prompt in row.prompt.token_ids.items():
+        slot = Slot(row, PromptLookup(row.sequence.prompts.get("aligned") or row.sequence.prompts["base"]), len(self.slots))
+        for which, prompt in row.sequence.prompts.items():
             runner = self._runner(which)
             runner.cache.reserve(slot.index + 1, 0)
             prefix = self.prefixes[which].find(prompt[:-1])
@@ -126,14 +126,13 @@ class Decoder:
             runner.cache.shrink(len(self.slots))
 
     def step(self, alone: Row | None = None) -> list[tuple[Row, list[CommittedToken]]]:
-        """Run one pass; return the rows that made progress, with the tokens that they committed: none for a row whose scores are complete.
+        """Run one pass, of all rows or one `alone` to find out which makes a pass fail.
 
-        Args:
-            alone: the only row to run, to find out which one makes a pass fail.
+        Returns:
+            The rows that made progress, with the tokens that they committed: none for a row whose scores are complete.
         """
         turn = self._choose(alone)
-        predictions = self._run(turn)
-        return self._commit(turn, predictions)
+        return self._commit(turn, self._run(turn))
 
     def _choose(self, alone: Row | None) -> Turn:
         """Choose the model, and the tokens that it computes for each row."""
@@ -150,9 +149,9 @@ class Decoder:
         forward = self._runner(turn.which).prepare(turn.segments, turn.wanted, len(self.slots))
         if self._reader is None:
             self._reader = PredictionReader(self.pair, [slot.row for slot in self.slots], self._decision_graphs)
-        reading = self._reader.prepare(turn.which, turn.queries)
+        predict = self._reader.prepare(turn.which, turn.queries)
         with self.turns.timed(turn.num_tokens):
-            return reading.run(forward.run())
+            return predict(forward.run())
 
     def _commit(self, turn: Turn, predictions: Sequence[Prediction]) -> list[tuple[Row, list[CommittedToken]]]:
         """Store the predictions, and commit the tokens that they decide."""
@@ -245,7 +244,7 @@ class Decoder:
 
         Each row computes its prompt's last token itself, for a prediction with its own noise.
         """
-        prompt = slot.row.prompt.token_ids[which][:-1]
+        prompt = slot.row.sequence.prompts[which][:-1]
         longest, best = max(SHORTEST_PREFIX - 1, cached), None
         for other in self.slots:
             theirs = other.row.sequence.prefix(which)

@@ -7,6 +7,7 @@ own choice). Knows one row's token ids; knows no models.
 from collections.abc import Sequence
 
 from baco.decoding.sequence import SequenceState
+from baco.vocab.token_ids import common_length
 
 NGRAM = 3
 """Tokens that must have occurred before (our own choice: fewer repeat by chance)."""
@@ -58,7 +59,7 @@ class PromptLookup:
             return
         start, draft = self._open
         standing = sequence.token_ids[start : start + len(draft)]
-        kept = next((i for i, (a, b) in enumerate(zip(standing, draft, strict=False)) if a != b), len(standing))
+        kept = common_length(standing, draft)
         if kept == len(draft) and sequence.num_committed < start + kept:
             return  # nothing is rejected so far, and some tokens are not committed yet
         self._open = None

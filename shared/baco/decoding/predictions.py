@@ -4,8 +4,9 @@ Everything runs on the models' device; one small copy brings the predictions to 
 cache and no turn policy.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,62 +29,12 @@ from baco.vocab.token_text import TokenTexts
 MAX_SELECTIONS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedPredictions:
-    """One model's predictions at C queries, before its logits are there."""
-
-    reader: "PredictionReader"
-    which: Model
-    queries: Sequence[Query]
-    drawn: Sequence[int]
-    """Indices of the queries at which a token is drawn; at the others a given one is scored."""
-    recorded: BatchGraphs | None
-    """Replays the decisions on CUDA; None where they run eagerly."""
-
-    @torch.inference_mode()
-    def run(self, logits: Tensor) -> list[Prediction]:
-        """Turn raw logits, float32 [C, V], into the model's prediction at each query."""
-        if len(self.drawn) == len(self.queries):
-            return self._draw(logits, self.queries) if self.queries else []
-        given = sorted(set(range(len(self.queries))).difference(self.drawn))
-        predictions = dict(
-            zip(given, self._score(logits[upload(given, logits.device)], [self.queries[index] for index in given]), strict=True)
-        )
-        if self.drawn:
-            drawn = self._draw(logits[upload(self.drawn, logits.device)], [self.queries[index] for index in self.drawn])
-            predictions.update(zip(self.drawn, drawn, strict=True))
-        return [predictions[index] for index in range(len(self.queries))]
-
-    def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        """Score the given tokens at queries by raw logits, float32 [C, V]."""
-        token_ids = [self.reader.rows[query.row].sequence.token_ids[query.position] for query in queries]
-        chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])[:, 0].tolist()
-        return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen, strict=True)]
-
-    def _draw(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
-        sequences = [self.reader.rows[query.row].sequence for query in queries]
-        positions = [query.position for query in queries]
-        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
-        if self.recorded is not None:
-            decisions = self.recorded.decide(self.which, logits, [[query.row for query in queries], positions, last])
-        else:
-            decisions = self.reader.decide(self.which, logits, queries, upload([positions, last], logits.device))
-        first, second, *third = [column[: len(queries)] for column in decisions.tolist()]
-        if self.which == "aligned":
-            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in zip(first, second, strict=True)]
-        else:
-            columns = zip(first, second, third[0], strict=True)
-            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in columns]
-        return self.reader.with_logprobs(predictions, logits, queries)
-
-
 class PredictionReader:
     """Reads predictions for a fixed list of rows."""
 
     def __init__(self, pair: ModelPair, rows: Sequence[Row], graphs: DecisionGraphs | None = None) -> None:
         self.pair = pair
         self.rows = rows
-        self.lexicon = pair.lexicon
         # CUDA graphs exist for a few batch sizes only, so the last row is repeated up to the next of them.
         padded = rows if graphs is None else [*rows, *[rows[-1]] * (bucket(len(rows)) - len(rows))]
         params = [row.params for row in padded]
@@ -93,30 +44,62 @@ class PredictionReader:
         self._penalises = any(p.repetition_penalty != 1 for p in params)
         self._guides = any(row.guide is not None for row in rows)
         self._selected: dict[tuple[int, ...], tuple[SamplingBatch, RoutingBatch]] = {}
-        records = graphs is not None and not self._asks_aligned and not self._penalises and not self._guides
-        self._recorded = graphs.adopt(self.sampling, self.routing) if graphs is not None and records else None
+        is_eager = self._asks_aligned or self._penalises or self._guides
+        self._recorded = None if graphs is None or is_eager else graphs.adopt(self.sampling, self.routing)
 
-    @torch.inference_mode()
-    def prepare(self, which: Model, queries: Sequence[Query]) -> PreparedPredictions:
-        """Record the decisions on CUDA, where that is possible and has not been done yet."""
+    def prepare(self, which: Model, queries: Sequence[Query]) -> Callable[[Tensor], list[Prediction]]:
+        """Record the decisions at C queries on CUDA, where that is possible and has not been done yet.
+
+        Returns:
+            What turns the model's raw logits, float32 [C, V], into its prediction at each query.
+        """
         drawn = [index for index, query in enumerate(queries) if self.rows[query.row].sequence.mode != "scored"]
         replays = self._recorded is not None and self._recorded.prepare(which, len(drawn))
-        return PreparedPredictions(self, which, queries, drawn, self._recorded if replays else None)
+        return partial(self._predict, which, queries, drawn, self._recorded if replays else None)
 
-    def decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
-        """Decide eagerly, whatever settings the rows have.
+    def _predict(
+        self, which: Model, queries: Sequence[Query], drawn: Sequence[int], recorded: BatchGraphs | None, logits: Tensor
+    ) -> list[Prediction]:
+        """Draw tokens at the queries with the indices `drawn`, and score given ones at the others."""
+        given = sorted(set(range(len(queries))).difference(drawn))
+        predictions: dict[int, Prediction] = {}
+        for indices, predict in ((drawn, partial(self._draw, which, recorded)), (given, self._score)):
+            if indices:
+                part = logits[upload(indices, logits.device)] if len(indices) < len(queries) else logits
+                predictions.update(zip(indices, predict(part, [queries[index] for index in indices]), strict=True))
+        return [predictions[index] for index in range(len(queries))]
+
+    def _score(self, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        token_ids = [self.rows[query.row].sequence.token_ids[query.position] for query in queries]
+        chosen = logits.log_softmax(-1).gather(1, upload(token_ids, logits.device)[:, None])[:, 0].tolist()
+        return [Prediction(token_id, logprobs=IdLogprobs(value, ())) for token_id, value in zip(token_ids, chosen, strict=True)]
+
+    def _draw(self, which: Model, recorded: BatchGraphs | None, logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+        sequences = [self.rows[query.row].sequence for query in queries]
+        positions = [query.position for query in queries]
+        last = [sequence.token_ids[position - 1] if position else -1 for sequence, position in zip(sequences, positions, strict=True)]
+        if recorded is not None:
+            decisions = recorded.decide(which, logits, [[query.row for query in queries], positions, last])
+        else:
+            decisions = self._decide(which, logits, queries, upload([positions, last], logits.device))
+        decided = zip(*(column[: len(queries)] for column in decisions.tolist()), strict=True)
+        if which == "aligned":
+            predictions = [Prediction(token_id, top1=top1) for token_id, top1 in decided]
+        else:
+            predictions = [Prediction(token_id, bool(wants_base), bool(may_switch)) for token_id, wants_base, may_switch in decided]
+        return self._with_logprobs(predictions, logits, queries)
+
+    def _decide(self, which: Model, logits: Tensor, queries: Sequence[Query], numbers: Tensor) -> Tensor:
+        """Decide eagerly, whatever settings the rows have; return what `decide_base` or `decide_aligned` does.
 
         Args:
             which: whose logits these are.
             logits: raw, float32 [C, V].
             queries: the C rows and positions.
-            numbers: positions and the tokens before them, int64 [2, C]; -1 before the first token.
-
-        Returns:
-            As `decide_base` or `decide_aligned`.
+            numbers: int64 [2, C]: the positions, and the tokens before them, -1 before the first token.
         """
         sampling, routing = self._select(tuple(query.row for query in queries))
-        positions, last_tokens = numbers[0], numbers[1]
+        positions, last_tokens = numbers
         allowed = self._penalised(which, logits, sampling, queries) if self._penalises else logits
         masks = self._masks(queries) if self._guides else None
         allowed = allowed if masks is None else masks.apply(allowed)
@@ -156,16 +139,13 @@ class PredictionReader:
     def _signals(
         self, logits: Tensor, queries: Sequence[Query], sampling: SamplingBatch, routing: RoutingBatch, positions: Tensor
     ) -> Signals:
-        aligned_top1 = None
-        if self._asks_aligned:
-            tops = [self._aligned_top1(query) for query in queries]
-            aligned_top1 = upload(tops, self.pair.device)
+        tops = [self._aligned_top1(query) for query in queries] if self._asks_aligned else None
         return Signals(
             base_logits=logits,
-            aligned_top1=aligned_top1,
+            aligned_top1=None if tops is None else upload(tops, self.pair.device),
             reads_aligned=routing.reads_aligned,
             step_keys=step_keys(sampling.row_keys, positions),
-            lexicon=self.lexicon,
+            lexicon=self.pair.lexicon,
             prefixes=lambda asked: [self._prefix(queries[index], logits[index]) for index in asked],
         )
 
@@ -192,19 +172,17 @@ class PredictionReader:
         for index, query in enumerate(queries):
             row = self.rows[query.row]
             if row.params.repetition_penalty != 1:
-                seen[index, row.prompt.token_ids[which] + row.sequence.token_ids[: query.position]] = True
+                seen[index, row.sequence.prompts[which] + row.sequence.token_ids[: query.position]] = True
         return penalise(logits, seen.to(logits.device), sampling.repetition_penalty)
 
-    def with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
+    def _with_logprobs(self, predictions: list[Prediction], logits: Tensor, queries: Sequence[Query]) -> list[Prediction]:
         """Add log-probabilities where the row asks for them."""
         wanted = [self.rows[query.row].params.logprobs for query in queries]
         if all(count is None for count in wanted):
             return predictions
         scores = logits.log_softmax(-1)
         best = scores.topk(min(max(count or 0 for count in wanted), scores.shape[-1]))
-        chosen = (
-            scores.gather(1, torch.tensor([[prediction.token_id] for prediction in predictions], device=logits.device)).flatten().tolist()
-        )
+        chosen = scores.gather(1, upload([[prediction.token_id] for prediction in predictions], logits.device)).flatten().tolist()
         tops = [tuple(zip(ids, values, strict=True)) for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
         return [
             prediction if count is None else replace(prediction, logprobs=IdLogprobs(value, top[:count]))

@@ -12,7 +12,6 @@ from baco.decoding.sequence import SequenceState
 from baco.grammar.guide import Guide
 from baco.results import Model
 from baco.routing import Router
-from baco.text.prompts import Prompt
 
 
 @dataclass(slots=True)
@@ -37,7 +36,6 @@ class PassCount:
 class Row:
     """One answer to be decoded, with its settings and its state."""
 
-    prompt: Prompt
     params: SamplingParams
     router: Router
     seed: int

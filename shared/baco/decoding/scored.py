@@ -23,13 +23,7 @@ class ScoredSequence(SequenceState):
 
     @classmethod
     def of(cls, sequence: SequenceState, token_ids: Sequence[int], models: Sequence[Model]) -> Self:
-        """Go on behind the prompts, as far as a sequence has computed them.
-
-        Args:
-            sequence: the answer as it was decoded, or not begun.
-            token_ids: its tokens, at least one.
-            models: those that score; each has a prompt.
-        """
+        """Score tokens, at least one, behind the prompts of a sequence, as far as it has computed them; each of the models has a prompt."""
         scored = cls(
             prompts=sequence.prompts,
             mode="scored",
@@ -39,10 +33,9 @@ class ScoredSequence(SequenceState):
             num_committed=len(token_ids),
             models=models,
         )
-        scored.num_computed_tokens = dict(sequence.num_computed_tokens)
-        for which in models:
+        for which, computed in sequence.num_computed_tokens.items():
             # The prompt's last token is computed again: the logits behind it score the first token.
-            scored.num_computed_tokens[which] = min(scored.num_computed_tokens[which], len(sequence.prompts[which]) - 1)
+            scored.num_computed_tokens[which] = min(computed, len(sequence.prompts[which]) - 1) if which in models else computed
         return scored
 
     @property

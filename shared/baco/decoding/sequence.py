@@ -94,12 +94,7 @@ class SequenceState:
         return "aligned" if self.num_committed in self.predictions["base"] else "base"
 
     def uncomputed(self, which: Model, num_draft_tokens: int) -> range:
-        """Positions within prompt and answer together that a model can compute now.
-
-        Args:
-            which: the model.
-            num_draft_tokens: how many draft tokens it may compute at most.
-        """
+        """Positions within prompt and answer together that a model can compute now, `num_draft_tokens` draft tokens at most."""
         # No prediction is needed after the last allowed token.
         tokens = min(len(self.token_ids), self.num_committed + num_draft_tokens, self.max_tokens - 1)
         if self.mode == "lockstep":

@@ -7,7 +7,6 @@ knows no models.
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -68,11 +67,9 @@ class TurnPolicy:
 
     def choose(self, needs: Sequence[tuple[Model, int]]) -> Model:
         """Choose the model for which rows have waited longest in sum, given each row's model and the steps it has waited."""
-        waiting: Counter[Model] = Counter()
-        for which, waited in needs:
-            waiting[which] += waited
         other: Model = "aligned" if self._last == "base" else "base"
-        self._last = other if waiting[other] >= waiting[self._last] else self._last
+        if sum(waited if which == other else -waited for which, waited in needs) >= 0:
+            self._last = other
         self.passes += 1
         return self._last
 
@@ -96,13 +93,7 @@ class TurnPolicy:
             self.cost.note(tokens, time.perf_counter() - start)
 
     def learn(self, rows: int, tokens: int, committed: int) -> None:
-        """Take in one decode step (without prefills), and decide whether the next one speculates.
-
-        Args:
-            rows: how many rows were in the batch.
-            tokens: how many tokens the pass computed for them.
-            committed: how many tokens they committed.
-        """
+        """Take in a decode step without prefills, which computed and committed so many tokens; decide whether the next one speculates."""
         if self.speculates:
             self.tokens_per_row = DECAY * self.tokens_per_row + (1 - DECAY) * tokens / rows
             self.committed_per_row = DECAY * self.committed_per_row + (1 - DECAY) * committed / rows

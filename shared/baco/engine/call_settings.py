@@ -73,11 +73,7 @@ def check_pair(settings: Mapping[str, Any]) -> PairConfig:
 
 
 def load_pair(settings: Mapping[str, Any], token: str | None = None) -> ModelPair:
-    """Load what the `PAIR_SETTINGS` among flat settings name, or return it if this process holds it already.
-
-    Args:
-        settings: the pair's.
-        token: what the hub is shown for gated models.
+    """Load what the `PAIR_SETTINGS` among flat settings name, or return it if this process holds it already; `token` is the hub's.
 
     Raises:
         PairError, ConfigError, MissingExtraError: as `ModelPair.from_pretrained` does.

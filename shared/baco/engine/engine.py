@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import SimpleQueue
+from typing import TypedDict, Unpack
 
 from baco.checks import is_integer, require
 from baco.config import SamplingParams
@@ -15,23 +16,21 @@ from baco.errors import ConfigError
 from baco.models.pair import ModelPair
 from baco.parsing.tools import Tool, check_tools
 from baco.results import GenerationResult, StreamEvent
-from baco.routing import Router
-from baco.routing.calibration import (
-    MAX_TOKENS,
-    PROMPTS,
-    SAMPLES_PER_PROMPT,
-    CalibrationMap,
-    cache_file,
-    load_map,
-    map_key,
-    measure_map,
-    save_map,
-)
+from baco.routing import Router, calibration
 from baco.text.chat_template import Message
 from baco.text.prompts import build_prompt, check_base_prompt
 
 Messages = str | Sequence[Message]
 MAX_WAITING = 4096
+
+
+class CallOptions(TypedDict, total=False):
+    """What a call may say of its answers, as `Engine.generate` describes it."""
+
+    base_prompt: str
+    tools: Sequence[Tool] | None
+    score: bool
+    model_logprobs: bool
 
 
 class Engine:
@@ -91,83 +90,37 @@ class Engine:
             PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
             ConfigError: a setting is out of range, a tool is malformed, or a score is asked for where the aligned model does not run.
         """
-        batch = self.generate_batch(
-            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
-        )
-        return batch[0]
+        return self._run(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs))[0]
 
     def generate_batch(
-        self,
-        batch: Sequence[Messages],
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, batch: Sequence[Messages], params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> list[GenerationResult]:
         """Decode prompts of any lengths together; every one is checked before any is decoded. Arguments as in `generate`."""
-        return self._run(self._requests(batch, params, router, base_prompt, tools, score, model_logprobs))
+        return self._run(self._requests(batch, params, router, **options))
 
     def stream(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> Iterator[StreamEvent]:
         """Check a request, then decode it event by event; closing the iterator ends it. Arguments as in `generate`."""
-        return self._events(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs)[0])
+        return self._events(self._requests([messages], params, router, **options)[0])
 
     async def agenerate(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> GenerationResult:
         """Like `generate`, off the event loop; cancelling the task ends the decoding within one token."""
-        batch = await self.agenerate_batch(
-            [messages], params, router, base_prompt=base_prompt, tools=tools, score=score, model_logprobs=model_logprobs
-        )
-        return batch[0]
+        return (await self.agenerate_batch([messages], params, router, **options))[0]
 
     async def agenerate_batch(
-        self,
-        batch: Sequence[Messages],
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, batch: Sequence[Messages], params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> list[GenerationResult]:
         """Like `generate_batch`, off the event loop; cancelling the task ends the decoding within one token."""
-        return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, base_prompt, tools, score, model_logprobs))
+        return await self._arun(await asyncio.to_thread(self._requests, batch, params, router, **options))
 
     async def astream(
-        self,
-        messages: Messages,
-        params: SamplingParams | None = None,
-        router: Router | None = None,
-        *,
-        base_prompt: str = "transcript",
-        tools: Sequence[Tool] | None = None,
-        score: bool = False,
-        model_logprobs: bool = False,
+        self, messages: Messages, params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
     ) -> AsyncGenerator[StreamEvent, None]:
         """Like `stream`, off the event loop; leaving the iteration ends the decoding within one token."""
-        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, base_prompt, tools, score, model_logprobs)
+        (request,) = await asyncio.to_thread(self._requests, [messages], params, router, **options)
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[StreamEvent | Future[GenerationResult]] = asyncio.Queue()
 
@@ -177,13 +130,10 @@ class Engine:
 
         request.on_event = hand_over
         request.done.add_done_callback(hand_over)
-        try:
-            self._submit([request])
+        with self._submitted([request]):
             while not isinstance(item := await queue.get(), Future):
                 yield item
             item.result()
-        finally:
-            request.cancel()
 
     def score(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
         """Fill in each candidate's `score`: the mean natural logarithm of its tokens' probabilities under the aligned model.
@@ -200,11 +150,11 @@ class Engine:
             OutOfMemoryError: a prompt with an answer does not fit into memory.
             QueueFullError: too many answers are waiting.
         """
-        return _with_scores(results, self._run(self._scoring(results)))
+        return [_with_scores(*both) for both in zip(results, self._run(self._scoring(results)), strict=True)]
 
     async def ascore(self, results: Sequence[GenerationResult]) -> list[GenerationResult]:
         """Like `score`, off the event loop; cancelling the task ends it within one pass."""
-        return _with_scores(results, await self._arun(self._scoring(results)))
+        return [_with_scores(*both) for both in zip(results, await self._arun(self._scoring(results)), strict=True)]
 
     def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
         """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
@@ -214,24 +164,25 @@ class Engine:
         """
         if router.diversity is None:
             return router
-        key = map_key(router, base_prompt)
-        shipped, measured = self.pair.info.calibration_file, cache_file(self.pair.fingerprint())
-        calibration = load_map(key, [measured] if shipped is None else [shipped, measured])
-        if calibration is None:
-            save_map(key, calibration := self.calibrate(router, base_prompt), measured)
-        return router.with_threshold(calibration.threshold(router.diversity, router.name))
+        key = calibration.map_key(router, base_prompt)
+        shipped, measured = self.pair.info.calibration_file, calibration.cache_file(self.pair.fingerprint())
+        found = calibration.load_map(key, [measured] if shipped is None else [shipped, measured])
+        if found is None:
+            calibration.save_map(key, found := self.calibrate(router, base_prompt), measured)
+        return router.with_threshold(found.threshold(router.diversity, router.name))
 
-    def calibrate(self, router: Router, base_prompt: str = "transcript") -> CalibrationMap:
+    def calibrate(self, router: Router, base_prompt: str = "transcript") -> calibration.CalibrationMap:
         """Measure which threshold gives the base which share of the tokens; shows progress on standard error."""
         title = f"calibrating router {router.name} on {self.pair.name}"
-        return measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+        return calibration.measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
 
     def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
-        params = SamplingParams(n=SAMPLES_PER_PROMPT, max_tokens=MAX_TOKENS, seed=0)
-        requests = [one for value in thresholds for one in self._requests(PROMPTS, params, router.with_threshold(value), base_prompt)]
+        params = SamplingParams(n=calibration.SAMPLES_PER_PROMPT, max_tokens=calibration.MAX_TOKENS, seed=0)
+        prompts = calibration.PROMPTS
+        requests = [one for value in thresholds for one in self._requests(prompts, params, router.with_threshold(value), base_prompt)]
         usages = [result.usage for result in self._run(requests)]
-        groups = [usages[i : i + len(PROMPTS)] for i in range(0, len(usages), len(PROMPTS))]
+        groups = [usages[i : i + len(prompts)] for i in range(0, len(usages), len(prompts))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
 
     def _requests(
@@ -239,7 +190,7 @@ class Engine:
         batch: Sequence[Messages],
         params: SamplingParams | None,
         router: Router | None,
-        base_prompt: str,
+        base_prompt: str = "transcript",
         tools: Sequence[Tool] | None = None,
         score: bool = False,
         model_logprobs: bool = False,
@@ -266,51 +217,43 @@ class Engine:
         return build_requests(info, prompts, params, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
 
     def _scoring(self, results: Sequence[GenerationResult]) -> list[Request]:
-        return [build_scoring(result, max_model_len=self.max_model_len, max_batch_size=self.max_batch_size) for result in results]
+        return [build_scoring(result, self.max_batch_size) for result in results]
 
     def _submit(self, requests: Sequence[Request]) -> None:
         submit(self.pair, requests, self.max_waiting)
 
-    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
-        """Decode requests to their end; if one fails, or the caller is interrupted, the others are ended as well."""
+    @contextmanager
+    def _submitted(self, requests: Sequence[Request]) -> Iterator[None]:
+        """Submit requests; when the block is left, also by an error or an interrupt, end those that have not ended."""
         try:
             self._submit(requests)
-            return [request.done.result() for request in requests]
+            yield
         finally:
-            _cancel(requests)
+            for request in requests:
+                request.cancel()
+
+    def _run(self, requests: Sequence[Request]) -> list[GenerationResult]:
+        """Decode requests to their end."""
+        with self._submitted(requests):
+            return [request.done.result() for request in requests]
 
     async def _arun(self, requests: Sequence[Request]) -> list[GenerationResult]:
         """Like `_run`, off the event loop."""
-        try:
-            self._submit(requests)
+        with self._submitted(requests):
             return [await asyncio.wrap_future(request.done) for request in requests]
-        finally:
-            _cancel(requests)
 
     def _events(self, request: Request) -> Iterator[StreamEvent]:
         """Submit a request once its first event is asked for."""
         queue: SimpleQueue[StreamEvent | Future[GenerationResult]] = SimpleQueue()
         request.on_event = queue.put
         request.done.add_done_callback(queue.put)
-        try:
-            self._submit([request])
+        with self._submitted([request]):
             while not isinstance(item := queue.get(), Future):
                 yield item
             item.result()
-        finally:
-            request.cancel()
 
 
-def _with_scores(results: Sequence[GenerationResult], scored: Sequence[GenerationResult]) -> list[GenerationResult]:
-    """Put scored candidates into the results that they are of, and add the passes."""
-    found = []
-    for result, new in zip(results, scored, strict=True):
-        passes = replace(result.passes, base=result.passes.base + new.passes.base, aligned=result.passes.aligned + new.passes.aligned)
-        found.append(replace(result, candidates=new.candidates, passes=passes))
-    return found
-
-
-def _cancel(requests: Sequence[Request]) -> None:
-    """End what has not ended."""
-    for request in requests:
-        request.cancel()
+def _with_scores(result: GenerationResult, scored: GenerationResult) -> GenerationResult:
+    """Put the scored candidates into the result that they are of, and add the passes."""
+    passes = replace(result.passes, base=result.passes.base + scored.passes.base, aligned=result.passes.aligned + scored.passes.aligned)
+    return replace(result, candidates=scored.candidates, passes=passes)

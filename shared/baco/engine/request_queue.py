@@ -7,12 +7,11 @@ the worker's thread; knows nothing of what the worker does.
 import atexit
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from weakref import WeakKeyDictionary, WeakSet
 
 from baco.decoding.turns import TurnPolicy
 from baco.engine.requests import Answer
-from baco.errors import QueueFullError
 from baco.forward.compiling import CompiledPass
 from baco.forward.prefix_cache import PrefixCache
 from baco.models.pair import ModelPair
@@ -45,18 +44,6 @@ class RequestQueue:
                 pair.unload_callbacks.append(queue.stop_waiting)
             return _queues[pair]
 
-    def put(self, answers: Sequence[Answer], max_waiting: int) -> None:
-        """Append answers; to be called with `changed` held.
-
-        Raises:
-            QueueFullError: `max_waiting` answers or more are waiting already.
-        """
-        if len(self.waiting) >= max_waiting:
-            raise QueueFullError(len(self.waiting), max_waiting)
-        self.waiting.extend(answers)
-        self.keep_alive = True
-        self.changed.notify()
-
     def start_worker(self, run: Callable[[], None], name: str) -> None:
         """Start the worker's thread; to be called with `changed` held."""
         self.worker = threading.Thread(target=run, name=name, daemon=True)
@@ -68,15 +55,6 @@ class RequestQueue:
         with self.changed:
             self.keep_alive = False
             self.changed.notify()
-
-    def close(self) -> None:
-        """Cancel everything and wait for the worker to end."""
-        with self.changed:
-            self.closing = True
-            self.changed.notify()
-            worker = self.worker
-        if worker is not None:
-            worker.join()
 
 
 _queues: WeakKeyDictionary[ModelPair, RequestQueue] = WeakKeyDictionary()
@@ -91,6 +69,8 @@ def _close_all() -> None:
     with _queues_lock:
         queues = list(_queues.values())
     for queue in queues:
-        queue.close()
+        with queue.changed:
+            queue.closing = True
+            queue.changed.notify()
     for thread in list(_threads):
         thread.join()

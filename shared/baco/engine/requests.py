@@ -15,7 +15,7 @@ from math import inf
 from baco.config import SamplingParams
 from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
-from baco.decoding.sequence import CommittedToken, IdLogprobs, Mode, SequenceState
+from baco.decoding.sequence import CommittedToken, Mode, SequenceState
 from baco.errors import ConfigError
 from baco.grammar.call_grammar import CallsGrammar
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
@@ -43,7 +43,8 @@ class Request:
     params: SamplingParams
     router: Router
     seed: int
-    max_model_len: int
+    max_tokens: int
+    """Longest answer: as asked for, or as the context window allows."""
     max_batch_size: int
     """Rows of any requests that may run beside each of this request's."""
     grammar: CompiledGrammar | None = None
@@ -79,11 +80,6 @@ class Request:
     def cancel(self) -> None:
         """End every answer as it stands, within one step. Safe from any thread, and after the end."""
         self.cancelled = True
-
-    @property
-    def max_tokens(self) -> int:
-        """Longest answer: as asked for, or as the context window allows."""
-        return min(self.params.max_tokens, self.max_model_len - max(len(ids) for ids in self.prompt.token_ids.values()))
 
     @property
     def is_cancelled(self) -> bool:
@@ -174,7 +170,7 @@ def build_requests(
             params=params,
             router=router,
             seed=secrets.randbits(63) if params.seed is None else params.seed,
-            max_model_len=max_model_len,
+            max_tokens=min(params.max_tokens, max_model_len - max(len(ids) for ids in prompt.token_ids.values())),
             max_batch_size=max_batch_size,
             grammar=compiled,
             score=score,
@@ -189,7 +185,7 @@ def build_requests(
     ]
 
 
-def build_scoring(result: GenerationResult, *, max_model_len: int, max_batch_size: int) -> Request:
+def build_scoring(result: GenerationResult, max_batch_size: int) -> Request:
     """Make the request that scores the answers of a result.
 
     Raises:
@@ -202,7 +198,7 @@ def build_scoring(result: GenerationResult, *, max_model_len: int, max_batch_siz
         params=SamplingParams(n=len(result.candidates), temperature=0),
         router=Router("aligned"),
         seed=result.seed,
-        max_model_len=max_model_len,
+        max_tokens=0,
         max_batch_size=max_batch_size,
         score=True,
         given=result.candidates,
@@ -241,7 +237,6 @@ class Answer:
             max_tokens=request.max_tokens,
         )
         self.row = Row(
-            prompt=request.prompt,
             params=request.params,
             router=request.router,
             seed=request.seed,
@@ -322,10 +317,9 @@ class Answer:
             request.on_event(event)
 
     def _logprob(self, token: CommittedToken) -> TokenLogprob | None:
-        logprobs: IdLogprobs | None = token.logprobs
+        name, logprobs = self._token_texts.text, token.logprobs
         if logprobs is None:
             return None
-        name = self._token_texts.text
         top = tuple(TopLogprob(token_id=i, text=name(i), logprob=value) for i, value in logprobs.top)
         return TokenLogprob(token_id=token.token_id, text=name(token.token_id), logprob=logprobs.chosen, from_base=token.from_base, top=top)
 

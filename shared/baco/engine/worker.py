@@ -15,7 +15,7 @@ from baco.decoding.row import Row
 from baco.decoding.sequence import CommittedToken
 from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Answer, Request
-from baco.errors import OutOfMemoryError
+from baco.errors import OutOfMemoryError, QueueFullError
 from baco.forward.cuda import is_out_of_memory
 from baco.models.pair import ModelPair
 
@@ -32,7 +32,11 @@ def submit(pair: ModelPair, requests: Sequence[Request], max_waiting: int) -> No
     queue = RequestQueue.of(pair)
     answers = [answer for request in requests for answer in request.answers(pair.info)]
     with queue.changed:
-        queue.put(answers, max_waiting)
+        if len(queue.waiting) >= max_waiting:
+            raise QueueFullError(len(queue.waiting), max_waiting)
+        queue.waiting.extend(answers)
+        queue.keep_alive = True
+        queue.changed.notify()
         if queue.worker is None:
             queue.start_worker(Worker(queue, pair).run, f"baco {pair.name}")
 
@@ -90,9 +94,7 @@ class Worker:
     def _drop_ended(self) -> None:
         """End the answers of requests that were cancelled or are late."""
         # A request may be over at any moment, so each is asked once.
-        late = [answer for answer in self.running.values() if answer.is_over]
-        ended = [answer for answer in late if self._cut(answer)]
-        self._leave([answer for answer in ended if answer.row in self.running])
+        self._leave([answer for answer in list(self.running.values()) if answer.is_over and self._cut(answer)])
         with self.queue.changed:
             over = [answer for answer in self.queue.waiting if answer.is_over]
         gone = {answer for answer in over if self._cut(answer)}
@@ -154,10 +156,11 @@ class Worker:
                     ended.append(answer)
             except Exception as error:
                 self._fail(answer.request, error)
-        self._leave([answer for answer in ended if answer.row in self.running])
+        self._leave(ended)
 
     def _leave(self, answers: Sequence[Answer]) -> None:
-        """Remove running answers from the decoder, all at once, so that none of their slots is moved first."""
+        """Remove those of the answers that still run from the decoder, all at once, so that none of their slots is moved first."""
+        answers = [answer for answer in answers if answer.row in self.running]
         if answers:
             self.decoder.remove([answer.row for answer in answers])
         for answer in answers:

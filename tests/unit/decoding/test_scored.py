@@ -23,7 +23,7 @@ def scored_row(pair: ModelPair, token_ids: list[int], models: Sequence[Model]) -
 
 
 def plain_logprobs(pair: ModelPair, row: Row, token_ids: list[int], which: Model) -> list[float]:
-    prompt = row.prompt.token_ids[which]
+    prompt = row.sequence.prompts[which]
     logprobs = pair.model(which)(torch.tensor([[*prompt, *token_ids]])).logits[0].float().log_softmax(-1)
     return [float(logprobs[len(prompt) - 1 + place, token_id]) for place, token_id in enumerate(token_ids)]
 

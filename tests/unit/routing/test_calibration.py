@@ -65,7 +65,7 @@ def test_a_map_is_measured_once_and_then_read(random_pair: ModelPair, cache: Pat
     def measured_again(*args: object) -> None:
         raise AssertionError("the map was measured again")
 
-    monkeypatch.setattr("baco.engine.engine.measure_map", measured_again)
+    monkeypatch.setattr(calibration, "measure_map", measured_again)
     assert engine.resolve(Router("rand", diversity=0.5)) == first
     with pytest.raises(AssertionError, match="measured again"):
         engine.resolve(Router("rand", diversity=0.5, word_boundary=False))
