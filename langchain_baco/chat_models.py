@@ -3,12 +3,12 @@
 Knows LangChain's calls and the functions beside it; knows nothing of how a prompt is decoded.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, Literal
 from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
+from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
@@ -21,9 +21,9 @@ from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
 from langchain_baco.batching import Configs, interruptible, num_calls, wide_configs
 from langchain_baco.binding import BoundBaco, Schema, beside_raw, bound_schema, bound_tools
 from langchain_baco.decoding import adecode, astream_events, decode, stream_events
-from langchain_baco.diverse import DiverseBaco
+from langchain_baco.diverse import DiverseBaco, Likeness, Rank
 from langchain_baco.errors import model_errors
-from langchain_baco.fields import BacoFields
+from langchain_baco.fields import AsyncRun, BacoFields, Run
 from langchain_baco.messages import LangChainTool, openai_tools, to_core
 from langchain_baco.outputs import Chunks, to_chat_result
 from langchain_baco.route_events import within_run
@@ -145,14 +145,12 @@ class ChatBaco(BacoFields):
     ) -> list[AIMessage]:
         """Answer several prompts as one batch on the models: LangChain's own `batch`, with a thread for each of up to 256 prompts.
 
-        An interrupt stops the decoding of all prompts within one token.
+        Each prompt is a run of its own for callbacks and traces. An interrupt stops the decoding of all prompts within one token.
 
         Args:
             inputs: the prompts.
-            config: one configuration for all, or one for each; `max_concurrency` in the first bounds the prompts at once. Each prompt is a
-                run of its own for callbacks and traces.
-            return_exceptions: whether a prompt that fails leaves its exception in its place. Otherwise the first of them is raised once
-                the others have ended.
+            config: one configuration for all, or one for each; `max_concurrency` in the first bounds the prompts at once.
+            return_exceptions: whether a failure takes its prompt's place. Otherwise the first is raised once the other prompts have ended.
             **kwargs: settings for this call.
         """
         return interruptible(super().batch, inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
@@ -215,13 +213,7 @@ class ChatBaco(BacoFields):
         return [self._convert_input(one).to_messages() for one in inputs]
 
     def diverse(
-        self,
-        n: int,
-        *,
-        distinct: float | Callable[[AIMessage, AIMessage], bool] | None = None,
-        token_budget: int | None = None,
-        rank: Literal["likelihood"] | Callable[[AIMessage], float] | None = None,
-        **kwargs: Any,
+        self, n: int, *, distinct: Likeness = None, token_budget: int | None = None, rank: Rank = None, **kwargs: Any
     ) -> DiverseBaco:
         """Make a runnable that gives `n` different answers where the model gives one, from one reading of the prompt.
 
@@ -307,60 +299,40 @@ class ChatBaco(BacoFields):
         settings, parser = bound_schema(self, schema, method, strict, kwargs)
         return self.bind(**settings) | (beside_raw(parser) if include_raw else parser)
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    def _generate(self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any) -> ChatResult:
         with model_errors():
             settings = self._settings(kwargs, stop)
             return to_chat_result(decode(messages, settings), settings)
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> ChatResult:
         with model_errors():
             settings = self._settings(kwargs, stop)
             return to_chat_result(await adecode(messages, settings), settings)
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with model_errors():
             settings = self._settings_for_one(kwargs, stop)
             chunks = Chunks(settings)
             with closing(stream_events(messages, settings)) as events:
                 for event in events:
-                    chunk = chunks.of(event)
-                    if chunk is not None:
+                    for chunk in chunks.of(event):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with model_errors():
             settings = self._settings_for_one(kwargs, stop)
             chunks = Chunks(settings)
             async with aclosing(astream_events(messages, settings)) as events:
                 async for event in events:
-                    chunk = chunks.of(event)
-                    if chunk is not None:
+                    for chunk in chunks.of(event):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
@@ -374,19 +346,12 @@ class ChatBaco(BacoFields):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
 
-        Args:
-            messages: the prompt.
-            tools: the tools that it is sent with, in any form that `bind_tools` takes.
+        The tools that it is sent with may have any form that `bind_tools` takes.
         """
         settings = self._settings({"tools": openai_tools(tools or ())})
-        which = settings.router.models[-1]
+        call, info, which = settings.call, settings.engine().pair.info, settings.call.router.models[-1]
         prompt = build_prompt(
-            settings.engine().pair.info,
-            to_core(messages),
-            models=[which],
-            base_prompt=settings.base_prompt,
-            tools=settings.tools or (),
-            max_model_len=UNBOUNDED,
+            info, to_core(messages), models=[which], base_prompt=call.base_prompt, tools=call.tools, max_model_len=UNBOUNDED
         )
         return len(prompt.token_ids[which])
 
