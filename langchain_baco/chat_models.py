@@ -5,8 +5,7 @@ Knows LangChain's calls and the functions beside it; knows nothing of how a prom
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
@@ -19,7 +18,7 @@ from baco.checks import require
 from baco.grammar.constraints import forced_tool
 from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
 from langchain_baco.batching import Configs, interruptible, num_calls, wide_configs
-from langchain_baco.binding import BoundBaco, Schema, beside_raw, bound_schema, bound_tools
+from langchain_baco.binding import BoundBaco, Method, Schema, bound_schema, bound_tools
 from langchain_baco.decoding import adecode, astream_events, decode, stream_events
 from langchain_baco.diverse import DiverseBaco, Likeness, Rank
 from langchain_baco.errors import model_errors
@@ -162,13 +161,7 @@ class ChatBaco(BacoFields):
         return await super().abatch(inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
 
     def generate(
-        self,
-        messages: Sequence[LanguageModelInput],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
+        self, messages: Sequence[LanguageModelInput], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
         """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's.
 
@@ -176,15 +169,14 @@ class ChatBaco(BacoFields):
             messages: the prompts, each in a form that `invoke` takes too: a text, or messages.
             stop: texts that end an answer.
             callbacks: for the run of each prompt.
-            run_id: of the first prompt's run.
-            **kwargs: settings for this call, and `tags`, `metadata` and `run_name` for its runs.
+            **kwargs: settings for this call; `tags`, `metadata` and `run_name` for its runs, and `run_id` for that of the first prompt.
         """
-        prompts, one = self._prompts(messages), super().generate
+        prompts, one, later = self._prompts(messages), super().generate, {**kwargs, "run_id": None}
         if len(prompts) < 2:
-            return one(prompts, stop, callbacks, run_id=run_id, **kwargs)
+            return one(prompts, stop, callbacks, **kwargs)
 
         def answer(index: int) -> LLMResult:
-            return one([prompts[index]], stop, callbacks, run_id=None if index else run_id, **kwargs)
+            return one([prompts[index]], stop, callbacks, **(later if index else kwargs))
 
         def answer_all() -> list[LLMResult]:
             with ContextThreadPoolExecutor(num_calls(len(prompts), kwargs.get("n", self.n))) as pool:
@@ -193,21 +185,13 @@ class ChatBaco(BacoFields):
         return _joined(interruptible(answer_all))
 
     async def agenerate(
-        self,
-        messages: Sequence[LanguageModelInput],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
+        self, messages: Sequence[LanguageModelInput], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
         """Like `generate`, off the event loop; cancelling the task stops decoding within one token."""
-        prompts, several = self._prompts(messages), super().agenerate
+        prompts, several, later = self._prompts(messages), super().agenerate, {**kwargs, "run_id": None}
         width = num_calls(len(prompts), kwargs.get("n", self.n))
-        parts = [prompts[start : start + width] for start in range(0, len(prompts), width)]
-        return _joined(
-            [await several(part, stop, callbacks, run_id=None if index else run_id, **kwargs) for index, part in enumerate(parts)]
-        )
+        parts = [(start, prompts[start : start + width]) for start in range(0, len(prompts), width)]
+        return _joined([await several(part, stop, callbacks, **(later if start else kwargs)) for start, part in parts])
 
     def _prompts(self, inputs: Sequence[LanguageModelInput]) -> list[list[BaseMessage]]:
         return [self._convert_input(one).to_messages() for one in inputs]
@@ -272,13 +256,7 @@ class ChatBaco(BacoFields):
         return BoundBaco(bound=self, kwargs=kwargs, config={})
 
     def with_structured_output(
-        self,
-        schema: Schema,
-        *,
-        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
-        include_raw: bool = False,
-        strict: bool | None = None,
-        **kwargs: Any,
+        self, schema: Schema, *, method: Method = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, Any]:
         """Answer with JSON that a schema describes. It is valid by construction, also where `max_tokens` is near.
 
@@ -296,8 +274,8 @@ class ChatBaco(BacoFields):
         Raises:
             ConfigError: no such method, or a schema that cannot be enforced.
         """
-        settings, parser = bound_schema(self, schema, method, strict, kwargs)
-        return self.bind(**settings) | (beside_raw(parser) if include_raw else parser)
+        settings, parser = bound_schema(self, schema, method, include_raw, strict, kwargs)
+        return self.bind(**settings) | parser
 
     def _generate(self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any) -> ChatResult:
         with model_errors():

@@ -19,7 +19,7 @@ from baco.answers.selection import Selection
 from baco.checks import require
 from baco.parsing import answer
 from langchain_baco.batching import Configs, interruptible, wide_configs
-from langchain_baco.binding import Schema, beside_raw, bound_schema, bound_tools
+from langchain_baco.binding import Method, Schema, bound_schema, bound_tools
 from langchain_baco.candidate_stream import Candidates, astream_candidates, stream_candidates
 from langchain_baco.fields import BacoFields
 from langchain_baco.messages import LangChainTool
@@ -118,11 +118,11 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
         return self._with(bound_tools(self.model, tools, {**self.settings, **kwargs}))
 
     def with_structured_output(
-        self, schema: Schema, *, method: str = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
+        self, schema: Schema, *, method: Method = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, list[Any]]:
         """As `ChatBaco.with_structured_output`, for each of the answers."""
-        settings, parser = bound_schema(self.model, schema, method, strict, {**self.settings, **kwargs})
-        return self._with(settings) | (beside_raw(parser) if include_raw else parser).map()
+        settings, parser = bound_schema(self.model, schema, method, include_raw, strict, {**self.settings, **kwargs})
+        return self._with(settings) | parser.map()
 
     @property
     def _chooses(self) -> bool:
