@@ -51,9 +51,7 @@ class ChatBaco(BacoFields):
         True
         >>> answers = model.batch(["Name a pet rabbit.", "Name a pet cat."])
 
-        `batch` and `abatch` decode their prompts together, up to 256 at once or as many as ``max_concurrency`` says; `generate` with
-        ``n=8`` gives eight answers to each. The async forms do not block the event loop. A cancelled task, like an interrupt, stops
-        decoding within one token.
+        `generate` with ``n=8`` gives eight answers to each. The async forms do not block the event loop.
 
     Settings:
         Every field of the pair, the router and the sampling is also a keyword of a call and of `bind`, and holds for that call. What
@@ -70,8 +68,8 @@ class ChatBaco(BacoFields):
         >>> calling = ChatBaco(model="qwen2.5-0.5b").bind_tools([weather])
 
         Calls come as `tool_calls`, in a stream each as one `tool_call_chunks` once it is complete; what cannot be read as a call comes as
-        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. Whether to call is left to the models, unless
-        ``tool_choice`` forces a call: then a grammar makes it one, with arguments that the tool's schema allows.
+        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. A call that ``tool_choice`` forces is held to
+        the tool's schema by a grammar.
 
     Structured output:
         >>> from pydantic import BaseModel
@@ -82,8 +80,7 @@ class ChatBaco(BacoFields):
         >>> isinstance(rabbit, Rabbit)
         True
 
-        Both models are held to the schema, so that every answer is valid, also where ``max_tokens`` is near. The base model writes only
-        inside strings that are values.
+        Both models are held to the schema. The base model writes only inside strings that are values.
 
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
@@ -148,7 +145,7 @@ class ChatBaco(BacoFields):
 
         Args:
             inputs: the prompts.
-            config: one configuration for all, or one for each; `max_concurrency` in the first bounds the prompts at once.
+            config: one for all or one for each; `max_concurrency` in the first is the number of prompts at once in place of 256.
             return_exceptions: whether a failure takes its prompt's place. Otherwise the first is raised once the other prompts have ended.
             **kwargs: settings for this call.
         """

@@ -102,35 +102,29 @@ class DiverseBaco(RunnableSerializable[LanguageModelInput, list[AIMessage]]):
         self, input: Iterator[LanguageModelInput], config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[list[AIMessage]]:
         """Stream inside a chain: each item is a list of n, all None but the next piece of one answer; added up they are `invoke`'s list."""
-        yield from self._transform_stream_with_config(input, cast(Any, self._pieces), config, **kwargs)
+        return self._transform_stream_with_config(input, cast(Any, self._pieces), config, **kwargs)
 
-    async def atransform(
+    def atransform(
         self, input: AsyncIterator[LanguageModelInput], config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[list[AIMessage]]:
         """Like `transform`, off the event loop."""
-        pieces = self._atransform_stream_with_config(input, cast(Any, self._apieces), config, **kwargs)
-        async with aclosing(pieces):  # type: ignore[type-var]
-            async for candidates in pieces:
-                yield candidates
+        return self._atransform_stream_with_config(input, cast(Any, self._apieces), config, **kwargs)
 
     def bind_tools(self, tools: list[LangChainTool], **kwargs: Any) -> "DiverseBaco":
         """As `ChatBaco.bind_tools`; each of the answers may call them."""
-        return self._with(bound_tools(self.model, tools, {**self.settings, **kwargs}))
+        return self.model_copy(update={"settings": bound_tools(self.model, tools, {**self.settings, **kwargs})})
 
     def with_structured_output(
         self, schema: Schema, *, method: Method = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, list[Any]]:
         """As `ChatBaco.with_structured_output`, for each of the answers."""
         settings, parser = bound_schema(self.model, schema, method, include_raw, strict, {**self.settings, **kwargs})
-        return self._with(settings) | parser.map()
+        return self.model_copy(update={"settings": settings}) | parser.map()
 
     @property
     def _chooses(self) -> bool:
         """Whether answers must be complete before they are returned, since they are selected or ranked."""
         return self.distinct is not None or self.rank is not None
-
-    def _with(self, settings: dict[str, Any]) -> "DiverseBaco":
-        return self.model_copy(update={"settings": settings})
 
     def _selection(self, call: dict[str, Any]) -> Selection[AIMessage]:
         """Nothing selected yet, under the settings of a call."""

@@ -82,14 +82,13 @@ def _reasoning(text: str) -> dict[str, Any]:
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
     """Exact token counts of a request over all of its answers, with those of each model and those of the prompt that were cached."""
     usage = result.usage
-    # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
-    details = cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens})
     return UsageMetadata(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
         input_token_details=InputTokenDetails(cache_read=usage.cached_tokens),
-        output_token_details=details,
+        # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
+        output_token_details=cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens}),
     )
 
 
