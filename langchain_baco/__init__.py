@@ -6,17 +6,15 @@
 'tiny'
 
 - `chat_models.py`: `ChatBaco`, what LangChain's users call and what LangChain calls
-- `fields.py`: its settings as constructor fields; how LangChain names, traces and caches a call with them
+- `fields.py`: its settings as constructor fields; how LangChain names, profiles, traces and caches a model with them
 - `settings.py`: what one call asks of the core, checked
 - `decoding.py`: one prompt, decoded by the engine, whole or as a stream
 - `batching.py`: how many calls run side by side, and how an interrupt ends them
 - `messages.py`, `outputs.py`: LangChain's messages and tools to the core's; the core's results to messages and chunks
 - `binding.py`: tools and schemas that answers are held to
-- `diverse.py`: `DiverseBaco`, n different answers as a runnable; `candidates.py`: what is asked of them, and their chunks;
-  `candidate_stream.py`: their stream, as one run
+- `diverse.py`: `DiverseBaco`, n different answers as a runnable; `candidate_stream.py`: their stream, as one run
 - `middleware.py`: `BestOfN`, an agent's turn drawn several times
 - `route_events.py`: which model wrote each token of a stream, as custom events
-- `profile.py`: what a pair can do, as a LangChain model profile
 - `errors.py`: the core's errors as LangChain's; another try where the queue was full
 """
 

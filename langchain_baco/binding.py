@@ -5,7 +5,7 @@ Knows settings, tools and schemas; decodes nothing.
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal, get_args
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -19,7 +19,7 @@ from baco.checks import require
 from langchain_baco.fields import BacoFields
 from langchain_baco.messages import LangChainTool, openai_tools
 
-METHODS = ("json_schema", "function_calling", "json_mode")
+Method = Literal["json_schema", "function_calling", "json_mode"]
 Schema = dict[str, Any] | type
 
 
@@ -35,14 +35,14 @@ def bound_tools(model: BacoFields, tools: Sequence[LangChainTool], call: Mapping
 
 
 def bound_schema(
-    model: BacoFields, schema: Schema, method: str, strict: bool | None, call: Mapping[str, Any]
+    model: BacoFields, schema: Schema, method: Method, include_raw: bool, strict: bool | None, call: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Runnable[Any, Any]]:
     """The keywords of a call that hold its answer to a schema, checked, and what turns the answer into what the schema stands for.
 
     Raises:
         ConfigError: no such method, or a schema that cannot be enforced.
     """
-    require(method in METHODS, "method", f"one of {', '.join(METHODS)}", method)
+    require(method in get_args(Method), "method", f"one of {', '.join(get_args(Method))}", method)
     titled = {"title": "answer", **schema} if isinstance(schema, dict) and not _is_tool(schema) else schema
     (tool,) = openai_tools([titled])
     traced = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": tool}}
@@ -52,10 +52,11 @@ def bound_schema(
         held = bound_tools(model, [tool], {"tool_choice": choice, **call})
     else:
         # LangChain's tools have objects as parameters, while an answer may be anything that a schema describes.
-        wanted = schema if isinstance(schema, dict) and not _is_tool(schema) else tool["function"]["parameters"]
+        wanted = tool["function"]["parameters"] if titled is schema else schema
         held = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}, **call}
         model._settings(held)
-    return {**traced, **held}, _parser(schema, method)
+    parser = _parser(schema, method)
+    return {**traced, **held}, _beside_raw(parser) if include_raw else parser
 
 
 class BoundBaco(RunnableBinding[LanguageModelInput, AIMessage]):
@@ -86,7 +87,7 @@ class BoundBaco(RunnableBinding[LanguageModelInput, AIMessage]):
         return RunnableBinding.lc_id()
 
 
-def beside_raw(parser: Runnable[Any, Any]) -> Runnable[Any, dict[str, Any]]:
+def _beside_raw(parser: Runnable[Any, Any]) -> Runnable[Any, dict[str, Any]]:
     """Turn a message into `{"raw": message, "parsed": …, "parsing_error": …}`."""
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)

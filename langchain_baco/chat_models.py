@@ -3,12 +3,11 @@
 Knows LangChain's calls and the functions beside it; knows nothing of how a prompt is decoded.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
+from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
@@ -19,11 +18,11 @@ from baco.checks import require
 from baco.grammar.constraints import forced_tool
 from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
 from langchain_baco.batching import Configs, interruptible, num_calls, wide_configs
-from langchain_baco.binding import BoundBaco, Schema, beside_raw, bound_schema, bound_tools
+from langchain_baco.binding import BoundBaco, Method, Schema, bound_schema, bound_tools
 from langchain_baco.decoding import adecode, astream_events, decode, stream_events
-from langchain_baco.diverse import DiverseBaco
+from langchain_baco.diverse import DiverseBaco, Likeness, Rank
 from langchain_baco.errors import model_errors
-from langchain_baco.fields import BacoFields
+from langchain_baco.fields import AsyncRun, BacoFields, Run
 from langchain_baco.messages import LangChainTool, openai_tools, to_core
 from langchain_baco.outputs import Chunks, to_chat_result
 from langchain_baco.route_events import within_run
@@ -52,9 +51,7 @@ class ChatBaco(BacoFields):
         True
         >>> answers = model.batch(["Name a pet rabbit.", "Name a pet cat."])
 
-        `batch` and `abatch` decode their prompts together, up to 256 at once or as many as ``max_concurrency`` says; `generate` with
-        ``n=8`` gives eight answers to each. The async forms do not block the event loop. A cancelled task, like an interrupt, stops
-        decoding within one token.
+        `generate` with ``n=8`` gives eight answers to each. The async forms do not block the event loop.
 
     Settings:
         Every field of the pair, the router and the sampling is also a keyword of a call and of `bind`, and holds for that call. What
@@ -71,8 +68,8 @@ class ChatBaco(BacoFields):
         >>> calling = ChatBaco(model="qwen2.5-0.5b").bind_tools([weather])
 
         Calls come as `tool_calls`, in a stream each as one `tool_call_chunks` once it is complete; what cannot be read as a call comes as
-        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. Whether to call is left to the models, unless
-        ``tool_choice`` forces a call: then a grammar makes it one, with arguments that the tool's schema allows.
+        `invalid_tool_calls`. The aligned model's chat template must have a place for tools. A call that ``tool_choice`` forces is held to
+        the tool's schema by a grammar.
 
     Structured output:
         >>> from pydantic import BaseModel
@@ -83,8 +80,7 @@ class ChatBaco(BacoFields):
         >>> isinstance(rabbit, Rabbit)
         True
 
-        Both models are held to the schema, so that every answer is valid, also where ``max_tokens`` is near. The base model writes only
-        inside strings that are values.
+        Both models are held to the schema. The base model writes only inside strings that are values.
 
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
@@ -145,14 +141,12 @@ class ChatBaco(BacoFields):
     ) -> list[AIMessage]:
         """Answer several prompts as one batch on the models: LangChain's own `batch`, with a thread for each of up to 256 prompts.
 
-        An interrupt stops the decoding of all prompts within one token.
+        Each prompt is a run of its own for callbacks and traces. An interrupt stops the decoding of all prompts within one token.
 
         Args:
             inputs: the prompts.
-            config: one configuration for all, or one for each; `max_concurrency` in the first bounds the prompts at once. Each prompt is a
-                run of its own for callbacks and traces.
-            return_exceptions: whether a prompt that fails leaves its exception in its place. Otherwise the first of them is raised once
-                the others have ended.
+            config: one for all or one for each; `max_concurrency` in the first is the number of prompts at once in place of 256.
+            return_exceptions: whether a failure takes its prompt's place. Otherwise the first is raised once the other prompts have ended.
             **kwargs: settings for this call.
         """
         return interruptible(super().batch, inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
@@ -164,13 +158,7 @@ class ChatBaco(BacoFields):
         return await super().abatch(inputs, wide_configs(config, len(inputs)), return_exceptions=return_exceptions, **kwargs)
 
     def generate(
-        self,
-        messages: Sequence[LanguageModelInput],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
+        self, messages: Sequence[LanguageModelInput], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
         """Give each prompt `n` answers, all of them decoded as one batch; each answer carries the usage of all of its prompt's.
 
@@ -178,15 +166,14 @@ class ChatBaco(BacoFields):
             messages: the prompts, each in a form that `invoke` takes too: a text, or messages.
             stop: texts that end an answer.
             callbacks: for the run of each prompt.
-            run_id: of the first prompt's run.
-            **kwargs: settings for this call, and `tags`, `metadata` and `run_name` for its runs.
+            **kwargs: settings for this call; `tags`, `metadata` and `run_name` for its runs, and `run_id` for that of the first prompt.
         """
-        prompts, one = self._prompts(messages), super().generate
+        prompts, one, later = self._prompts(messages), super().generate, {**kwargs, "run_id": None}
         if len(prompts) < 2:
-            return one(prompts, stop, callbacks, run_id=run_id, **kwargs)
+            return one(prompts, stop, callbacks, **kwargs)
 
         def answer(index: int) -> LLMResult:
-            return one([prompts[index]], stop, callbacks, run_id=None if index else run_id, **kwargs)
+            return one([prompts[index]], stop, callbacks, **(later if index else kwargs))
 
         def answer_all() -> list[LLMResult]:
             with ContextThreadPoolExecutor(num_calls(len(prompts), kwargs.get("n", self.n))) as pool:
@@ -195,33 +182,19 @@ class ChatBaco(BacoFields):
         return _joined(interruptible(answer_all))
 
     async def agenerate(
-        self,
-        messages: Sequence[LanguageModelInput],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
+        self, messages: Sequence[LanguageModelInput], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
     ) -> LLMResult:
         """Like `generate`, off the event loop; cancelling the task stops decoding within one token."""
-        prompts, several = self._prompts(messages), super().agenerate
+        prompts, several, later = self._prompts(messages), super().agenerate, {**kwargs, "run_id": None}
         width = num_calls(len(prompts), kwargs.get("n", self.n))
-        parts = [prompts[start : start + width] for start in range(0, len(prompts), width)]
-        return _joined(
-            [await several(part, stop, callbacks, run_id=None if index else run_id, **kwargs) for index, part in enumerate(parts)]
-        )
+        parts = [(start, prompts[start : start + width]) for start in range(0, len(prompts), width)]
+        return _joined([await several(part, stop, callbacks, **(later if start else kwargs)) for start, part in parts])
 
     def _prompts(self, inputs: Sequence[LanguageModelInput]) -> list[list[BaseMessage]]:
         return [self._convert_input(one).to_messages() for one in inputs]
 
     def diverse(
-        self,
-        n: int,
-        *,
-        distinct: float | Callable[[AIMessage, AIMessage], bool] | None = None,
-        token_budget: int | None = None,
-        rank: Literal["likelihood"] | Callable[[AIMessage], float] | None = None,
-        **kwargs: Any,
+        self, n: int, *, distinct: Likeness = None, token_budget: int | None = None, rank: Rank = None, **kwargs: Any
     ) -> DiverseBaco:
         """Make a runnable that gives `n` different answers where the model gives one, from one reading of the prompt.
 
@@ -280,13 +253,7 @@ class ChatBaco(BacoFields):
         return BoundBaco(bound=self, kwargs=kwargs, config={})
 
     def with_structured_output(
-        self,
-        schema: Schema,
-        *,
-        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
-        include_raw: bool = False,
-        strict: bool | None = None,
-        **kwargs: Any,
+        self, schema: Schema, *, method: Method = "json_schema", include_raw: bool = False, strict: bool | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, Any]:
         """Answer with JSON that a schema describes. It is valid by construction, also where `max_tokens` is near.
 
@@ -304,63 +271,43 @@ class ChatBaco(BacoFields):
         Raises:
             ConfigError: no such method, or a schema that cannot be enforced.
         """
-        settings, parser = bound_schema(self, schema, method, strict, kwargs)
-        return self.bind(**settings) | (beside_raw(parser) if include_raw else parser)
+        settings, parser = bound_schema(self, schema, method, include_raw, strict, kwargs)
+        return self.bind(**settings) | parser
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    def _generate(self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any) -> ChatResult:
         with model_errors():
             settings = self._settings(kwargs, stop)
             return to_chat_result(decode(messages, settings), settings)
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> ChatResult:
         with model_errors():
             settings = self._settings(kwargs, stop)
             return to_chat_result(await adecode(messages, settings), settings)
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with model_errors():
             settings = self._settings_for_one(kwargs, stop)
             chunks = Chunks(settings)
             with closing(stream_events(messages, settings)) as events:
                 for event in events:
-                    chunk = chunks.of(event)
-                    if chunk is not None:
+                    for chunk in chunks.of(event):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with model_errors():
             settings = self._settings_for_one(kwargs, stop)
             chunks = Chunks(settings)
             async with aclosing(astream_events(messages, settings)) as events:
                 async for event in events:
-                    chunk = chunks.of(event)
-                    if chunk is not None:
+                    for chunk in chunks.of(event):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
@@ -374,19 +321,12 @@ class ChatBaco(BacoFields):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Count the tokens of a prompt exactly, as `usage_metadata["input_tokens"]` would. Never asks a hub for a local pair.
 
-        Args:
-            messages: the prompt.
-            tools: the tools that it is sent with, in any form that `bind_tools` takes.
+        The tools that it is sent with may have any form that `bind_tools` takes.
         """
         settings = self._settings({"tools": openai_tools(tools or ())})
-        which = settings.router.models[-1]
+        call, info, which = settings.call, settings.engine().pair.info, settings.call.router.models[-1]
         prompt = build_prompt(
-            settings.engine().pair.info,
-            to_core(messages),
-            models=[which],
-            base_prompt=settings.base_prompt,
-            tools=settings.tools or (),
-            max_model_len=UNBOUNDED,
+            info, to_core(messages), models=[which], base_prompt=call.base_prompt, tools=call.tools, max_model_len=UNBOUNDED
         )
         return len(prompt.token_ids[which])
 

@@ -6,16 +6,18 @@ Knows engines, settings and LangChain's messages; knows nothing of what LangChai
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, closing
+from dataclasses import fields
 from itertools import chain
 from typing import Any
 
+from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 from langchain_core.messages import BaseMessage
 
 from baco import GenerationResult, StreamEvent
 from langchain_baco.batching import check_interrupt
 from langchain_baco.errors import aretrying, retrying
 from langchain_baco.messages import to_core
-from langchain_baco.route_events import aannounce, announce
+from langchain_baco.route_events import ROUTE_EVENT, route_data
 from langchain_baco.settings import Settings
 
 
@@ -56,8 +58,8 @@ def stream_events(messages: Sequence[BaseMessage], settings: Settings) -> Genera
             first = next(events)
     with closing(events):  # type: ignore[type-var]
         for event in chain([first], events):
-            if settings.route_events:
-                announce(event)
+            if settings.route_events and event.tokens:
+                dispatch_custom_event(ROUTE_EVENT, route_data(event))
             yield event
     check_interrupt()
 
@@ -71,18 +73,12 @@ async def astream_events(messages: Sequence[BaseMessage], settings: Settings) ->
             event: StreamEvent | None = await anext(events)
     async with aclosing(events):
         while event is not None:
-            if settings.route_events:
-                await aannounce(event)
+            if settings.route_events and event.tokens:
+                await adispatch_custom_event(ROUTE_EVENT, route_data(event))
             yield event
             event = await anext(events, None)
 
 
 def _arguments(settings: Settings) -> dict[str, Any]:
-    """What the engine's calls have in common."""
-    return {
-        "params": settings.params,
-        "router": settings.router,
-        "base_prompt": settings.base_prompt,
-        "tools": settings.tools,
-        "score": settings.score,
-    }
+    """What the engine's calls have in common: the fields of `CallSettings` are keywords of the engine."""
+    return {one.name: getattr(settings.call, one.name) for one in fields(settings.call)}

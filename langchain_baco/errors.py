@@ -41,16 +41,11 @@ def model_errors() -> Iterator[None]:
     except BacoError as error:
         if isinstance(error, exceptions.ModelError):
             raise
-        raise _as_model_error(error) from error.__cause__
-
-
-def _as_model_error(error: BacoError) -> BacoError:
-    kind = _combined(type(error))  # type: ignore[arg-type]
-    # Not the kind's own: what memory errors bring with them takes no other kinds.
-    combined = Exception.__new__(kind, *error.args)
-    combined.__dict__.update(error.__dict__)
-    assert isinstance(combined, BacoError), "made as one"
-    return combined.with_traceback(error.__traceback__)
+        kind = _combined(type(error))  # type: ignore[arg-type]
+        # Not the kind's own: what memory errors bring with them takes no other kinds.
+        combined = Exception.__new__(kind, *error.args)
+        combined.__dict__.update(error.__dict__)
+        raise combined.with_traceback(error.__traceback__) from error.__cause__
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`BacoFields`: the settings of `ChatBaco` as constructor fields, and how LangChain names, traces and caches a call with them.
+"""`BacoFields`: the settings of `ChatBaco` as constructor fields, and how LangChain names, profiles, traces and caches a model with them.
 
 Knows settings; decodes nothing and loads nothing.
 """
@@ -19,11 +19,13 @@ from pydantic import Field, SecretStr
 from baco import ConfigError, __version__
 from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
-from baco.models.capabilities import capabilities, fingerprint
+from baco.models.capabilities import Capabilities, capabilities, fingerprint
 from baco.models.resolve import pair_name, resolve
 from langchain_baco.outputs import PROVIDER
-from langchain_baco.profile import profile
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, plain_names
+
+Run = CallbackManagerForLLMRun | None
+AsyncRun = AsyncCallbackManagerForLLMRun | None
 
 
 class BacoFields(AdapterSettings, BaseChatModel):
@@ -74,26 +76,22 @@ class BacoFields(AdapterSettings, BaseChatModel):
             UnknownKeywordError, ConfigError: as `_settings`; or more answers are asked for.
         """
         settings = self._settings(call, stop)
-        if settings.params.n > 1:
-            raise ConfigError(
-                f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {settings.params.n}; use generate()"
-            )
+        n = settings.call.params.n
+        if n > 1:
+            raise ConfigError(f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {n}; use generate()")
         return settings
 
     def _resolve_model_profile(self) -> ModelProfile:
         """What the pair can do, from files that are on this machine: a pair not yet downloaded has no `max_input_tokens`."""
-        _, config = resolve(*(getattr(self, name) for name in PAIR_SOURCES))
-        return profile(capabilities(config), self._get_ls_params()["ls_model_name"])
+        return _profile(capabilities(resolve(*self._sources({}))[1]), self._get_ls_params()["ls_model_name"])
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether `langchain_core.load.dumpd` can write it: settings, never weights, and the token only as the name of its variable."""
-        return True
+        """Whether `langchain_core.load.dumpd` can write it: settings, never weights, and the token only as the name of its variable.
 
-    @classmethod
-    def get_lc_namespace(cls) -> list[str]:
-        """Where `langchain_core.load.load` finds it, with ``allowed_objects=[ChatBaco]``."""
-        return ["langchain_baco", "chat_models"]
+        `langchain_core.load.load` reads it with ``allowed_objects=[ChatBaco]``.
+        """
+        return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -108,9 +106,7 @@ class BacoFields(AdapterSettings, BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Every setting in force and the files of the pair, so that no two calls that may differ share an entry of a cache.
         params = {**self._get_invocation_params(stop=stop, **kwargs), **kwargs}
-        pair = merge(self._identifying_params, kwargs)
-        _, config = resolve(*(pair[name] for name in PAIR_SOURCES))
-        return str([fingerprint(config), *sorted(params.items())])
+        return str([fingerprint(resolve(*self._sources(kwargs))[1]), *sorted(params.items())])
 
     @property
     def _llm_type(self) -> str:
@@ -126,27 +122,23 @@ class BacoFields(AdapterSettings, BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        pair = merge(self._identifying_params, kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = pair_name(*(pair[name] for name in PAIR_SOURCES))
+        params["ls_model_name"] = pair_name(*self._sources(kwargs))
         return params
 
+    def _sources(self, call: Mapping[str, Any]) -> list[str | None]:
+        """What names the pair of a call."""
+        settings = merge(self._identifying_params, call)
+        return [settings[name] for name in PAIR_SOURCES]
+
     def _generate_with_cache(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any
     ) -> ChatResult:
         model = self._past_the_cache(kwargs, stop)
         return super(BacoFields, model)._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
 
     async def _agenerate_with_cache(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> ChatResult:
         model = self._past_the_cache(kwargs, stop)
         return await super(BacoFields, model)._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
@@ -161,3 +153,30 @@ class BacoFields(AdapterSettings, BaseChatModel):
             stacklevel=2,
         )
         return self.model_copy(update={"cache": False})
+
+
+def _profile(known: Capabilities, name: str) -> ModelProfile:
+    """What a pair can do, in the terms of LangChain's model profiles. What is not known is left out, as LangChain expects it."""
+    found = ModelProfile(
+        name=name,
+        open_weights=True,
+        text_inputs=True,
+        image_inputs=False,
+        audio_inputs=False,
+        video_inputs=False,
+        text_outputs=True,
+        image_outputs=False,
+        audio_outputs=False,
+        video_outputs=False,
+        tool_call_streaming=True,
+        structured_output=True,
+        temperature=True,
+    )
+    if known.context_window is not None:
+        # Prompt and answer share the window, and an answer has at least one token.
+        found["max_input_tokens"] = found["max_output_tokens"] = known.context_window - 1
+    if known.has_tools is not None:
+        found["tool_calling"] = found["tool_choice"] = known.has_tools
+    if known.thinks is not None:
+        found["reasoning_output"] = known.thinks
+    return found

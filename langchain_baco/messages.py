@@ -12,7 +12,6 @@ from langchain_core.messages import (
     HumanMessage,
     InvalidToolCall,
     SystemMessage,
-    ToolCall,
     ToolMessage,
 )
 from langchain_core.tools import BaseTool, create_schema_from_function
@@ -32,13 +31,9 @@ KINDS: tuple[tuple[type[BaseMessage], str], ...] = (
     (ToolMessage, "tool"),
     (FunctionMessage, "tool"),
 )
-REASONING_BLOCKS = ("reasoning", "thinking", "redacted_thinking")
-"""Blocks that are left out of a history, as chat templates leave reasoning out."""
-CALL_BLOCKS = ("tool_call", "tool_use")
-"""Blocks that repeat what `AIMessage.tool_calls` says."""
+SKIPPED_BLOCKS = ("reasoning", "thinking", "redacted_thinking", "tool_call", "tool_use")
+"""Blocks of an answer that are not text: reasoning, which chat templates leave out too, and what `AIMessage.tool_calls` says again."""
 LangChainTool = dict[str, Any] | type | Callable[..., Any] | BaseTool
-REFUSALS = (TypeError, ValueError, AttributeError, RecursionError)
-"""What LangChain's conversion raises for what it cannot read."""
 
 
 def to_core(messages: Sequence[BaseMessage]) -> list[Message]:
@@ -63,12 +58,12 @@ def _to_core(index: int, message: BaseMessage) -> Message:
     return core | {"name": message.name} if message.name else core
 
 
-def _core_call(index: int, call: ToolCall) -> dict[str, Any]:
-    given: Any = call  # a message that was assigned to may hold anything
-    if not isinstance(given, dict) or "name" not in given or "args" not in given:
-        raise PromptError(f'each of the tool_calls of message {index} must have a "name", "args" and an "id", but one is {given!r}')
-    core = {"type": "function", "function": {"name": given["name"], "arguments": given["args"]}}
-    return core | {"id": given["id"]} if given.get("id") else core
+def _core_call(index: int, call: Any) -> dict[str, Any]:
+    # A message that was assigned to may hold anything.
+    if not isinstance(call, dict) or "name" not in call or "args" not in call:
+        raise PromptError(f'each of the tool_calls of message {index} must have a "name", "args" and an "id", but one is {call!r}')
+    core = {"type": "function", "function": {"name": call["name"], "arguments": call["args"]}}
+    return core | {"id": call["id"]} if call.get("id") else core
 
 
 def _written(call: InvalidToolCall) -> str:
@@ -90,7 +85,8 @@ def openai_tools(tools: Sequence[LangChainTool]) -> list[dict[str, Any]]:
             openai_tool = _openai_tool(tool)
             # LangChain titles the fields of a schema, but not those of a class: both may stand for the same tool.
             converted.setdefault(json.dumps(_untitled(openai_tool), sort_keys=True, default=repr), openai_tool)
-        except REFUSALS as refusal:
+        except (TypeError, ValueError, AttributeError, RecursionError) as refusal:
+            # What LangChain's conversion raises for what it cannot read.
             kinds = "a LangChain tool, a function, a Pydantic class, a TypedDict, or a schema in OpenAI's form"
             reason = "its schema holds itself or is too deep" if isinstance(refusal, RecursionError) else str(refusal)
             raise ConfigError(f"`tools[{index}]` must be {kinds}, but cannot be read as one: {reason}") from refusal
@@ -154,7 +150,7 @@ def _block_text(index: int, message: BaseMessage, block: object) -> str:
     kind, text = (block.get("type"), block.get("text")) if isinstance(block, dict) else (type(block).__name__, None)
     if kind == "text" and isinstance(text, str):
         return text
-    if isinstance(message, AIMessage) and kind in (*REASONING_BLOCKS, *CALL_BLOCKS):
+    if isinstance(message, AIMessage) and kind in SKIPPED_BLOCKS:
         return ""
     raise PromptError(
         f"message {index} ({message.type}) has a content block of type {kind!r}; this model reads text only, so send text blocks"

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any, Literal, cast
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from baco.answers.comparison import similarity
 from baco.checks import is_integer, require
 from baco.errors import MissingExtraError
-from langchain_baco.candidates import readable
 from langchain_baco.chat_models import ChatBaco
+from langchain_baco.diverse import readable, score
+from langchain_baco.fields import AsyncRun, Run
 
 if find_spec("langchain") is None:
     raise MissingExtraError("langchain", "agents")
@@ -59,8 +59,7 @@ class BestOfN(AgentMiddleware[Any, Any, Any]):
         return await handler(request.override(model=self._choosing(request.model)))
 
     def _choosing(self, model: object) -> "ChoosingBaco":
-        if not isinstance(model, ChatBaco):
-            require(False, "model", "a ChatBaco, which BestOfN draws several answers from", type(model).__name__)
+        require(isinstance(model, ChatBaco), "model", "a ChatBaco, which BestOfN draws several answers from", type(model).__name__)
         given = {name: getattr(model, name) for name in cast(ChatBaco, model).model_fields_set}
         return ChoosingBaco(**{**given, "draws": self.n, "choose": self.choose, "disable_streaming": True})
 
@@ -73,26 +72,16 @@ class ChoosingBaco(ChatBaco):
     choose: Choice
     """Which of them."""
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    def _generate(self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any) -> ChatResult:
         return self._best(super()._generate(messages, stop, run_manager, **self._several(kwargs)))
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> ChatResult:
         return self._best(await super()._agenerate(messages, stop, run_manager, **self._several(kwargs)))
 
     def _several(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        temperature = self._settings(kwargs).params.temperature
+        temperature = self._settings(kwargs).call.params.temperature
         require(temperature > 0, "temperature", "above 0 where the best of several answers is chosen", temperature)
         return {**kwargs, "n": self.draws, "score": self.choose == "likelihood"}
 
@@ -101,7 +90,7 @@ class ChoosingBaco(ChatBaco):
         if callable(self.choose):
             chosen = self.choose(answers)
         elif self.choose == "likelihood":
-            chosen = max(answers, key=lambda answer: answer.response_metadata["baco"]["score"])
+            chosen = max(answers, key=score)
         else:
             chosen = most_agreed(answers)
         return ChatResult(generations=[ChatGeneration(message=chosen)])

@@ -5,6 +5,7 @@ Knows results and messages; knows nothing of engines and callbacks.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
@@ -51,25 +52,19 @@ class Chunks:
         self._parser: AnswerParser | None = None
         self._calls = 0
 
-    def of(self, event: StreamEvent) -> ChatGenerationChunk | None:
-        """Turn an event into a chunk, or into None where nothing became readable. The last event always becomes one."""
+    def of(self, event: StreamEvent) -> Iterator[ChatGenerationChunk]:
+        """Turn an event into a chunk, or into none where nothing became readable. The last event always becomes one."""
         self._parser = self._parser or event.format.reader()
         new = self._parser.push(event.text, final=event.result is not None)
-        chunks = [self._call_chunk(call) for call in new.calls]
-        if event.result is None:
-            message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.reasoning), tool_call_chunks=chunks)
-            return ChatGenerationChunk(message=message) if new.content or chunks or new.reasoning else None
-        candidate = event.result.candidates[event.index]
-        metadata = response_metadata(candidate, event.result, self._settings)
-        message = AIMessageChunk(
-            content=new.content,
-            additional_kwargs=_reasoning(new.reasoning),
-            tool_call_chunks=chunks,
-            usage_metadata=usage_metadata(event.result),
-            response_metadata=metadata,
-            chunk_position="last",
-        )
-        return ChatGenerationChunk(message=message, generation_info={"finish_reason": metadata["finish_reason"]})
+        calls = [self._call_chunk(call) for call in new.calls]
+        ending: dict[str, Any] = {}
+        if event.result is not None:
+            metadata = response_metadata(event.result.candidates[event.index], event.result, self._settings)
+            ending = {"usage_metadata": usage_metadata(event.result), "response_metadata": metadata, "chunk_position": "last"}
+        if new.content or calls or new.reasoning or ending:
+            message = AIMessageChunk(content=new.content, additional_kwargs=_reasoning(new.reasoning), tool_call_chunks=calls, **ending)
+            info = {"finish_reason": metadata["finish_reason"]} if ending else None
+            yield ChatGenerationChunk(message=message, generation_info=info)
 
     def _call_chunk(self, call: ToolCall | InvalidToolCall) -> ToolCallChunk:
         self._calls += 1
@@ -87,14 +82,13 @@ def _reasoning(text: str) -> dict[str, Any]:
 def usage_metadata(result: GenerationResult) -> UsageMetadata:
     """Exact token counts of a request over all of its answers, with those of each model and those of the prompt that were cached."""
     usage = result.usage
-    # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
-    details = cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens})
     return UsageMetadata(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
         input_token_details=InputTokenDetails(cache_read=usage.cached_tokens),
-        output_token_details=details,
+        # The type lists what hosted models count; the protocol allows a provider's own counts beside them.
+        output_token_details=cast(OutputTokenDetails, {"base": usage.base_tokens, "aligned": usage.aligned_tokens}),
     )
 
 
@@ -116,7 +110,7 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
         metadata["threshold"] = result.threshold
     if candidate.score is not None:
         metadata["baco"]["score"] = candidate.score
-    if settings.params.logprobs is not None:
+    if settings.call.params.logprobs is not None:
         metadata["logprobs"] = {"content": [_token(token) for token in candidate.logprobs or ()]}
     return metadata
 

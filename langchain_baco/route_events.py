@@ -2,12 +2,11 @@
 
 An event is named `ROUTE_EVENT`; its data are ``{"candidate": 0, "tokens": [[text, "base" | "aligned"], …]}``. Read them from
 ``astream_events(version="v2")``, or in a handler's ``on_custom_event``. They belong to the run that the model is called in, as LangChain
-has it; a model that is called on its own gets one around it. Knows callbacks; knows nothing of decoding.
+has it; a model that is called on its own gets one around it. Knows stream events and runs; knows nothing of decoding.
 """
 
 from typing import Any
 
-from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 
@@ -16,22 +15,11 @@ from baco import StreamEvent
 ROUTE_EVENT = "baco_route"
 
 
-def announce(event: StreamEvent) -> None:
-    """Tell the callbacks of the run that this happens in."""
-    if event.tokens:
-        dispatch_custom_event(ROUTE_EVENT, _data(event))
-
-
-async def aannounce(event: StreamEvent) -> None:
-    """Like `announce`."""
-    if event.tokens:
-        await adispatch_custom_event(ROUTE_EVENT, _data(event))
+def route_data(event: StreamEvent) -> dict[str, Any]:
+    """What a custom event says of new tokens."""
+    return {"candidate": event.index, "tokens": [[token.text, token.owner] for token in event.tokens]}
 
 
 def within_run(config: RunnableConfig | None) -> bool:
     """Whether a call with this configuration is part of a run."""
     return get_callback_manager_for_config(ensure_config(config)).parent_run_id is not None
-
-
-def _data(event: StreamEvent) -> dict[str, Any]:
-    return {"candidate": event.index, "tokens": [[token.text, token.owner] for token in event.tokens]}

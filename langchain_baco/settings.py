@@ -3,17 +3,25 @@
 Knows the core's settings; knows nothing of LangChain.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
 
-from baco import Engine, Router, SamplingParams
+from baco import Engine
 from baco.checks import check_keywords, is_integer, require
 from baco.config import MAX_LOGPROBS
-from baco.engine.call_settings import PAIR_SETTINGS, PAIR_SOURCES, ROUTER_SETTINGS, SAMPLING_SETTINGS, TOOL_SETTINGS, build_call, load_pair
+from baco.engine.call_settings import (
+    PAIR_SETTINGS,
+    PAIR_SOURCES,
+    ROUTER_SETTINGS,
+    SAMPLING_SETTINGS,
+    TOOL_SETTINGS,
+    CallSettings,
+    build_call,
+    load_pair,
+)
 from baco.models.resolve import pair_name
 
 SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
@@ -31,47 +39,31 @@ HANDLED_BY_LANGCHAIN = ("stream", "ls_structured_output_format")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Settings of one call, checked. Equal settings can be decoded together."""
+    """Settings of one call, checked."""
 
-    model: str | None
-    base: str | None
-    aligned: str | None
-    aligned_adapter: str | None
-    device: str
-    dtype: str
-    quantization: str | None
-    compile: bool
-    router: Router
-    base_prompt: str
-    params: SamplingParams
-    tools_json: str | None
-    """The tools as JSON, since settings are compared and hashed. None without tools."""
+    pair: dict[str, Any]
+    """The `PAIR_SETTINGS`."""
+    call: CallSettings
     max_retries: int
     route_events: bool
-    score: bool
-    """Whether answers are scored by the aligned model."""
-    hf_token: SecretStr | None = field(compare=False, repr=False)
+    hf_token: SecretStr | None = field(repr=False)
     """Shown to the hub when the pair is loaded."""
-
-    @property
-    def tools(self) -> list[dict[str, Any]] | None:
-        """The functions that the answer may call, in OpenAI's form."""
-        return None if self.tools_json is None else json.loads(self.tools_json)
 
     @property
     def model_name(self) -> str:
         """The pair's name, as results and traces show it."""
-        return pair_name(self.model, self.base, self.aligned, self.aligned_adapter)
+        return pair_name(*(self.pair[name] for name in PAIR_SOURCES))
 
     @property
     def is_reproducible(self) -> bool:
         """Whether the same prompt gets the same answer again: greedy or seeded, and not cut short by the clock."""
-        return (self.params.temperature == 0 or self.params.seed is not None) and self.params.deadline is None
+        params = self.call.params
+        return (params.temperature == 0 or params.seed is not None) and params.deadline is None
 
     def engine(self) -> Engine:
         """Return an engine on the pair, loading it first if this process has not loaded it yet."""
         token = None if self.hf_token is None else self.hf_token.get_secret_value()
-        return Engine(load_pair({name: getattr(self, name) for name in PAIR_SETTINGS}, token))
+        return Engine(load_pair(self.pair, token))
 
 
 def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
@@ -82,9 +74,8 @@ def plain_names(what: str, keywords: Mapping[str, Any], allowed: tuple[str, ...]
     """
     check_keywords(what, keywords, (*allowed, *ALIASES))
     for alias, name in ALIASES.items():
-        require(
-            not (alias in keywords and name in keywords), alias, f"left out where `{name}`, the same setting, is given", keywords.get(alias)
-        )
+        twice = alias in keywords and name in keywords
+        require(not twice, alias, f"left out where `{name}`, the same setting, is given", keywords.get(alias))
     return {ALIASES.get(name, name): value for name, value in keywords.items()}
 
 
@@ -100,18 +91,9 @@ def check(values: Mapping[str, Any], hf_token: SecretStr | None = None) -> Setti
     retries, events = values["max_retries"], values["route_events"]
     require(is_integer(retries) and retries >= 0, "max_retries", "an integer of at least 0", retries)
     require(isinstance(events, bool), "route_events", "True or False", events)
+    pair = {name: values[name] for name in PAIR_SETTINGS}
     call = build_call({**values, "logprobs": _logprobs(values["logprobs"], values["top_logprobs"])})
-    return Settings(
-        **{name: values[name] for name in PAIR_SETTINGS},
-        router=call.router,
-        base_prompt=call.base_prompt,
-        params=call.params,
-        tools_json=json.dumps(call.tools, ensure_ascii=False) if call.tools else None,
-        max_retries=retries,
-        route_events=events,
-        score=call.score,
-        hf_token=hf_token,
-    )
+    return Settings(pair=pair, call=call, max_retries=retries, route_events=events, hf_token=hf_token)
 
 
 def _logprobs(logprobs: Any, top: Any) -> Any:

@@ -143,7 +143,7 @@ def test_ranked_by_likelihood_the_best_comes_first(model: ChatBaco, seed: int) -
     assert scores == sorted(scores, reverse=True)
     assert Counter(texts(ranked)) == Counter(texts(model.diverse(5, seed=seed).invoke(PROMPT)))
     engine = model._settings({}).engine()
-    result = engine.generate(PROMPT, model._settings({"n": 5, "seed": seed}).params, model._settings({}).router)
+    result = engine.generate(PROMPT, model._settings({"n": 5, "seed": seed}).call.params, model._settings({}).call.router)
     (scored,) = engine.score([result])
     assert scores == sorted((one.score or 0.0 for one in scored.candidates), reverse=True)
 

@@ -166,4 +166,4 @@ def test_settings_for_logprobs_that_contradict_each_other_are_refused(model: Cha
     for settings in ({"logprobs": False, "top_logprobs": 2}, {"logprobs": 1, "top_logprobs": 2}, {"top_logprobs": 21}):
         with pytest.raises(ConfigError, match="logprobs"):
             model.invoke(PROMPT, **settings)
-    assert model.model_copy(update={"top_logprobs": 2})._settings({"logprobs": 1}).params.logprobs == 1
+    assert model.model_copy(update={"top_logprobs": 2})._settings({"logprobs": 1}).call.params.logprobs == 1
