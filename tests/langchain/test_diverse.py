@@ -145,7 +145,7 @@ def test_ranked_by_likelihood_the_best_comes_first(model: ChatBaco, seed: int) -
     engine = model._settings({}).engine()
     result = engine.generate(PROMPT, model._settings({"n": 5, "seed": seed}).call.params, model._settings({}).call.router)
     (scored,) = engine.score([result])
-    assert scores == sorted((one.score or 0.0 for one in scored.candidates), reverse=True)
+    assert scores == pytest.approx(sorted((one.score or 0.0 for one in scored.candidates), reverse=True))
 
 
 def test_ranked_by_a_function_and_streamed_whole(model: ChatBaco, seed: int) -> None:
@@ -211,7 +211,7 @@ def test_what_cannot_work_is_refused_before_anything_is_decoded(model: ChatBaco,
         list(model.diverse(2).stream(""))
     with pytest.raises(ConfigError, match="cannot be scored"):
         model.diverse(2, rank="likelihood", router="base").invoke(PROMPT)
-    assert [request.params.n for request in submitted] == [2]
+    assert not submitted
 
 
 def test_the_pair_is_loaded_once(model: ChatBaco, seed: int) -> None:

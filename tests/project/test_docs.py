@@ -110,14 +110,14 @@ def test_a_router_written_as_the_guide_says_is_found_by_its_name(code: str, monk
 
 
 def test_a_tool_call_family_written_as_the_guide_says_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = [code for code in blocks("CONTRIBUTING.md", "python") if "ToolCallFamily" in code]
+    (code,) = [code for code in blocks("CONTRIBUTING.md", "python") if "def recognise" in code]
     names: dict[str, Any] = {"__name__": "guide"}
     exec(compile(code, "CONTRIBUTING.md", "exec"), names)
-    monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, names["FAMILY"]))
+    monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, ("Toy", names["recognise"])))
     tokenizer = byte_level_bpe()
     tokenizer.chat_template = QWEN_TEMPLATE.replace("<tool_call>\n", "[CALL] ").replace("}\n</tool_call>", "}")
     assert detection.detect_tool_calls(tokenizer) == names["TOY"]
-    assert names["TOY"].read('So: [CALL] {"name": "wait", "arguments": {}}') == ("So:", [ToolCall(name="wait", arguments={})])
+    assert names["TOY"].reader().push('So: [CALL] {"name": "wait", "arguments": {}}', final=True) == ("So:", [ToolCall(name="wait", arguments={})])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
