@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -177,6 +177,15 @@ INTERRUPTED: dict[str, Callable[[ChatBaco, Runs], object]] = {
 }
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise `KeyboardInterrupt`, also in a test process that was started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("call", INTERRUPTED)
 def test_an_interrupt_stops_decoding_within_one_token_and_ends_every_run(
     model: ChatBaco, seed: int, call: str, submitted: list[Request]

@@ -117,7 +117,10 @@ def test_a_tool_call_family_written_as_the_guide_says_is_detected(monkeypatch: p
     tokenizer = byte_level_bpe()
     tokenizer.chat_template = QWEN_TEMPLATE.replace("<tool_call>\n", "[CALL] ").replace("}\n</tool_call>", "}")
     assert detection.detect_tool_calls(tokenizer) == names["TOY"]
-    assert names["TOY"].reader().push('So: [CALL] {"name": "wait", "arguments": {}}', final=True) == ("So:", [ToolCall(name="wait", arguments={})])
+    assert names["TOY"].reader().push('So: [CALL] {"name": "wait", "arguments": {}}', final=True) == (
+        "So:",
+        [ToolCall(name="wait", arguments={})],
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
