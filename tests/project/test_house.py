@@ -112,3 +112,12 @@ def test_importing_the_folder_instead_of_the_package_is_a_lint_error(line: str) 
     answer = subprocess.run(command, input=f"{line}\n", capture_output=True, text=True, cwd=ROOT, check=False)
     assert "TID251" in answer.stdout
     assert not (ROOT / "shared" / "__init__.py").exists()
+
+
+def test_sampling_and_routing_need_no_model_no_text_and_no_decode_loop() -> None:
+    # Another way to decode, such as vLLM's, brings these itself.
+    packages = "{'.'.join(name.split('.')[:2]) for name in sys.modules if name.startswith('baco.')}"
+    program = f"import sys, baco.sampling.decide; print(*{packages})"
+    loaded = set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    assert "baco.sampling" in loaded
+    assert loaded & {"baco.models", "baco.text", "baco.forward", "baco.decoding", "baco.engine"} == set()
