@@ -16,7 +16,7 @@ MAX_SCORED_TOKENS = 512
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ScoredSequence(SequenceState):
-    """Given tokens behind the prompts, all committed from the beginning. It ends when every model that scores has been asked everywhere."""
+    """Given tokens behind the prompts, all committed from the beginning. It ends when every model that scores has scored each."""
 
     models: Sequence[Model]
     """Those that score."""
@@ -53,8 +53,8 @@ class ScoredSequence(SequenceState):
         prompt = SequenceState.prefix(self, which)
         return prompt if which in self.models else prompt[: self.num_computed_tokens.get(which, 0)]
 
-    def uncomputed(self, which: Model, proposals: int) -> range:
-        """Positions within prompt and answer together that a model can be fed now; none for a model that does not score."""
+    def uncomputed(self, which: Model, num_draft_tokens: int) -> range:
+        """Positions in prompt and answer together that a pass can compute now; none for a model that does not score."""
         start, length = self.num_computed_tokens[which], len(self.prompts[which])
         if which not in self.models:
             return range(start, start)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import TypedDict, Unpack
 
-from baco.checks import is_integer, require
+from baco.checks import check_keywords, is_integer, require
 from baco.config import SamplingParams
 from baco.engine.requests import Request, build_requests, build_scoring, check_scorable
 from baco.engine.worker import submit
@@ -194,8 +194,10 @@ class Engine:
         tools: Sequence[Tool] | None = None,
         score: bool = False,
         model_logprobs: bool = False,
+        **unknown: object,
     ) -> list[Request]:
         """Check and encode everything, so that nothing is decoded if anything is wrong."""
+        check_keywords("a call of an Engine", unknown, CallOptions.__annotations__)
         params = SamplingParams() if params is None else params
         router = Router() if router is None else router
         require(isinstance(params, SamplingParams), "params", "None or a SamplingParams", params)

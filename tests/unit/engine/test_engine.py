@@ -13,7 +13,7 @@ import torch
 
 from baco import Engine, Router, SamplingParams
 from baco.decoding.decode import Decoder
-from baco.errors import ConfigError
+from baco.errors import ConfigError, UnknownKeywordError
 from baco.models.pair import ModelPair
 from tests.support.gate import Gate, Pass, fresh, settle, wait_until
 
@@ -320,3 +320,16 @@ def test_settings_of_the_wrong_kind_are_named(engine: Engine) -> None:
         engine.generate(PROMPT, {"n": 2})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="batch"):
         engine.generate_batch(PROMPT)
+
+
+@pytest.mark.parametrize("call", ["generate_batch", "stream", "agenerate", "agenerate_batch", "astream"])
+def test_a_misspelt_keyword_is_refused_with_the_nearest(engine: Engine, call: str) -> None:
+    async def use() -> None:
+        answers: Any = getattr(engine, call)([{"role": "user", "content": PROMPT}], tool=[])
+        if call == "astream":
+            await anext(answers)
+        elif call.startswith("a"):
+            await answers
+
+    with pytest.raises(UnknownKeywordError, match=r"no keyword 'tool'; did you mean 'tools'\?"):
+        asyncio.run(use())
