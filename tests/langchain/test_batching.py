@@ -191,7 +191,7 @@ def test_an_interrupt_stops_decoding_within_one_token_and_ends_every_run(
     model: ChatBaco, seed: int, call: str, submitted: list[Request]
 ) -> None:
     def interrupt(passes: Passes) -> None:
-        assert passes.reached.wait(timeout=60)
+        assert passes.reached.wait(timeout=PATIENCE)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         wait_until(lambda: all(request.is_cancelled for request in submitted))
         passes.released.set()
