@@ -108,21 +108,21 @@ class ChatBaco(BacoFields):
             PromptError: the prompt is empty, has parts that are not text, or is longer than the context window.
             ConfigError: a setting is out of its range, or `n` is above 1, for which there is `generate`.
         """
-        self._settings_for_one(kwargs, stop)
+        self._check_one(kwargs)
         return super().invoke(input, config, stop=stop, **kwargs)
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
         """Like `invoke`, off the event loop; cancelling the task stops decoding within one token."""
-        self._settings_for_one(kwargs, stop)
+        self._check_one(kwargs)
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         """Answer one prompt chunk by chunk; closing the iterator stops decoding. The last chunk has the metadata and the usage."""
-        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        alone = kwargs.get("route_events", self.route_events) and not within_run(config)
         run: Any = (self | RunnablePassthrough()).stream if alone else super().stream
         yield from run(input, config, stop=stop, **kwargs)
 
@@ -130,7 +130,7 @@ class ChatBaco(BacoFields):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         """Like `stream`, off the event loop; leaving the iteration stops decoding within one token."""
-        alone = self._settings(kwargs, stop).route_events and not within_run(config)
+        alone = kwargs.get("route_events", self.route_events) and not within_run(config)
         run: Any = (self | RunnablePassthrough()).astream if alone else super().astream
         async with aclosing(run(input, config, stop=stop, **kwargs)) as chunks:
             async for chunk in chunks:
@@ -290,7 +290,8 @@ class ChatBaco(BacoFields):
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Run = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with model_errors():
-            settings = self._settings_for_one(kwargs, stop)
+            self._check_one(kwargs)
+            settings = self._settings(kwargs, stop)
             chunks = Chunks(settings)
             with closing(stream_events(messages, settings)) as events:
                 for event in events:
@@ -303,7 +304,8 @@ class ChatBaco(BacoFields):
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncRun = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with model_errors():
-            settings = self._settings_for_one(kwargs, stop)
+            self._check_one(kwargs)
+            settings = self._settings(kwargs, stop)
             chunks = Chunks(settings)
             async with aclosing(astream_events(messages, settings)) as events:
                 async for event in events:

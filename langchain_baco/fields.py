@@ -16,7 +16,8 @@ from langchain_core.outputs import ChatResult
 from langchain_core.utils import secret_from_env
 from pydantic import Field, SecretStr
 
-from baco import ConfigError, __version__
+from baco import __version__
+from baco.checks import require
 from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
 from baco.models.capabilities import Capabilities, capabilities, fingerprint
@@ -69,17 +70,14 @@ class BacoFields(AdapterSettings, BaseChatModel):
         overrides = plain_names(f"a call of {type(self).__name__}", given, (*SETTINGS, *CALL_ONLY, *HANDLED_BY_LANGCHAIN))
         return check(merge(self._identifying_params, overrides), self.hf_token)
 
-    def _settings_for_one(self, call: Mapping[str, Any], stop: list[str] | None) -> Settings:
-        """Settle a call that returns only one answer.
+    def _check_one(self, call: Mapping[str, Any]) -> None:
+        """Check that a call asks for one answer, where LangChain returns no more.
 
         Raises:
-            UnknownKeywordError, ConfigError: as `_settings`; or more answers are asked for.
+            ConfigError: more answers are asked for.
         """
-        settings = self._settings(call, stop)
-        n = settings.call.params.n
-        if n > 1:
-            raise ConfigError(f"`n` must be 1 where LangChain returns one answer (invoke, stream, batch), but is {n}; use generate()")
-        return settings
+        n = call.get("n", self.n)
+        require(n == 1, "n", "1 where LangChain returns one answer (invoke, stream, batch), else use generate()", n)
 
     def _resolve_model_profile(self) -> ModelProfile:
         """What the pair can do, from files that are on this machine: a pair not yet downloaded has no `max_input_tokens`."""
