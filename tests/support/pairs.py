@@ -1,4 +1,4 @@
-"""Tiny pairs of random-weight models of nine architectures, saved as a user's model folders would be.
+"""Tiny pairs of random-weight models of many architectures, saved as a user's model folders would be.
 
 Random weights at their usual scale give almost uniform distributions, which test nothing. Here the output layer is scaled so that
 entropies range from a fraction of a nat to several nats, end tokens come up now and then, and the aligned model is the base with
@@ -12,19 +12,29 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    FalconH1Config,
     Gemma3TextConfig,
     GenerationConfig,
     GPT2Config,
     GPTNeoXConfig,
+    GraniteMoeHybridConfig,
+    JambaConfig,
+    KimiLinearConfig,
+    Lfm2Config,
     LlamaConfig,
+    Mamba2Config,
     MistralConfig,
+    NemotronHConfig,
     Olmo2Config,
+    OlmoHybridConfig,
     Phi3Config,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen3_5TextConfig,
     Qwen3Config,
+    Qwen3NextConfig,
 )
 
 from baco import ModelPair
@@ -57,6 +67,70 @@ ARCHITECTURES: dict[str, Callable[..., PreTrainedConfig]] = {
     "gpt_neox": lambda **ids: GPTNeoXConfig(**_SIZES, **ids, intermediate_size=64),
     "gpt2": lambda **ids: GPT2Config(n_embd=32, n_head=4, n_layer=2, n_positions=CONTEXT_WINDOW, tie_word_embeddings=False, **ids),
 }
+_DELTA = {"linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8}
+_STATE, _FULL = "linear_attention", "full_attention"
+_DEEP = _GATED | {"num_hidden_layers": 4, "head_dim": 8}
+_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+
+RECURRENT: dict[str, Callable[..., PreTrainedConfig]] = {
+    "qwen3_5": lambda **ids: Qwen3_5TextConfig(**_DEEP, **_DELTA, **ids, layer_types=[_STATE] * 3 + [_FULL]),
+    "qwen3_next": lambda **ids: Qwen3NextConfig(
+        **_DEEP, **_DELTA, **_EXPERTS, **ids, shared_expert_intermediate_size=32, layer_types=[_STATE] * 3 + [_FULL]
+    ),
+    "olmo_hybrid": lambda **ids: OlmoHybridConfig(
+        **_DEEP, **(_DELTA | {"linear_num_key_heads": 4}), **ids, layer_types=[_STATE] * 3 + [_FULL]
+    ),
+    "lfm2": lambda **ids: Lfm2Config(**_GATED | {"num_hidden_layers": 4}, **ids, layer_types=["conv", "conv", _FULL, "conv"]),
+    "falcon_h1": lambda **ids: FalconH1Config(
+        **_DEEP, **ids, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8, mamba_n_groups=1
+    ),
+    "granite_hybrid": lambda **ids: GraniteMoeHybridConfig(
+        **_GATED | {"num_hidden_layers": 4},
+        **ids,
+        num_local_experts=0,
+        shared_intermediate_size=64,
+        mamba_n_heads=4,
+        mamba_d_head=16,
+        mamba_d_state=8,
+        mamba_n_groups=1,
+        layer_types=["mamba", "mamba", "attention", "mamba"],
+    ),
+    "nemotron_h": lambda **ids: NemotronHConfig(
+        **_GATED | {"num_hidden_layers": 5, "head_dim": 8},
+        **ids,
+        layers_block_type=[_STATE, "mlp", _FULL, _STATE, "mlp"],
+        mamba_num_heads=8,
+        mamba_head_dim=8,
+        ssm_state_size=8,
+        n_groups=2,
+    ),
+    "mamba2": lambda **ids: Mamba2Config(hidden_size=32, num_hidden_layers=4, num_heads=8, head_dim=8, state_size=8, n_groups=1, **ids),
+    "jamba": lambda **ids: JambaConfig(
+        **_GATED | {"num_hidden_layers": 4},
+        **ids,
+        num_experts=4,
+        mamba_d_state=8,
+        mamba_dt_rank=8,
+        attn_layer_period=4,
+        attn_layer_offset=1,
+    ),
+    "kimi_linear": lambda **ids: KimiLinearConfig(
+        **(_DEEP | {"num_key_value_heads": 4}),
+        **ids,
+        linear_head_dim=8,
+        linear_num_heads=4,
+        layer_types=[_STATE] * 3 + [_FULL],
+        n_routed_experts=4,
+        num_experts_per_token=2,
+        moe_intermediate_size=32,
+        kv_lora_rank=16,
+        qk_nope_head_dim=8,
+        qk_rope_head_dim=8,
+        v_head_dim=8,
+    ),
+}
+"""Architectures with a state that has no positions."""
+
 SENTENCEPIECE = ("gemma3", "mistral", "phi3")
 WITH_EXTRA_CHAT_TOKEN = ("qwen3", "gpt_neox", "gpt2")
 
@@ -65,6 +139,8 @@ LOGIT_SCALE = 4.0
 END_TOKEN_SCALE = 1.8
 EXTRA_TOKEN_SCALE = 3.0
 NOISE_SCALE = 0.12
+CONVOLUTION_SCALE = 8.0
+"""Else the states of some architectures hardly matter."""
 
 
 def make_pair_folders(tmp: Path, arch: str) -> tuple[Path, Path]:
@@ -105,10 +181,13 @@ def _tokenizers(arch: str) -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizer
 
 def _new_model(arch: str, vocab_size: int, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    config = ARCHITECTURES[arch](vocab_size=vocab_size, **ids)
+    config = (ARCHITECTURES | RECURRENT)[arch](vocab_size=vocab_size, **ids)
     config.initializer_range = WEIGHT_SCALE
     torch.manual_seed(seed)
     model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv1d):
+            module.weight *= CONVOLUTION_SCALE
     head = model.get_output_embeddings().weight
     head.copy_(torch.randn(head.shape) * LOGIT_SCALE / head.shape[1] ** 0.5)
     scales = {"</s>": END_TOKEN_SCALE, "<|im_end|>": END_TOKEN_SCALE, EXTRA_CHAT_TOKEN: EXTRA_TOKEN_SCALE}

@@ -19,6 +19,8 @@ from baco.config import Quantization
 from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
 
 SMALL_HIDDEN_SIZE = 512
+NO_WINDOW = 2**20
+"""Tokens that models without positions may read (our own choice)."""
 MODEL_FILE = "config.json"
 """The file that every model folder has."""
 
@@ -98,8 +100,12 @@ def load_config(source: str) -> Any:
 
 
 def context_window(*configs: Any) -> int:
-    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows."""
-    return min(int(config.get_text_config().max_position_embeddings) for config in configs)
+    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows.
+
+    A model without positions reads texts of any length; where no model has some, the window is `NO_WINDOW`.
+    """
+    windows = (getattr(config.get_text_config(), "max_position_embeddings", None) for config in configs)
+    return min((int(window) for window in windows if window is not None), default=NO_WINDOW)
 
 
 def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.engine.request_queue import RequestQueue
-from baco.forward.kv_cache import KeptTokens
 from baco.forward.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
+from baco.forward.slot_cache import KeptTokens
 from baco.vocab.token_ids import common_length
 from tests.support.gate import Pass, fresh
 
