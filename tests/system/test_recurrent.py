@@ -4,8 +4,8 @@ request alone.
 A wrong state shows little at temperature 1, where the keyed noise decides most tokens; so answers are drawn at 0 and near it.
 """
 
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from torch import Tensor
 
 from baco import Candidate, Engine, ModelPair, Router, SamplingParams
 from baco.engine.request_queue import RequestQueue
-from baco.forward.mixers import ByRow
+from baco.forward.mixers import ByRow, _running
 from baco.forward.model_runner import PreparedPass
-from baco.forward.slot_cache import SlotCache
+from baco.forward.packing import PackedPass
 from baco.forward.state_layer import StateLayer
 from baco.results import Model
-from tests.support.gate import Pass, fresh
+from tests.support.gate import Pass, fresh, wait_until
 from tests.support.marks import slow_but
+from tests.support.oracle import Oracle
 from tests.support.pairs import RECURRENT
 from tests.system.test_equivalence import PROMPTS, ROUTERS, assert_equal_to_oracle, generate
 
@@ -83,7 +84,9 @@ def test_samples_share_one_prefill_and_a_prompt_that_recurs_is_read_once(arch: s
     def fed(prompt: str) -> int:
         passes.clear()
         result = engine.generate(prompt, params, router)
-        assert told(result.candidates[0]) == told(engine.generate(prompt, SamplingParams(max_tokens=4, temperature=0.2, seed=1), router).candidates[0])
+        assert told(result.candidates[0]) == told(
+            engine.generate(prompt, SamplingParams(max_tokens=4, temperature=0.2, seed=1), router).candidates[0]
+        )
         return sum(one.tokens for one in passes)
 
     length = len(engine.generate(prompt, params, router).prompt_token_ids["aligned"])
@@ -95,12 +98,12 @@ def test_samples_share_one_prefill_and_a_prompt_that_recurs_is_read_once(arch: s
 
 
 @pytest.mark.parametrize("arch", ["qwen3_5", "falcon_h1"])
-def test_a_conversation_goes_on_from_the_state_of_its_last_turn(arch: str, get_pair: GetPair, passes: list[Pass]) -> None:
+def test_a_conversation_goes_on_from_the_state_of_its_last_turn(arch: str, get_pair: GetPair) -> None:
     engine, router = Engine(fresh(get_pair(arch))), Router("aligned")
     first = engine.generate(PROMPTS[2], SamplingParams(max_tokens=8, temperature=0), router)
     cache = RequestQueue.of(engine.pair).prefixes["aligned"]
     text = [*first.prompt_token_ids["aligned"], *first.candidates[0].token_ids]
-    assert cache.find(text, with_states=True).length == len(text) - 1, "the last token was drawn, and never read"
+    wait_until(lambda: cache.find(text, with_states=True).length == len(text) - 1)  # the last token was drawn, and never read
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -120,6 +123,7 @@ def test_when_memory_runs_out_fewer_rows_run_and_all_are_right(
         assert answers(Engine(fresh(get_pair(arch)))) == expected
 
 
+@pytest.mark.filterwarnings("ignore:a pass failed:UserWarning")
 @pytest.mark.parametrize("arch", ["qwen3_5", "lfm2", "mamba2"])
 def test_a_pass_that_fails_after_some_layers_leaves_no_trace(
     arch: str, get_engine: GetEngine, get_pair: GetPair, monkeypatch: pytest.MonkeyPatch
@@ -128,18 +132,18 @@ def test_a_pass_that_fails_after_some_layers_leaves_no_trace(
     expected, call, calls = answers(get_engine(arch)), ByRow.__call__, [0]
 
     def failing(self: ByRow, *args: Any, **kwargs: Any) -> Any:
-        calls[0] += 1
-        if calls[0] % 50 == 0:
-            raise RuntimeError("a layer fails once in a while")
+        layout = _running.layout
+        assert layout is not None
+        if len(layout.segments) > 1:  # rows are then run one by one
+            calls[0] += 1
+            if calls[0] % 8 == 0:
+                raise RuntimeError("a layer fails once in a while")
         return call(self, *args, **kwargs)
 
     engine = Engine(fresh(get_pair(arch)))
     monkeypatch.setattr(ByRow, "__call__", failing)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = answers(engine)
-    assert calls[0] > 100
-    assert found == expected
+    assert answers(engine) == expected
+    assert calls[0] > 3 * 8
 
 
 @pytest.mark.parametrize("arch", ["qwen3_5", "mamba2"])
@@ -165,16 +169,13 @@ def test_wrong_states_change_answers(mutant: str, get_engine: GetEngine, get_pai
         take_back = StateLayer.take_back
         monkeypatch.setattr(StateLayer, "take_back", lambda self, slots: None if self.kept else take_back(self, slots))
     else:
-        monkeypatch.setattr("baco.forward.packing.StateGroup.keeps", property(lambda group: True), raising=False)
+        groups = PackedPass.state_groups.func  # type: ignore[attr-defined]
+        monkeypatch.setattr(PackedPass, "state_groups", property(lambda self: [replace(group, keeps=True) for group in groups(self)]))
     assert answers(engine) != expected
 
 
-def test_a_pair_of_two_kinds_of_models_decodes_like_the_reference(
-    pair_folders: Callable[[str], tuple[Path, Path]], get_oracle: GetOracle
-) -> None:
+def test_a_pair_of_two_kinds_of_models_decodes_like_the_reference(pair_folders: Callable[[str], tuple[Path, Path]]) -> None:
     """A base with states beside an aligned model with keys and values: each has a cache of its own."""
-    from tests.support.oracle import Oracle
-
     base, aligned = pair_folders("qwen3_5")[0], pair_folders("llama")[1]
     engine = Engine(ModelPair.from_pretrained(base=str(base), aligned=str(aligned), device="cpu", dtype="float32"))
     assert_equal_to_oracle(engine, Oracle(base, aligned), P, NEARLY_GREEDY)

@@ -15,7 +15,10 @@ from baco.forward.model_runner import ModelRunner
 from baco.forward.packing import Segment
 from baco.models.pair import ModelPair
 
-COMPARED = ()
+COMPARED = frozenset(
+    "falcon_h1 gemma3_text gpt2 gpt_neox granitemoehybrid jamba kimi_linear lfm2 llama mamba2 mistral nemotron_h olmo2 olmo_hybrid phi3 "
+    "qwen2 qwen3 qwen3_5_text qwen3_next".split()
+)
 """Model types that the tests compare with transformers token for token."""
 TOLERANCE = 1e-2
 """Largest difference of two logits, as a share of their range, that is the order of summation (our own choice)."""
