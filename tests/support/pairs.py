@@ -12,20 +12,27 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    DeepseekV3Config,
     FalconH1Config,
     Gemma3TextConfig,
+    Gemma4TextConfig,
     GenerationConfig,
+    Glm4MoeConfig,
     GPT2Config,
     GPTNeoXConfig,
+    GptOssConfig,
     GraniteMoeHybridConfig,
     JambaConfig,
     KimiLinearConfig,
     Lfm2Config,
+    Llama4TextConfig,
     LlamaConfig,
     Mamba2Config,
+    Ministral3Config,
     MistralConfig,
     NemotronHConfig,
     Olmo2Config,
+    Olmo3Config,
     OlmoHybridConfig,
     Phi3Config,
     PreTrainedConfig,
@@ -34,13 +41,16 @@ from transformers import (
     Qwen2Config,
     Qwen3_5TextConfig,
     Qwen3Config,
+    Qwen3MoeConfig,
     Qwen3NextConfig,
+    SmolLM3Config,
 )
 
 from baco import ModelPair
 from tests.support.tokenizers import byte_level_bpe, sentencepiece_like
 
 SLIDING_WINDOW = 8
+CHUNK_SIZE = 16
 CONTEXT_WINDOW = 256
 EXTRA_CHAT_TOKEN = "<|think|>"
 """A token that only the aligned model of some architectures has: its id lies beyond the base's embedding."""
@@ -131,6 +141,62 @@ RECURRENT: dict[str, Callable[..., PreTrainedConfig]] = {
 }
 """Architectures with a state that has no positions."""
 
+_SLIDING = {"sliding_window": SLIDING_WINDOW, "layer_types": ["sliding_attention", _FULL] * 2}
+
+MODERN: dict[str, Callable[..., PreTrainedConfig]] = {
+    "qwen3_moe": lambda **ids: Qwen3MoeConfig(**_DEEP, **_EXPERTS, **ids),
+    "gpt_oss": lambda **ids: GptOssConfig(**_DEEP, **_SLIDING, **ids, num_local_experts=4, num_experts_per_tok=2),
+    "gemma4": lambda **ids: Gemma4TextConfig(
+        **_DEEP,
+        **_SLIDING,
+        **ids,
+        vocab_size_per_layer_input=ids["vocab_size"],
+        hidden_size_per_layer_input=8,
+        num_kv_shared_layers=0,
+        tie_word_embeddings=False,
+    ),
+    "ministral3": lambda **ids: Ministral3Config(**_DEEP, **ids),
+    "olmo3": lambda **ids: Olmo3Config(**(_GATED | {"num_hidden_layers": 4}), **_SLIDING, **ids),
+    "smollm3": lambda **ids: SmolLM3Config(**_GATED, **ids),
+    "glm4_moe": lambda **ids: Glm4MoeConfig(
+        **_DEEP,
+        **ids,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=32,
+        first_k_dense_replace=1,
+        n_group=1,
+        topk_group=1,
+    ),
+    "llama4": lambda **ids: Llama4TextConfig(
+        **_DEEP,
+        **ids,
+        intermediate_size_mlp=64,
+        num_local_experts=2,
+        attention_chunk_size=CHUNK_SIZE,
+        attn_temperature_tuning=True,
+        floor_scale=8,
+        layer_types=["chunked_attention"] * 3 + [_FULL],
+        no_rope_layers=[1, 1, 1, 0],
+    ),
+    "deepseek_v3": lambda **ids: DeepseekV3Config(
+        **(_DEEP | {"num_key_value_heads": 4}),
+        **ids,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=32,
+        first_k_dense_replace=1,
+        n_group=1,
+        topk_group=1,
+        q_lora_rank=16,
+        kv_lora_rank=16,
+        qk_rope_head_dim=8,
+        qk_nope_head_dim=8,
+        v_head_dim=8,
+    ),
+}
+"""Other architectures of today."""
+
 SENTENCEPIECE = ("gemma3", "mistral", "phi3")
 WITH_EXTRA_CHAT_TOKEN = ("qwen3", "gpt_neox", "gpt2")
 
@@ -181,7 +247,7 @@ def _tokenizers(arch: str) -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizer
 
 def _new_model(arch: str, vocab_size: int, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    config = (ARCHITECTURES | RECURRENT)[arch](vocab_size=vocab_size, **ids)
+    config = (ARCHITECTURES | RECURRENT | MODERN)[arch](vocab_size=vocab_size, **ids)
     config.initializer_range = WEIGHT_SCALE
     torch.manual_seed(seed)
     model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval().requires_grad_(False)
