@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +71,8 @@ class ByRow:
         cache, layout = _running.cache, _running.layout
         if cache is None or layout is None:
             return type(self.mixer).forward(self.mixer, hidden_states, *args, **kwargs)
-        layer: StateLayer = cache.layers[self.mixer.layer_idx]  # type: ignore[assignment]
+        layer = cache.layers[cast(int, self.mixer.layer_idx)]
+        assert isinstance(layer, StateLayer), "a mixer's layer has a state"
         packed, output = hidden_states[0], None
         for group in layout.state_groups:
             laid_out = packed[group.indices.flatten()].view(*group.indices.shape, -1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DummyLayer
+from transformers.cache_utils import Cache, CacheLayerMixin, DummyLayer, LinearAttentionCacheLayerMixin
 
 from baco.forward.kv_layer import KeyValueLayer
 from baco.forward.packing import Segment
@@ -53,10 +53,10 @@ class SlotCache(Cache):
         """Of each token of the next pass its position less its index, int64 [N]; None where no layer asks for it. Set as `places`."""
         self.allocation = 0
         """Counts how often the layers' tensors have been replaced."""
-        layers = [self._layer(kind) for kind in kinds]
+        layers: list[CacheLayerMixin | LinearAttentionCacheLayerMixin | DummyLayer] = [self._layer(kind) for kind in kinds]
         self.key_value_layers = [layer for layer in layers if isinstance(layer, KeyValueLayer)]
         self.state_layers = [layer for layer in layers if isinstance(layer, StateLayer)]
-        self._held_layers = [layer for layer in layers if not isinstance(layer, DummyLayer)]
+        self._held_layers = [layer for layer in layers if isinstance(layer, KeyValueLayer | StateLayer)]
         self._stands_at: dict[int, int] = {}
         """Of each slot, the position at which its states stand; absent where that is not known."""
         super().__init__(layers=layers)

@@ -100,7 +100,7 @@ class StateLayer(LinearAttentionCacheLayerMixin):
         self.drop()
 
 
-class HybridLayer(StateLayer, KeyValueLayer):
+class HybridLayer(StateLayer, KeyValueLayer):  # type: ignore[override]  # as transformers' own class of this kind does
     """A layer with attention and a state side by side."""
 
     def __init__(self, owner: Slots, number_of_states: int) -> None:
