@@ -29,7 +29,9 @@ def test_the_known_types_are_those_of_the_pairs_that_the_tests_compare() -> None
 
 
 def test_an_unknown_type_that_runs_is_tried_once(monkeypatch: pytest.MonkeyPatch, passes: list[Pass]) -> None:
-    pair = pair_of(StableLmConfig(**IDS, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4))
+    pair = pair_of(
+        StableLmConfig(**IDS, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4)
+    )
     Engine(pair)
     assert len(passes) == 4, "two for each model"
     Engine(pair)
@@ -54,7 +56,9 @@ def test_running_out_of_memory_is_no_verdict(monkeypatch: pytest.MonkeyPatch) ->
     def scarce(*args: object, **kwargs: object) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    pair = pair_of(StableLmConfig(**IDS, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=4))
+    pair = pair_of(
+        StableLmConfig(**IDS, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=4)
+    )
     with monkeypatch.context() as patch:
         patch.setattr(ModelPass, "logits", scarce)
         with pytest.raises(torch.OutOfMemoryError):
