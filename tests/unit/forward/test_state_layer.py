@@ -38,7 +38,8 @@ def run(runner: ModelRunner, *segments: Segment) -> list[Tensor]:
 
 def alone(pair: ModelPair, row: list[int]) -> Tensor:
     with torch.inference_mode():
-        return pair.aligned(torch.tensor([row]), use_cache=False).logits[0]
+        logits: Tensor = pair.aligned(torch.tensor([row]), use_cache=False).logits[0]
+    return logits
 
 
 def tokens(count: int, seed: int = 0) -> list[int]:
@@ -136,4 +137,4 @@ def test_another_thread_and_a_copy_use_the_model_as_ever_while_a_pass_runs(get_p
     torch.testing.assert_close(found[1], expected)
     torch.testing.assert_close(logits, expected, atol=TOLERANCE, rtol=TOLERANCE)
     copied = copy.deepcopy(pair.aligned)
-    assert [mixer.forward.mixer for mixer in mixers(copied)] == mixers(copied)  # type: ignore[union-attr]
+    assert [vars(mixer)["forward"].mixer for mixer in mixers(copied)] == mixers(copied)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, BloomConfig, CodeGenConfig, PreTrainedConfig, StableLmConfig
+from transformers import AutoModelForCausalLM, BloomConfig, CodeGenConfig, PreTrainedConfig, PreTrainedModel, StableLmConfig
 
 from baco import Engine, ModelPair, Router, SamplingParams, UnsupportedModelError
 from baco.forward import trial
@@ -16,11 +16,12 @@ IDS = {"vocab_size": len(TOKENIZER), "bos_token_id": 0, "eos_token_id": 1, "pad_
 
 
 def pair_of(config: PreTrainedConfig) -> ModelPair:
-    models = []
+    models: list[PreTrainedModel] = []
     for seed in (0, 1):
         torch.manual_seed(seed)
         models.append(AutoModelForCausalLM.from_config(config).eval().requires_grad_(False))
-    return ModelPair.from_models(*models, TOKENIZER)
+    base, aligned = models
+    return ModelPair.from_models(base, aligned, TOKENIZER)
 
 
 def test_the_known_types_are_those_of_the_pairs_that_the_tests_compare() -> None:
