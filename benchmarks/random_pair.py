@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from itertools import chain, islice, product
 from pathlib import Path
 from string import ascii_lowercase
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast, Qwen2Config
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast, Qwen2Config, Qwen3_5TextConfig
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
 """A chat template that shows the messages alone."""
@@ -39,7 +40,7 @@ CONTEXT = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Size of one model, in the terms of Qwen2."""
+    """Size of one model, in the terms of Qwen2; of Qwen3.5, with a state in three of four layers, where `linear_heads` is above 0."""
 
     hidden_size: int
     intermediate_size: int
@@ -47,14 +48,19 @@ class Shape:
     heads: int
     key_value_heads: int
     vocab_size: int
+    linear_heads: int = 0
+    """Heads of linear attention, each with keys and values of 128 numbers."""
 
 
 SHAPES = {
     "0.5b": Shape(hidden_size=896, intermediate_size=4864, layers=24, heads=14, key_value_heads=2, vocab_size=32_000),
     "1b": Shape(hidden_size=2048, intermediate_size=8192, layers=16, heads=32, key_value_heads=8, vocab_size=128_256),
+    "hybrid-0.3b": Shape(
+        hidden_size=1024, intermediate_size=2816, layers=20, heads=8, key_value_heads=2, vocab_size=32_000, linear_heads=8
+    ),
     "8b": Shape(hidden_size=4096, intermediate_size=14336, layers=32, heads=32, key_value_heads=8, vocab_size=128_256),
 }
-"""Qwen2.5-0.5B with a vocabulary of 32,000 tokens instead of 151,936, and the sizes of Llama 3.2 1B and Llama 3.1 8B."""
+"""Qwen2.5-0.5B with a vocabulary of 32,000 tokens instead of 151,936, a model like Qwen3.5 (336 M), and the sizes of Llama 3.2 1B and 3.1 8B."""
 QUICK = Shape(hidden_size=256, intermediate_size=512, layers=2, heads=4, key_value_heads=2, vocab_size=4_000)
 """Small enough for a look at whether everything runs."""
 
@@ -73,8 +79,8 @@ def random_model(shape: Shape, *, device: torch.device, dtype: torch.dtype, seed
         model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(shape), dtype=dtype).eval().requires_grad_(False)
     for name, weight in model.get_decoder().layers.named_parameters():
         if weight.dim() == 2:
-            # A layer's answer goes through one of these two; over all layers, the answers add up as independent ones do.
-            share = CONTEXT / math.sqrt(2 * shape.layers) if "o_proj" in name or "down_proj" in name else 1.0
+            # A layer's answer goes through one of these; over all layers, the answers add up as independent ones do.
+            share = CONTEXT / math.sqrt(2 * shape.layers) if any(last in name for last in ("o_proj", "out_proj", "down_proj")) else 1.0
             weight.normal_(std=share / math.sqrt(weight.shape[1]))
     embedding = embedding_of(model)
     embedding.normal_(std=math.sqrt(2))
@@ -162,16 +168,21 @@ def _add_noise(weight: Tensor, amount: float) -> None:
     weight.add_(torch.randn_like(weight) * (weight.float().std() * amount).to(weight.dtype))
 
 
-def _config(shape: Shape) -> Qwen2Config:
-    return Qwen2Config(
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_value_heads,
-        vocab_size=shape.vocab_size,
-        max_position_embeddings=2048,
-        tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
+def _config(shape: Shape) -> PreTrainedConfig:
+    common: dict[str, Any] = {
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.key_value_heads,
+        "vocab_size": shape.vocab_size,
+        "max_position_embeddings": 2048,
+        "tie_word_embeddings": False,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
+    if not shape.linear_heads:
+        return Qwen2Config(**common)
+    layer_types = ["full_attention" if index % 4 == 3 else "linear_attention" for index in range(shape.layers)]
+    heads: dict[str, Any] = {"linear_num_key_heads": shape.linear_heads, "linear_num_value_heads": shape.linear_heads}
+    return Qwen3_5TextConfig(**common, **heads, layer_types=layer_types, head_dim=shape.hidden_size // shape.heads)

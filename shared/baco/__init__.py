@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PairError,
         PromptError,
         UnknownKeywordError,
+        UnsupportedModelError,
         VocabularyError,
     )
     from baco.grammar.grammar import Grammar
@@ -60,6 +61,7 @@ __all__ = [
     "TokenLogprob",
     "TopLogprob",
     "UnknownKeywordError",
+    "UnsupportedModelError",
     "Usage",
     "VocabularyError",
     "__version__",

@@ -5,6 +5,7 @@ BacoError
 │   └── UnknownKeywordError (TypeError)  a keyword that does not exist, with the nearest that does
 ├── PairError                         a pair that cannot be loaded
 │   ├── ModelNotFoundError            a model folder or hub id that is not there
+│   ├── UnsupportedModelError         a model whose layers the decode loop cannot run
 │   └── VocabularyError               two models whose token ids mean different strings
 ├── PromptError (ValueError)          a prompt that cannot be decoded
 │   ├── ChatTemplateError             a tokenizer without a chat template, or one that refuses the messages
@@ -34,6 +35,10 @@ class PairError(BacoError):
 
 class ModelNotFoundError(PairError):
     """A model folder, hub id or preset does not exist."""
+
+
+class UnsupportedModelError(PairError):
+    """A model has layers that the decode loop cannot run."""
 
 
 class VocabularyError(PairError):

@@ -13,6 +13,7 @@ from langchain_core.globals import set_llm_cache
 
 import baco.errors
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.forward.trial import COMPARED
 from baco.parsing import detection
 from baco.parsing.tool_call import ToolCall
 from baco.routing import registry
@@ -25,6 +26,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/langchain.md",
+    "docs/models.md",
     "docs/llamaindex.md",
     "docs/llamaindex-conformance.md",
     "examples/train_tiny_pair/README.md",
@@ -46,6 +48,12 @@ def _own_cache() -> Iterator[None]:
     """Leave LangChain's global cache as it is without a document."""
     yield
     set_llm_cache(None)
+
+
+def test_the_table_of_models_has_the_types_that_the_tests_compare() -> None:
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", (ROOT / "docs/models.md").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(COMPARED)
+    assert f"{len(COMPARED)} architectures" in (ROOT / "README.md").read_text()
 
 
 def run(code: str, document: str) -> None:

@@ -43,6 +43,7 @@ PUBLIC_NAMES = [
     "TokenLogprob",
     "TopLogprob",
     "UnknownKeywordError",
+    "UnsupportedModelError",
     "Usage",
     "VocabularyError",
     "__version__",

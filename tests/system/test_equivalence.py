@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM
 
 from baco import Candidate, Engine, GenerationResult, ModelPair, Router, SamplingParams
 from baco.results import Model
+from tests.support.marks import slow_but
 from tests.support.oracle import Oracle
-from tests.support.pairs import ARCHITECTURES, CONTEXT_WINDOW, SLIDING_WINDOW, WITH_EXTRA_CHAT_TOKEN
+from tests.support.pairs import ARCHITECTURES, CHUNK_SIZE, CONTEXT_WINDOW, MODERN, SLIDING_WINDOW, WITH_EXTRA_CHAT_TOKEN
 
 GetEngine = Callable[[str], Engine]
 GetOracle = Callable[[str], Oracle]
@@ -58,6 +59,8 @@ SAMPLING: list[dict[str, Any]] = [
 
 WITH_EVERY_ROUTER = ("llama", "gemma3")
 """One of each kind of vocabulary; one attends to everything, the other also through a sliding window."""
+QUICK_MODERN = ("gpt_oss", "llama4", "deepseek_v3")
+"""Attention sinks and experts, chunked attention, latent attention: of the modern ones, those that `make test` runs."""
 ON_EVERY_ARCHITECTURE = ("rand", "p-punc", "nudging")
 """A router that reads no distribution, the default, and the one in the other direction."""
 
@@ -71,10 +74,13 @@ def cases() -> Iterator[Any]:
     for arch, name in itertools.product(ARCHITECTURES, ROUTERS):
         if arch in WITH_EVERY_ROUTER or name in ON_EVERY_ARCHITECTURE:
             yield pytest.param(arch, Router(name, **ROUTERS[name], **next(variants)), next(sampling), id=f"{arch}-{name}")
+    for arch, name in itertools.product(MODERN, ON_EVERY_ARCHITECTURE):
+        marks = () if arch in QUICK_MODERN and name == "p-punc" else pytest.mark.slow
+        yield pytest.param(arch, Router(name, **ROUTERS[name], **next(variants)), next(sampling), id=f"{arch}-{name}", marks=marks)
 
 
 @pytest.mark.parametrize("which", ["base", "aligned"])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", slow_but([*ARCHITECTURES, *QUICK_MODERN], [*ARCHITECTURES, *MODERN]))
 def test_one_model_alone_writes_what_transformers_generate_writes(arch: str, which: Model, get_engine: GetEngine) -> None:
     engine = get_engine(arch)
     for penalty in (1.0, 1.3):
@@ -138,14 +144,17 @@ def test_a_token_that_the_base_lacks_is_read_by_it_as_its_end_token(arch: str, g
     assert any(extra in c.token_ids[:-1] for result in results for c in result.candidates)
 
 
-@pytest.mark.parametrize("arch", ["gemma3", "mistral", "phi3"])
-def test_the_sliding_window_of_these_pairs_changes_what_they_write(arch: str, pair_folders: Callable[[str], tuple[Path, Path]]) -> None:
-    """Else the equality of these architectures would say nothing about sliding masks."""
+@pytest.mark.parametrize(
+    ("arch", "setting", "size"),
+    [(arch, "sliding_window", SLIDING_WINDOW) for arch in ("gemma3", "mistral", "phi3")] + [("llama4", "attention_chunk_size", CHUNK_SIZE)],
+)
+def test_the_window_of_these_pairs_changes_what_they_write(
+    arch: str, setting: str, size: int, pair_folders: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """Else the equality of these architectures would say nothing about sliding and chunked masks."""
     folder, _ = pair_folders(arch)
-    ids = torch.arange(10, 10 + 4 * SLIDING_WINDOW)[None]
-    narrow, wide = (
-        AutoModelForCausalLM.from_pretrained(folder, sliding_window=window)(ids).logits[0, -1].detach() for window in (SLIDING_WINDOW, 200)
-    )
+    ids = torch.arange(10, 10 + 4 * size)[None]
+    narrow, wide = (AutoModelForCausalLM.from_pretrained(folder, **{setting: window})(ids).logits[0, -1].detach() for window in (size, 200))
     assert (narrow - wide).abs().max() > 0.1
 
 

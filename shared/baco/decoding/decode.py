@@ -38,9 +38,11 @@ class Slot:
     row: Row
     lookup: PromptLookup
     index: int
-    """The row's slot in both KV caches."""
+    """The row's slot in both caches."""
     prefix_donors: dict[Model, tuple["Slot", int]] = field(default_factory=dict)
     """For each model: another slot that is prefilling the same prefix, and the prefix's length, while this row waits for it."""
+    stops: dict[Model, int] = field(default_factory=dict)
+    """For each model with states: a length of the prompt at which to stop, since the states there are worth keeping."""
     waited: int = 1
     """Steps since the row last committed tokens or prefilled a chunk of its prompt."""
 
@@ -83,16 +85,19 @@ class Decoder:
         """Add a row; reuse any prefix that is cached, or being prefilled by another row."""
         slot = Slot(row, PromptLookup(row.sequence.prompts.get("aligned") or row.sequence.prompts["base"]), len(self.slots))
         for which, prompt in row.sequence.prompts.items():
-            runner = self._runner(which)
-            runner.cache.reserve(slot.index + 1, 0)
-            prefix = self.prefixes[which].find(prompt[:-1])
+            cache = self._runner(which).cache
+            cache.reserve(slot.index + 1, 0)
+            prefix = self.prefixes[which].find(prompt[:-1], with_states=not cache.rolls_back)
             longest, donor = self._longest_shared(which, slot, prefix.length)
             if donor is not None:
                 slot.prefix_donors[which] = (donor, longest)
             elif prefix.last is not None:
-                runner.cache.reserve(0, longest)
-                runner.cache.put(slot.index, prefix.parts)
+                cache.reserve(0, longest)
+                cache.put(slot.index, prefix.parts, prefix.states)
                 row.sequence.num_computed_tokens[which] = longest
+            if not cache.rolls_back:
+                # A prefix that comes a second time may come a third time.
+                slot.stops[which] = self.prefixes[which].find(prompt[:-1]).length
             row.passes.reused.setdefault(which, longest)
         self.slots.append(slot)
         self._reader = None
@@ -159,7 +164,8 @@ class Decoder:
         for segment in turn.segments:
             slot = self.slots[segment.slot]
             sequence = slot.row.sequence
-            sequence.num_computed_tokens[turn.which] = segment.end
+            sequence.num_computed_tokens[turn.which] = self._runners[turn.which].cache.computed(segment)
+            self._keep_at_stop(slot, turn.which)
             slot.row.passes.count(turn.which, self.turns.passes)
             if sequence.mode == "scored" or segment.start < len(sequence.prompts[turn.which]):
                 prefilled.append(slot)
@@ -188,22 +194,27 @@ class Decoder:
     def _segments(self, which: Model, slots: Sequence[Slot]) -> list[Segment]:
         """The tokens to compute: of rows that wait for this model, and of the others too if that is useful, since the pass runs anyway."""
         segments: list[Segment] = []
+        cache = self._runner(which).cache
         budget = CHUNK if len(slots) > 1 else 8 * CHUNK
         for slot in slots:
             sequence = slot.row.sequence
             if which not in sequence.prompts or not self._is_ready(slot, which):
                 continue
+            sequence.num_computed_tokens[which] = cache.resume(slot.index, sequence.num_computed_tokens[which])
             uncomputed = sequence.uncomputed(which, self.turns.num_draft_tokens(sequence, slot.lookup.open_tokens))
             in_prompt = sequence.num_computed_tokens[which] < len(sequence.prompts[which])
             if not (in_prompt or self.turns.speculates or sequence.needs() == which):
                 continue
-            count = len(uncomputed)
+            start, count = uncomputed.start, len(uncomputed)
+            if not cache.rolls_back:
+                count = min([count, *(length - start for length in self._stops(slot, which) if length > start)])
             if count > SHORT_SEGMENT or sequence.mode == "scored":
                 count = min(count, budget)
                 budget -= count
             if count:
-                tokens = sequence.slice(which, uncomputed.start, uncomputed.start + count)
-                segments.append(Segment(slot=slot.index, start=uncomputed.start, token_ids=tokens))
+                drafts = max(0, start + count - len(sequence.prompts[which]) - sequence.num_committed)
+                tokens = sequence.slice(which, start, start + count)
+                segments.append(Segment(slot=slot.index, start=start, token_ids=tokens, num_drafts=drafts))
         assert segments, "no row can make progress"
         return segments
 
@@ -236,8 +247,19 @@ class Decoder:
             donor, length = slot.prefix_donors.pop(which)
             length = min(length, donor.row.sequence.num_computed_tokens[which])
             if length > slot.row.sequence.num_computed_tokens[which]:
-                self._runners[which].cache.copy_slot(donor.index, slot.index, length)
-                slot.row.sequence.num_computed_tokens[which] = length
+                copied = self._runners[which].cache.copy_slot(donor.index, slot.index, length)
+                slot.row.sequence.num_computed_tokens[which] = copied
+
+    def _stops(self, slot: Slot, which: Model) -> list[int]:
+        """The lengths of a row at which a state that stands there is wanted: by rows that wait for it, or by the prefix cache."""
+        waiting = (other.prefix_donors[which] for other in self.slots if which in other.prefix_donors)
+        return [*(length for donor, length in waiting if donor is slot), slot.stops.get(which, 0)]
+
+    def _keep_at_stop(self, slot: Slot, which: Model) -> None:
+        """Put the prefix of a row that has come to its stop into the prefix cache."""
+        length = slot.row.sequence.num_computed_tokens[which]
+        if length and length == slot.stops.get(which):
+            self._keep_prefix(slot, which, length)
 
     def _longest_shared(self, which: Model, slot: Slot, cached: int) -> tuple[int, Slot | None]:
         """The running row that shares the longest prefix, if it is longer than the cached one; and the length of the longer one.
@@ -245,30 +267,37 @@ class Decoder:
         Each row computes its prompt's last token itself, for a prediction with its own noise.
         """
         prompt = slot.row.sequence.prompts[which][:-1]
+        rolls_back = self._runners[which].cache.rolls_back
         longest, best = max(SHORTEST_PREFIX - 1, cached), None
         for other in self.slots:
             theirs = other.row.sequence.prefix(which)
             # Most rows differ from this one where the longest match so far ends, so that token is compared first.
             if longest < min(len(prompt), len(theirs)) and theirs[longest] == prompt[longest]:
                 length = common_length(prompt, theirs)
-                if length > longest:
+                if length > longest and (rolls_back or other.row.sequence.num_computed_tokens.get(which, 0) <= length):
                     longest, best = length, other
         return (cached, None) if best is None else (longest, best)
 
     def _keep_prefixes(self, slot: Slot) -> None:
-        """Put the KV state of a leaving row into the prefix cache."""
+        """Put what a leaving row has computed into the prefix cache."""
         sequence = slot.row.sequence
         for which, prompt in sequence.prompts.items():
             length = min(sequence.num_computed_tokens[which], len(prompt) + sequence.num_committed)
-            cache = self.prefixes[which]
-            if length >= SHORTEST_PREFIX and cache.budget and not cache.covers(prompt[: min(length, len(prompt) - 1)]):
-                take = partial(self._runners[which].cache.take, slot.index, end=length)
-                try:
-                    cache.keep(sequence.slice(which, 0, length), take)
-                except Exception as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    cache.clear()  # running rows need the memory more
+            if length >= SHORTEST_PREFIX and not self.prefixes[which].covers(prompt[: min(length, len(prompt) - 1)]):
+                self._keep_prefix(slot, which, length)
+
+    def _keep_prefix(self, slot: Slot, which: Model, length: int) -> None:
+        """Put the first tokens of a row into the prefix cache; with the states after them, if there are some."""
+        cache, prefixes = self._runners[which].cache, self.prefixes[which]
+        if not prefixes.budget or cache.resume(slot.index, length) != length:
+            return
+        try:
+            states = () if cache.rolls_back else cache.take_states(slot.index, length)
+            prefixes.keep(slot.row.sequence.slice(which, 0, length), partial(cache.take, slot.index, end=length), states)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            prefixes.clear()  # running rows need the memory more
 
     def _runner(self, which: Model) -> ModelRunner:
         if which not in self._runners:

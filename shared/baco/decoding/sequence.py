@@ -72,7 +72,7 @@ class SequenceState:
     owner_is_base: bool = False
     """Whether the base owns the last committed token."""
     num_computed_tokens: dict[Model, int] = field(init=False)
-    """How many tokens, of prompt and answer together, are in each model's KV cache."""
+    """How many tokens, of prompt and answer together, are in each model's cache."""
     predictions: dict[Model, dict[int, Prediction]] = field(init=False)
     """Each model's predictions by position, none before `num_committed`."""
     proposed: int = 0
@@ -100,6 +100,8 @@ class SequenceState:
         if self.mode == "lockstep":
             # The route at a position needs the aligned model's prediction there, so the base comes second.
             tokens = self.num_committed - (which == "base" and self.num_committed not in self.predictions["aligned"])
+        if tokens in self.predictions[which]:
+            return range(0)  # computed already, though drafts are not in a cache that cannot be rolled back
         return range(self.num_computed_tokens[which], len(self.prompts[which]) + tokens)
 
     def prefix(self, which: Model) -> list[int]:

@@ -13,6 +13,7 @@ from baco.config import SamplingParams
 from baco.engine.requests import Request, build_requests, build_scoring, check_scorable
 from baco.engine.worker import submit
 from baco.errors import ConfigError
+from baco.forward.trial import check_runs
 from baco.models.pair import ModelPair
 from baco.parsing.tools import Tool, check_tools
 from baco.results import GenerationResult, StreamEvent
@@ -47,6 +48,7 @@ class Engine:
 
     Raises:
         ConfigError: a value is out of its range.
+        UnsupportedModelError: a model of the pair cannot be run.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Engine:
         window = pair.context_window
         fits = max_model_len is None or (is_integer(max_model_len) and 2 <= max_model_len <= window)
         require(fits, "max_model_len", f"None or an integer in [2, {window}], the smaller of the models' windows", max_model_len)
+        check_runs(pair)
         self.pair = pair
         self.max_batch_size = max_batch_size
         self.max_model_len = max_model_len or window

@@ -1,1 +1,1 @@
-"""One model's forward pass over a KV cache with a slot for each row."""
+"""One model's forward pass over a cache with a slot for each row."""

@@ -20,7 +20,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from baco.forward.packing import SLIDING_MARK, Group, PackedPass
+from baco.forward.packing import Group, PackedPass
 
 NAME = "baco_packed"
 
@@ -106,7 +106,7 @@ def attend(
     """Attention of one layer in transformers' interface: [1, N, Hq, D] for queries [1, Hq, N, D], and None for the weights.
 
     `key` and `value` are the whole layer of the cache, [slots, Hk, S, D]; Hq is a multiple of Hk. The mask of a padded pass is
-    [R, 1, Hq / Hk * Q, W]; that of a packed one is a placeholder, `SLIDING_MARK` wide for a sliding window.
+    [R, 1, Hq / Hk * Q, W]; that of a packed one is a placeholder, whose width is the number of the layer's reach, counted from 1.
     """
     if _current.kind is None:  # another thread uses the model while a pass runs
         own = ALL_ATTENTION_FUNCTIONS.get_interface(_switches[id(module.config)].own, _eager(type(module)))  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def attend(
         return _by_row(attention, tokens, rows, key[:, :, :window], value[:, :, :window], mask, scaling)[None], None
     assert _current.layout is not None, "a packed pass has a layout"
     heads_per_key = tokens.shape[1] // key.shape[1] if inner is None else 1
-    masks = _current.layout.masks_for(attention_mask.shape[-1] == SLIDING_MARK, heads_per_key, query.dtype)
+    masks = _current.layout.masks_for(attention_mask.shape[-1] - 1, heads_per_key, query.dtype)
     pieces = [_of_group(attention, tokens, group, key, value, mask, scaling) for group, mask in masks]
     return (pieces[0] if len(pieces) == 1 else torch.cat(pieces))[None], None
 

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from baco.forward.attention import packed_attention
 from baco.forward.cuda import is_out_of_memory
-from baco.forward.kv_cache import SlotCache
 from baco.forward.model_pass import ModelPass
 from baco.forward.padding import PaddedPass
+from baco.forward.slot_cache import SlotCache
 
 BACKEND = "inductor"
 """The backend of `torch.compile`."""
@@ -45,7 +45,7 @@ class CompiledPass:
 
     def __call__(self, layout: PaddedPass, cache: SlotCache, keep: int | Tensor = 0) -> Tensor:
         """Run a pass; arguments and result as in `ModelPass`. The cache must hold tensors."""
-        cache.places = layout.places
+        cache.places, cache.extent, cache.past = layout.places, None, self.plain.past(layout)
         if self._preparing:
             _mark_dynamic(layout, cache, keep)
         with packed_attention(self.plain.model, None):
@@ -84,6 +84,7 @@ class CompiledPass:
 def _mark_dynamic(layout: PaddedPass, cache: SlotCache, keep: int | Tensor) -> None:
     """Mark the dimensions in which passes differ as dynamic, for the program that is compiled next."""
     varying = [(layout.numbers, (1, 2)), (layout.keys, (0,)), (cache.places, (0,)), *((tensor, (0, 1)) for tensor in cache.tensors)]
+    varying += [(cache.past, (0,))] if cache.past is not None else []
     varying += [(keep, (0,))] if isinstance(keep, Tensor) else []
     for tensor, dimensions in varying:
         for dimension in dimensions:

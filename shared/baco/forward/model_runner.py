@@ -11,10 +11,10 @@ from torch import Tensor
 
 from baco.forward.compiling import CompiledPass
 from baco.forward.cuda import CudaGraphs, upload, without_cudnn_sdpa
-from baco.forward.kv_cache import SlotCache
 from baco.forward.model_pass import ModelPass
 from baco.forward.packing import PackedPass, Segment
 from baco.forward.padding import PaddedPass, PaddedShape
+from baco.forward.slot_cache import SlotCache
 
 MIN_SIZE = 2
 """Least number of slots, and of tokens per row, in a compiled pass (see `CompiledPass`)."""
@@ -39,10 +39,11 @@ class PreparedPass:
         """Logits after the wanted tokens, float32 [C, V], with -inf for ids that the model lacks; valid until the model's next pass."""
         runner, cache = self.runner, self.runner.cache
         assert self.allocation == cache.allocation, "the cache was reallocated after this pass was prepared"
+        cache.begin(self.segments)
         # Some layers reject zero rows, so a pass without wanted logits computes one row of them and drops it.
         wanted = self.wanted or [0]
         if self.shape is None:
-            layout = PackedPass(self.segments, runner.device, runner.plain.sliding_window, cache.stride)
+            layout = PackedPass(self.segments, runner.device, runner.plain.reaches, cache.stride)
             keep = upload(wanted, runner.device) if len(self.wanted) < layout.token_ids.shape[1] else 0
             with without_cudnn_sdpa():
                 return runner.plain(layout, cache, keep)[: len(self.wanted)]
@@ -64,10 +65,11 @@ class ModelRunner:
 
     def __init__(self, plain: ModelPass, compiled: CompiledPass | None = None) -> None:
         self.plain = plain
-        self.compiled = compiled if compiled is not None and not compiled.failed else None
+        # A padded pass would put its padding into states.
+        self.compiled = compiled if compiled is not None and not compiled.failed and not plain.has_states else None
         self.device = plain.device
-        self.cache = SlotCache(plain.num_layers, self.device)
-        self.graphs = CudaGraphs.on(self.device, f"a pass of {type(plain.model).__name__}")
+        self.cache = SlotCache(plain.kinds, self.device)
+        self.graphs = None if plain.has_states else CudaGraphs.on(self.device, f"a pass of {type(plain.model).__name__}")
         self._recorded_for = self.cache.allocation
         self.inputs: dict[PaddedShape, Tensor] = {}
         """What a recorded pass reads, by its shape: its tokens, positions and places (see `PaddedShape.numbers`)."""

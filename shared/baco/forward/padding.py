@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from baco.forward.cuda import bucket
-from baco.forward.packing import Segment, causal_mask
+from baco.forward.packing import Reach, Segment, causal_mask
 
 QUERIES = (1, 2, 3, 4, 6, 8, 16)
 """Tokens of each row; with speculation mostly one to three (our own choice)."""
@@ -97,9 +97,14 @@ class PaddedPass:
         """Of each token, int64 [R * Q]."""
         return self.numbers[2].view(-1)
 
-    def mask(self, sliding_window: int | None, heads_per_key: int, dtype: torch.dtype) -> Tensor:
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Slots and positions of the cache that any token of the pass sees, counted from the first."""
+        return self.numbers.shape[1], self.keys.shape[0]
+
+    def mask(self, reach: Reach, heads_per_key: int, dtype: torch.dtype) -> Tensor:
         """The additive mask of `causal_mask`."""
-        return causal_mask(self.numbers[1], self.keys, sliding_window, heads_per_key, dtype)
+        return causal_mask(self.numbers[1], self.keys, reach, heads_per_key, dtype)
 
 
 def _window(length: int) -> int:

@@ -8,9 +8,9 @@ Knows token ids and tensors of one model; knows no rows.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from baco.forward.kv_cache import KeptTokens
+from baco.forward.slot_cache import KeptStates, KeptTokens
 from baco.vocab.token_ids import common_length
 
 SHORTEST_PREFIX = 16
@@ -30,6 +30,13 @@ class Node:
     kept: KeptTokens
     parent: "Node | None"
     """Has the tokens before; None for a root."""
+    states: dict[int, KeptStates] = field(default_factory=dict)
+    """For a model with states: the states at some lengths of the text, all of them in this node."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return self.kept.values.nbytes + sum(_nbytes(states) for states in self.states.values())
 
     @property
     def path(self) -> "Iterator[Node]":
@@ -57,6 +64,11 @@ class Prefix:
             end = node.start
         return parts[::-1]
 
+    @property
+    def states(self) -> KeptStates:
+        """The states after it, if there are some."""
+        return () if self.last is None else self.last.states.get(self.length, ())
+
 
 class PrefixCache:
     """Cached prefixes of one model, up to `budget` bytes."""
@@ -68,46 +80,56 @@ class PrefixCache:
         """Nodes by key, the least recently used first. No parent comes before its children, so the first node has none."""
         self._count = 0
 
-    def find(self, token_ids: list[int]) -> Prefix:
-        """Find the longest cached prefix of a text."""
-        found = Prefix()
+    def find(self, token_ids: list[int], with_states: bool = False) -> Prefix:
+        """Find the longest cached prefix of a text; the longest whose states are cached, where `with_states`."""
+        found = best = Prefix()
         if len(token_ids) < SHORTEST_PREFIX:
             return found
         node = self._nodes.get(tuple(token_ids[:SHORTEST_PREFIX]))
         while node is not None:
             end = node.start + len(node.token_ids)
             found = Prefix(node.start + common_length(token_ids[node.start : end], node.token_ids), node)
+            stands_at = max((length for length in node.states if length <= found.length), default=0) if with_states else found.length
+            if stands_at:
+                best = Prefix(stands_at, node)
             if found.length == len(token_ids):
                 break
             node = self._nodes.get((node.number, found.length, token_ids[found.length]))
-        self._use(found.last)
-        return found
+        self._use(best.last)
+        return best
 
     def covers(self, token_ids: list[int]) -> bool:
         """Whether all of a text is cached."""
         return self.find(token_ids).length >= len(token_ids)
 
-    def keep(self, token_ids: list[int], take: Callable[[int], KeptTokens]) -> None:
+    def keep(self, token_ids: list[int], take: Callable[[int], KeptTokens], states: KeptStates = ()) -> None:
         """Cache a text of at least `SHORTEST_PREFIX` tokens, and evict nodes until the budget holds.
 
-        `take` copies the keys and values of its tokens from a position.
+        `take` copies the keys and values of its tokens from a position; `states` are those after its last token.
         """
         before = self.find(token_ids)
-        if before.length == len(token_ids):
-            return
-        kept = take(before.length)
         path = list(before.last.path) if before.last is not None else []
-        if kept.values.nbytes + sum(node.kept.values.nbytes for node in path) > self.budget:
+        if path and before.length == len(token_ids):
+            node = path[0]
+            if not states or before.length in node.states:
+                return
+            added = _nbytes(states)
+        else:
+            key = (path[0].number, before.length, token_ids[before.length]) if path else tuple(token_ids[:SHORTEST_PREFIX])
+            node = Node(key, self._count + 1, before.length, token_ids[before.length :], take(before.length), before.last)
+            added = node.nbytes + _nbytes(states)
+        if added + sum(each.nbytes for each in path) > self.budget:
             return
-        self._count += 1
-        key = (path[0].number, before.length, token_ids[before.length]) if path else tuple(token_ids[:SHORTEST_PREFIX])
-        node = Node(key, self._count, before.length, token_ids[before.length :], kept, before.last)
-        self._nodes[key] = node
-        self.bytes += kept.values.nbytes
+        if states:
+            node.states[len(token_ids)] = states
+        if node.key not in self._nodes:
+            self._count += 1
+            self._nodes[node.key] = node
+        self.bytes += added
         self._use(node)
         while self.bytes > self.budget:
             _, oldest = self._nodes.popitem(last=False)
-            self.bytes -= oldest.kept.values.nbytes
+            self.bytes -= oldest.nbytes
 
     def clear(self) -> None:
         """Evict everything."""
@@ -118,3 +140,7 @@ class PrefixCache:
         """Make a node, and then its ancestors, the most recently used."""
         for each in node.path if node is not None else ():
             self._nodes.move_to_end(each.key)
+
+
+def _nbytes(states: KeptStates) -> int:
+    return sum(state.nbytes for layer in states for state in layer.values())

@@ -12,13 +12,26 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from baco.config import Quantization
 from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
 
 SMALL_HIDDEN_SIZE = 512
+NO_WINDOW = 2**20
+"""Tokens that models without positions may read (our own choice)."""
 MODEL_FILE = "config.json"
 """The file that every model folder has."""
 
@@ -98,12 +111,16 @@ def load_config(source: str) -> Any:
 
 
 def context_window(*configs: Any) -> int:
-    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows."""
-    return min(int(config.get_text_config().max_position_embeddings) for config in configs)
+    """Longest prompt and answer together that models of all these configurations can read, in tokens: the smallest of their windows.
+
+    A model without positions reads texts of any length; where no model has some, the window is `NO_WINDOW`.
+    """
+    windows = (getattr(config.get_text_config(), "max_position_embeddings", None) for config in configs)
+    return min((int(window) for window in windows if window is not None and window > 0), default=NO_WINDOW)
 
 
 def load_model(source: str, device: torch.device, dtype: torch.dtype, quantization: Quantization | None = None) -> PreTrainedModel:
-    """Load a causal language model from a folder or hub id, for inference.
+    """Load a causal language model from a folder or hub id, for inference; of a model of images and text, the text model.
 
     On CUDA, bitsandbytes quantises the linear layers while they load. Elsewhere `convert_layers` does it afterwards.
 
@@ -120,11 +137,28 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
     else:
         placed = {}
     with explained(source), _quiet():
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **hub_options(local), **placed)
+        config = AutoConfig.from_pretrained(name, **hub_options(local))
+        loader = AutoModelForImageTextToText if _is_wrapped(config) else AutoModelForCausalLM
+        model: PreTrainedModel = loader.from_pretrained(name, dtype=dtype, **hub_options(local), **placed)
+    _drop_encoders(model)
     if not placed:
         model.to(device)  # type: ignore[arg-type]
     model.eval().requires_grad_(False)
     return model
+
+
+def _is_wrapped(config: PreTrainedConfig) -> bool:
+    """Whether a text model comes only inside a model of images and text."""
+    return type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+
+def _drop_encoders(model: PreTrainedModel) -> None:
+    """Free everything of a model of images (or sounds) and text that only images and sounds go through."""
+    if model.config is not model.config.get_text_config() and (text := model.get_decoder()) is not model:
+        body = model.base_model
+        for name, child in list(body.named_children()):
+            if child is not text and text not in child.modules():
+                setattr(body, name, None)
 
 
 def _bits_and_bytes(quantization: Quantization, dtype: torch.dtype) -> BitsAndBytesConfig:

@@ -18,6 +18,7 @@ from baco.config import PairConfig
 from baco.errors import ConfigError
 from baco.models.adapter import check_adapter, load_adapted, load_aligned_tokenizer
 from baco.models.info import PairInfo
+from baco.models.layer_kinds import layer_kinds
 from baco.models.layers.convert import convert_layers, share_equal_tensors, tensor_bytes
 from baco.models.layers.linear import WeightOnlyLinear
 from baco.models.loading import (
@@ -89,6 +90,7 @@ class ModelPair:
             ConfigError: arguments that contradict each other or are out of range.
             ModelNotFoundError: there is no such folder, hub id or preset.
             VocabularyError: the two models do not share a vocabulary.
+            UnsupportedModelError: a model has layers that the decode loop cannot run.
             PairError: the adapter does not fit, or is more than plain LoRA.
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
@@ -118,10 +120,13 @@ class ModelPair:
 
         Raises:
             VocabularyError: the two models do not share a vocabulary.
+            UnsupportedModelError: a model has layers that the decode loop cannot run.
             ConfigError: the models are on two devices, or `compile` is not a bool.
         """
         base_tokenizer = base_tokenizer or tokenizer
         check_vocabularies(base_tokenizer, tokenizer)
+        for model in (base, aligned):
+            layer_kinds(model.config)
         require(base.device == aligned.device, "aligned", f"on the base model's device ({base.device})", str(aligned.device))
         require(isinstance(compile, bool), "compile", "True or False", compile)
         return cls(info=_describe(name, None, base, aligned, tokenizer, base_tokenizer), base=base, aligned=aligned, compile=compile)
@@ -132,6 +137,8 @@ class ModelPair:
         configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
         base_tokenizer, tokenizer = load_tokenizer(config.base), load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
+        for one in configs:
+            layer_kinds(one)
         device = torch.device(config.device)
         dtype = resolve_dtype(config.dtype, device, max(c.get_text_config().hidden_size for c in configs))
         base, aligned = _load_models(config, device, dtype, tokenizer)

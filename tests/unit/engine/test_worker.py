@@ -18,7 +18,7 @@ from baco.engine.request_queue import RequestQueue
 from baco.engine.requests import Request
 from baco.engine.worker import KEEP_ALIVE
 from baco.errors import QueueFullError
-from baco.forward.kv_cache import SlotCache
+from baco.forward.slot_cache import SlotCache
 from baco.models.info import PairInfo
 from tests.support.gate import Gate, Pass, fresh, settle, wait_until
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from baco import Engine, GenerationResult, Router, SamplingParams
 from baco.engine.request_queue import RequestQueue
 from baco.errors import BacoError, OutOfMemoryError
-from baco.forward.kv_cache import SlotCache
 from baco.forward.model_runner import PreparedPass
+from baco.forward.slot_cache import SlotCache
 from tests.support.gate import Gate, settle
 from tests.unit.engine.test_worker import PROMPTS, asked, told
 

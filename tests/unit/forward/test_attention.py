@@ -17,11 +17,12 @@ from baco.forward.attention import attend, packed_attention
 from baco.forward.cuda import without_cudnn_sdpa
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
-from baco.forward.packing import FULL_MARK, LONG_SEGMENT, SLIDING_MARK, PackedPass, Segment
+from baco.forward.packing import LONG_SEGMENT, PackedPass, Reach, Segment
 from tests.support.gate import PATIENCE
 
 SLOTS, CAPACITY, WIDTH = 9, 90, 8
-WINDOW = 5
+SIZE = 5
+REACHES = (Reach(), Reach("sliding", SIZE), Reach("chunked", SIZE))
 CPU = torch.device("cpu")
 
 
@@ -40,21 +41,21 @@ def random_segments(chance: random.Random) -> list[Segment]:
     return segments
 
 
-def alone(segment: Segment, query: Tensor, key: Tensor, value: Tensor, window: int | None, scaling: float | None) -> Tensor:
+def alone(segment: Segment, query: Tensor, key: Tensor, value: Tensor, kind: str, scaling: float | None) -> Tensor:
     """Attention of one row's tokens [Hq, n, D] over its own keys, token by token."""
     groups = query.shape[0] // key.shape[0]
     outputs = []
     for index, position in enumerate(range(segment.start, segment.end)):
-        first = 0 if window is None else max(0, position - window + 1)
+        first = {"full": 0, "sliding": max(0, position - SIZE + 1), "chunked": position - position % SIZE}[kind]
         keys, values = (t[:, first : position + 1].repeat_interleave(groups, 0) for t in (key, value))
         outputs.append(scaled_dot_product_attention(query[:, index : index + 1], keys, values, scale=scaling))
     return torch.cat(outputs, 1)
 
 
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (6, 1)], ids=lambda heads: f"{heads[0]}-over-{heads[1]}")
-@pytest.mark.parametrize("slides", [False, True], ids=["full", "sliding"])
+@pytest.mark.parametrize("reach", range(len(REACHES)), ids=[reach.kind for reach in REACHES])
 @pytest.mark.parametrize("seed", range(4))
-def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads: tuple[int, int], slides: bool, seed: int) -> None:
+def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads: tuple[int, int], reach: int, seed: int) -> None:
     chance, (queries, keys) = random.Random(seed), heads
     segments = random_segments(chance)
     count = sum(len(segment.token_ids) for segment in segments)
@@ -63,12 +64,12 @@ def test_each_token_sees_its_own_row_up_to_itself(model: PreTrainedModel, heads:
     key, value = torch.randn(2, SLOTS, keys, CAPACITY, WIDTH, generator=make)
     module: Any = SimpleNamespace(num_key_value_groups=queries // keys, training=False)
     scaling = chance.choice([WIDTH**-0.5, 0.2])
-    mark = torch.zeros(1, 1, 1, SLIDING_MARK if slides else FULL_MARK)
-    with packed_attention(model, PackedPass(segments, CPU, WINDOW, CAPACITY)):
+    mark = torch.zeros(1, 1, 1, 1 + reach)
+    with packed_attention(model, PackedPass(segments, CPU, REACHES, CAPACITY)):
         output, _ = attend(module, query, key, value, mark, scaling=scaling)
     pieces = query[0].split([len(segment.token_ids) for segment in segments], dim=1)
     expected = [
-        alone(segment, piece, key[segment.slot], value[segment.slot], WINDOW if slides else None, scaling)
+        alone(segment, piece, key[segment.slot], value[segment.slot], REACHES[reach].kind, scaling)
         for segment, piece in zip(segments, pieces, strict=True)
     ]
     torch.testing.assert_close(output[0].transpose(0, 1), torch.cat(expected, 1), atol=1e-5, rtol=1e-4)
@@ -80,8 +81,8 @@ def test_what_is_after_a_token_or_in_another_slot_is_never_seen(model: PreTraine
     spoiled = torch.full_like(key, 1e4)
     spoiled[1, :, :7], spoiled[3, :, :1] = key[1, :, :7], key[3, :, :1]
     module: Any = SimpleNamespace(num_key_value_groups=2, training=False)
-    with packed_attention(model, PackedPass(segments, CPU, None, CAPACITY)):
-        clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, FULL_MARK), scaling=0.3)[0] for keys in (key, spoiled))
+    with packed_attention(model, PackedPass(segments, CPU, REACHES, CAPACITY)):
+        clean, other = (attend(module, query, keys, keys, torch.zeros(1, 1, 1, 1), scaling=0.3)[0] for keys in (key, spoiled))
     torch.testing.assert_close(clean, other)
 
 
@@ -106,7 +107,7 @@ def test_the_model_is_as_it_was_after_a_pass_and_after_one_that_fails(model: Pre
     assert (model.config._attn_implementation, written(model)) == (before, generated)
     with (
         pytest.raises(ZeroDivisionError),
-        packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)),
+        packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, REACHES, CAPACITY)),
     ):
         raise ZeroDivisionError
     assert (model.config._attn_implementation, written(model)) == (before, generated)
@@ -122,7 +123,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
         except BaseException as error:
             found.append(error)
 
-    with packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)):
+    with packed_attention(model, PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, REACHES, CAPACITY)):
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
@@ -132,7 +133,7 @@ def test_another_thread_can_use_the_model_while_a_pass_is_running(model: PreTrai
 def test_two_threads_that_run_packed_passes_of_one_model_leave_it_as_it_was(model: PreTrainedModel) -> None:
     inside, leave = threading.Event(), threading.Event()
     before = model.config._attn_implementation
-    layout = PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, None, CAPACITY)
+    layout = PackedPass([Segment(slot=0, start=0, token_ids=[5])], CPU, REACHES, CAPACITY)
 
     def read() -> None:
         with packed_attention(model, layout):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from baco import Engine, ModelPair, Router, SamplingParams
 from baco.engine.request_queue import RequestQueue
-from baco.forward.kv_cache import KeptTokens
 from baco.forward.prefix_cache import SHORTEST_PREFIX, Prefix, PrefixCache
+from baco.forward.slot_cache import KeptTokens
 from baco.vocab.token_ids import common_length
 from tests.support.gate import Pass, fresh
 
@@ -232,3 +232,22 @@ def test_usage_says_how_much_of_the_prompt_was_cached(get_pair: Callable[[str], 
     assert again.cached_tokens == again.prompt_tokens - 1, "the last token is read for what comes next"
     assert again == first, "answers do not depend on it, and neither does a comparison"
     assert engine.generate(other, params, router).usage.cached_tokens < again.cached_tokens
+
+
+@given(held=st.lists(st.tuples(texts.filter(lambda text: len(text) >= SHORTEST_PREFIX), st.booleans()), max_size=12), wanted=texts)
+def test_of_a_model_with_states_the_longest_prefix_whose_states_are_cached_is_found(
+    held: list[tuple[list[int], bool]], wanted: list[int]
+) -> None:
+    cache = PrefixCache(10**6)
+    for text, stands in held:
+        states = ({("recurrent_states", 0): torch.tensor([len(text), text[-1]])},) if stands else ()
+        read = torch.tensor(list(enumerate(text)))
+        cache.keep(text, lambda start, read=read: KeptTokens(read[start:].clone(), (torch.Size([1, 2]),)), states)  # type: ignore[misc]
+    whole = [len(text) for text, stands in held if stands and wanted[: len(text)] == text]
+    found = cache.find(wanted, with_states=True)
+    assert found.length == max(whole, default=0)
+    assert told(found) == [list(pair) for pair in enumerate(wanted[: found.length])]
+    if found.length:
+        assert found.states[0]["recurrent_states", 0].tolist() == [found.length, wanted[found.length - 1]]
+    distinct = {tuple(text) for text, stands in held if stands}
+    assert cache.bytes == sum(node.nbytes for node in cache._nodes.values()) >= 16 * len(distinct)

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from baco.forward.kv_cache import FIRST_CAPACITY, SlotCache
 from baco.forward.model_pass import ModelPass
 from baco.forward.model_runner import ModelRunner
 from baco.forward.packing import Segment
+from baco.forward.slot_cache import FIRST_CAPACITY, SlotCache
+from baco.models.layer_kinds import LayerKind
 from baco.models.loading import embedding_rows
 from baco.models.pair import ModelPair
 
@@ -105,15 +106,15 @@ def test_chunks_that_are_taken_out_can_be_put_together_in_a_new_cache(arch: str,
 
 def test_layers_may_have_other_shapes_than_their_neighbours() -> None:
     shapes = [((2, 3), (2, 5)), ((1, 4), (1, 4))]  # heads and width of keys and of values
-    full, new = SlotCache(2, torch.device("cpu")), SlotCache(2, torch.device("cpu"))
+    full, new = SlotCache([LayerKind()] * 2, torch.device("cpu")), SlotCache([LayerKind()] * 2, torch.device("cpu"))
     full.places = torch.arange(5)
     states = [[torch.randn(1, heads, 5, width) for heads, width in layer] for layer in shapes]
-    for layer, (keys, values) in zip(full.slot_layers, states, strict=True):
+    for layer, (keys, values) in zip(full.key_value_layers, states, strict=True):
         layer.update(keys, values)
     kept = full.take(0, 1, 4)
     assert kept.values.nbytes == 4 * 3 * (2 * 3 + 2 * 5 + 4 + 4)
     new.put(0, [(kept, 3)])
-    for layer, (keys, values) in zip(new.slot_layers, states, strict=True):
+    for layer, (keys, values) in zip(new.key_value_layers, states, strict=True):
         assert layer.keys is not None and layer.values is not None
         assert torch.equal(layer.keys[0, :3], keys[0, :, 1:4].transpose(0, 1))
         assert torch.equal(layer.values[0, :3], values[0, :, 1:4].transpose(0, 1))
@@ -212,7 +213,7 @@ def test_a_pass_is_refused_once_its_cache_was_reallocated(runner: ModelRunner) -
 
 
 def test_an_empty_cache_has_nothing_to_copy(random_pair: ModelPair) -> None:
-    cache = SlotCache(2, random_pair.device)
+    cache = SlotCache([LayerKind()] * 2, random_pair.device)
     cache.reserve(4, 300)
     cache.copy_slot(0, 3, 5)
     assert cache.bytes == 0
