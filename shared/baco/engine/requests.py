@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from baco.config import SamplingParams
+from baco.config import ResolvedSamplingParams
 from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
 from baco.decoding.sequence import CommittedToken, Mode, SequenceState
@@ -40,7 +40,7 @@ class Request:
     """One prompt with its settings, checked and resolved; collects its answers."""
 
     prompt: Prompt
-    params: SamplingParams
+    params: ResolvedSamplingParams
     router: Router
     seed: int
     max_tokens: int
@@ -132,6 +132,7 @@ class Request:
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
+            sampling=self.params.settings,
             format=self.format,
         )
 
@@ -139,7 +140,7 @@ class Request:
 def build_requests(
     info: PairInfo,
     prompts: Sequence[Prompt],
-    params: SamplingParams,
+    params: ResolvedSamplingParams,
     router: Router,
     tools: Sequence[Tool],
     *,
@@ -195,7 +196,7 @@ def build_scoring(result: GenerationResult, max_batch_size: int) -> Request:
     return Request(
         prompt=Prompt(token_ids={"aligned": result.prompt_token_ids["aligned"]}, base_stop=()),
         # Nothing is drawn, so neither sampling nor routing matters.
-        params=SamplingParams(n=len(result.candidates), temperature=0),
+        params=ResolvedSamplingParams(n=len(result.candidates), temperature=0),
         router=Router("aligned"),
         seed=result.seed,
         max_tokens=0,

@@ -31,7 +31,9 @@ from baco.models.loading import (
     resolve_device,
     resolve_dtype,
 )
+from baco.models.presets import preset_of
 from baco.models.resolve import resolve
+from baco.models.sampling import recommended_sampling
 from baco.results import Model
 from baco.vocab.compatibility import check_vocabularies
 from baco.vocab.lexicon import Lexicon
@@ -235,6 +237,7 @@ def _describe(
         context_window=context_window(base.config, aligned.config),
         base_end_ids=_end_ids(base, base_tokenizer),
         aligned_end_ids=_end_ids(aligned, tokenizer),
+        sampling=recommended_sampling(aligned.generation_config, None if config is None else preset_of(config.base, config.aligned)),
     )
 
 
