@@ -13,6 +13,8 @@ from langchain_core.globals import set_llm_cache
 
 import baco.errors
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.cli import pairs_table
+from baco.models.presets import PRESETS
 from baco.parsing import detection
 from baco.parsing.tool_call import ToolCall
 from baco.routing import registry
@@ -27,6 +29,7 @@ DOCUMENTS = [
     "docs/langchain.md",
     "docs/llamaindex.md",
     "docs/llamaindex-conformance.md",
+    "docs/models.md",
     "examples/train_tiny_pair/README.md",
     "benchmarks/README.md",
 ]
@@ -74,6 +77,17 @@ def test_a_pages_code_prints_what_stands_below_it(page: str, code: str, shown: s
 def test_all_code_of_a_page_is_shown_with_what_it_prints(page: str) -> None:
     shown = [code for where, code, _ in EXAMPLES if where == page]
     assert shown == blocks(page, "python") and len(shown) > 7
+
+
+def test_the_tables_of_models_say_what_the_presets_say() -> None:
+    page, readme = ((ROOT / document).read_text() for document in ("docs/models.md", "README.md"))
+    rows = re.findall(r"^\| .* \| `(\S+)` \| (.*) \|$", page, re.MULTILINE)
+    described = {name: list(pairs_table.described(preset).values())[1:] for name, preset in PRESETS.items()}
+    assert {name: cells.split(" | ") for name, cells in rows} == described
+    listed = re.findall(r"^\| ([^|]+) \| (`.*`) \| .* \| .* \|$", readme.split("## Models")[1].split("\n## ")[0], re.MULTILINE)
+    families = list(dict.fromkeys(preset.family for preset in PRESETS.values()))
+    assert [family for family, _ in listed] == families
+    assert [name for _, names in listed for name in re.findall(r"`(\S+)`", names)] == list(PRESETS)
 
 
 def test_the_conformance_table_is_what_was_measured() -> None:

@@ -39,7 +39,8 @@ def pairs_table(device: str, memory: int | None) -> Table:
     table.add_row(EMBEDDED, *embedded, style="bold", end_section=True)
     families = list(PRESETS.values())
     for preset, following in zip(families, [*families[1:], None], strict=True):
-        table.add_row(*_row(preset, device, memory), end_section=following is None or following.family != preset.family)
+        facts = described(preset) | {"fits as": fitting_form(preset, device, memory)}
+        table.add_row(*(facts[heading] for heading in COLUMNS), end_section=following is None or following.family != preset.family)
     return table
 
 
@@ -48,10 +49,10 @@ def pair_table(preset: Preset, device: str, memory: int | None) -> Table:
     table = Table(
         box=SIMPLE, show_header=False, caption="?: from memory, not compared with a public copy of the maker's card or configuration"
     )
-    named = dict(zip(COLUMNS, _row(preset, device, memory), strict=True))
-    del named["name"]
-    for heading, value in {"family": preset.family, "base": preset.base, "aligned": preset.aligned, **named}.items():
-        table.add_row(heading, value)
+    origin = {"family": preset.family, "base": preset.base, "aligned": preset.aligned}
+    facts = origin | described(preset) | {"fits as": fitting_form(preset, device, memory)}
+    for heading in (*origin, *COLUMNS[1:]):
+        table.add_row(heading, facts[heading])
     return table
 
 
@@ -68,24 +69,26 @@ def fitting_form(preset: Preset, device: str, memory: int | None) -> str:
     return "–"
 
 
-def _row(preset: Preset, device: str, memory: int | None) -> list[str]:
-    def marked(value: str, *names: str) -> str:
-        return value + "?" if preset.unchecked.intersection(names) else value
+def described(preset: Preset) -> dict[str, str]:
+    """What is known of a pair, as text, by the headings of the table; what could not be checked has a question mark."""
+
+    def marked(value: str, name: str) -> str:
+        return value + "?" if name in preset.unchecked else value
 
     recommended = (preset.temperature, preset.top_p, preset.top_k)
-    sampling = " / ".join("–" if value is None else f"{value:g}" for value in recommended) if any(recommended) else "–"
-    return [
-        preset.name,
-        marked(_count(preset.parameters * 1e9), "parameters"),
-        _bytes(preset.memory()),
-        _bytes(preset.memory("int8")),
-        fitting_form(preset, device, memory),
-        marked(f"{preset.context:,}", "context"),
-        marked(preset.calls or "none", "calls"),
-        marked(preset.thinks, "thinks"),
-        marked(sampling, "sampling"),
-        marked(preset.license, "license") + (", gated" if preset.gated else ""),
-    ]
+    known = any(value is not None for value in recommended)
+    sampling = " / ".join("–" if value is None else f"{value:g}" for value in recommended) if known else "–"
+    return {
+        "name": preset.name,
+        "size": marked(_count(preset.parameters * 1e9), "parameters"),
+        "bfloat16": _bytes(preset.memory()),
+        "int8": _bytes(preset.memory("int8")),
+        "context": marked(f"{preset.context:,}", "context"),
+        "calls": marked(preset.calls or "none", "calls"),
+        "thinks": marked(preset.thinks, "thinks"),
+        "sampling": marked(sampling, "sampling"),
+        "licence": marked(preset.license, "license") + (", gated" if preset.gated else ""),
+    }
 
 
 def _embedded() -> tuple[float, float, float]:
