@@ -220,8 +220,7 @@ class Engine:
         ]
         router = self.resolve(router, base_prompt)
         sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
-        resolved = params.resolve(info.sampling)
-        return build_requests(info, prompts, resolved, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
+        return build_requests(info, prompts, params, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
 
     def _scoring(self, results: Sequence[GenerationResult]) -> list[Request]:
         return [build_scoring(result, self.max_batch_size) for result in results]

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from baco.config import ResolvedSamplingParams
+from baco.config import ResolvedSamplingParams, SamplingParams
 from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
 from baco.decoding.sequence import CommittedToken, Mode, SequenceState
@@ -140,7 +140,7 @@ class Request:
 def build_requests(
     info: PairInfo,
     prompts: Sequence[Prompt],
-    params: ResolvedSamplingParams,
+    params: SamplingParams,
     router: Router,
     tools: Sequence[Tool],
     *,
@@ -151,10 +151,13 @@ def build_requests(
 ) -> list[Request]:
     """Make the requests of prompts, with their grammar and their calls in the pair's form.
 
+    Where the caller set no temperature, top-p or top-k, they get what the pair's maker recommends.
+
     Raises:
         ConfigError: the grammar cannot be enforced, or asks for calls in a form that is not known.
         ChatTemplateError: the pair writes calls in a form that cannot be read.
     """
+    resolved = params.resolve(info.sampling)
     grammar, calls = params.grammar, bool(tools)
     if isinstance(grammar, CallsGrammar):
         known = detect_tool_calls(info.tokenizer)
@@ -168,7 +171,7 @@ def build_requests(
     return [
         Request(
             prompt=prompt,
-            params=params,
+            params=resolved,
             router=router,
             seed=secrets.randbits(63) if params.seed is None else params.seed,
             max_tokens=min(params.max_tokens, max_model_len - max(len(ids) for ids in prompt.token_ids.values())),
