@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from baco.config import Quantization
 from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
+from baco.models.quantized_checkpoint import explained_quantization
 
 SMALL_HIDDEN_SIZE = 512
 MODEL_FILE = "config.json"
@@ -110,6 +111,7 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
     Raises:
         ModelNotFoundError: there is no such model.
         MissingExtraError: bitsandbytes is needed and not installed.
+        PairError: its weights are quantised already, in a way that cannot be loaded here.
     """
     name, local = locate(source)
     if quantization is not None and device.type == "cuda":
@@ -119,7 +121,7 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
         placed = {"quantization_config": _bits_and_bytes(quantization, dtype), "device_map": {"": device}}
     else:
         placed = {}
-    with explained(source), _quiet():
+    with explained(source), explained_quantization(source, lambda: load_config(source)), _quiet():
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **hub_options(local), **placed)
     if not placed:
         model.to(device)  # type: ignore[arg-type]
