@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from baco.config import Quantization
 from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
-from baco.models.quantized_checkpoint import explained_quantization
+from baco.models.quantized_checkpoint import explained_quantization, quantization_method
 
 SMALL_HIDDEN_SIZE = 512
 MODEL_FILE = "config.json"
@@ -114,11 +114,14 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
         PairError: its weights are quantised already, in a way that cannot be loaded here.
     """
     name, local = locate(source)
+    placed: dict[str, Any]
     if quantization is not None and device.type == "cuda":
         if importlib.util.find_spec("bitsandbytes") is None:
             raise MissingExtraError("bitsandbytes", "quant")
         # A quantised model cannot be moved, so its device is given now.
         placed = {"quantization_config": _bits_and_bytes(quantization, dtype), "device_map": {"": device}}
+    elif device.type == "cuda" and quantization_method(load_config(source)) is not None:
+        placed = {"device_map": {"": device}}
     else:
         placed = {}
     with explained(source), explained_quantization(source, lambda: load_config(source)), _quiet():

@@ -72,6 +72,22 @@ def test_what_cannot_be_is_refused_before_any_weight_is_read(
         ModelPair.from_pretrained(**quantized(stated), **asked)
 
 
+@pytest.mark.parametrize(("stated", "expected"), [(FP8, {"": torch.device("cuda")}), ({}, None)])
+def test_on_a_gpu_it_is_loaded_there_at_once_since_it_cannot_be_moved(
+    quantized: Quantized, monkeypatch: pytest.MonkeyPatch, stated: dict[str, Any], expected: dict[str, torch.device] | None
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def load(name: str, **options: Any) -> None:
+        asked.append(options)
+        raise MemoryError
+
+    monkeypatch.setattr("baco.models.loading.AutoModelForCausalLM.from_pretrained", load)
+    with pytest.raises(MemoryError):
+        loading.load_model(quantized(stated)["aligned"], torch.device("cuda"), torch.bfloat16)
+    assert asked[0].get("device_map") == expected
+
+
 def test_a_quantised_base_carries_no_adapter(base: Path, adapter: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(base, tmp_path / "quantised"))
     config = json.loads((copy / "config.json").read_text())
