@@ -60,7 +60,7 @@ SHAPES = {
     ),
     "8b": Shape(hidden_size=4096, intermediate_size=14336, layers=32, heads=32, key_value_heads=8, vocab_size=128_256),
 }
-"""Qwen2.5-0.5B with a vocabulary of 32,000 tokens instead of 151,936, a model like Qwen3.5 (336 M), and the sizes of Llama 3.2 1B and 3.1 8B."""
+"""Qwen2.5-0.5B with a vocabulary of 32,000 tokens instead of 151,936, a model like Qwen3.5 (336 M), Llama 3.2 1B and Llama 3.1 8B."""
 QUICK = Shape(hidden_size=256, intermediate_size=512, layers=2, heads=4, key_value_heads=2, vocab_size=4_000)
 """Small enough for a look at whether everything runs."""
 

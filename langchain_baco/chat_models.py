@@ -85,9 +85,9 @@ class ChatBaco(BacoFields):
     Response metadata:
         ``finish_reason`` ("stop", "length", "cancelled", "tool_calls"), ``model_name``, ``model_provider``, ``seed``, ``router``,
         ``threshold``, ``logprobs`` (if asked for, in OpenAI's form, each token with its ``source``), and ``baco``: ``spans`` (the answer
-        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share`` and ``passes`` (of
-        each model, and how many draft tokens were proposed and accepted). `usage_metadata` counts exactly, and the tokens of each model
-        under ``output_token_details``. A stream has all of it on its last chunk.
+        as it was written, calls included, in runs of one model, ``[[text, "base" | "aligned"], …]``), ``base_share``, ``sampling`` (the
+        settings in force) and ``passes`` (of each model, and how many draft tokens were proposed and accepted). `usage_metadata` counts
+        exactly, and the tokens of each model under ``output_token_details``. A stream has all of it on its last chunk.
 
     Caching:
         LangChain's global cache is used for answers that come out the same again (greedy or seeded, without a timeout). With

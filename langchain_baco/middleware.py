@@ -81,8 +81,8 @@ class ChoosingBaco(ChatBaco):
         return self._best(await super()._agenerate(messages, stop, run_manager, **self._several(kwargs)))
 
     def _several(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        temperature = self._settings(kwargs).call.params.temperature
-        require(temperature > 0, "temperature", "above 0 where the best of several answers is chosen", temperature)
+        params = self._settings(kwargs).call.params
+        require(not params.is_greedy, "temperature", "above 0 where the best of several answers is chosen", params.temperature)
         return {**kwargs, "n": self.draws, "score": self.choose == "likelihood"}
 
     def _best(self, result: ChatResult) -> ChatResult:

@@ -104,6 +104,7 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
             "spans": [list(span) for span in candidate.spans()],
             "base_share": candidate.base_share,
             "passes": result.passes.as_dict(),
+            "sampling": result.sampling.as_dict(),
         },
     }
     if result.threshold is not None:

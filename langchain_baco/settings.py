@@ -56,9 +56,12 @@ class Settings:
 
     @property
     def is_reproducible(self) -> bool:
-        """Whether the same prompt gets the same answer again: greedy or seeded, and not cut short by the clock."""
+        """Whether the same prompt gets the same answer again: greedy or seeded, and not cut short by the clock.
+
+        It is known before the pair is, since a maker's temperature never is greedy.
+        """
         params = self.call.params
-        return (params.temperature == 0 or params.seed is not None) and params.deadline is None
+        return (params.is_greedy or params.seed is not None) and params.deadline is None
 
     def engine(self) -> Engine:
         """Return an engine on the pair, loading it first if this process has not loaded it yet."""

@@ -32,6 +32,7 @@ def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedA
             "base_tokens": sum(candidate.from_base),
             "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
             "passes": result.passes.as_dict(),
+            "sampling": result.sampling.as_dict(),
             **_extra(candidate, parsed),
         },
     }

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from baco.grammar.grammar import Grammar
     from baco.models.pair import ModelPair
-    from baco.results import Candidate, GenerationResult, Passes, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
+    from baco.results import Candidate, GenerationResult, Passes, SamplingSettings, StreamEvent, Token, TokenLogprob, TopLogprob, Usage
     from baco.routing import Prefix, Router, Signals, register_router, router_names
 
 __version__ = version("baco")
@@ -55,6 +55,7 @@ __all__ = [
     "PromptError",
     "Router",
     "SamplingParams",
+    "SamplingSettings",
     "Signals",
     "StreamEvent",
     "Token",
@@ -75,7 +76,17 @@ _MODULES = {
     "baco.engine.engine": ("Engine",),
     "baco.grammar.grammar": ("Grammar",),
     "baco.models.pair": ("ModelPair",),
-    "baco.results": ("Candidate", "GenerationResult", "Passes", "StreamEvent", "Token", "TokenLogprob", "TopLogprob", "Usage"),
+    "baco.results": (
+        "Candidate",
+        "GenerationResult",
+        "Passes",
+        "SamplingSettings",
+        "StreamEvent",
+        "Token",
+        "TokenLogprob",
+        "TopLogprob",
+        "Usage",
+    ),
     "baco.routing": ("Prefix", "Router", "Signals", "register_router", "router_names"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -4,12 +4,13 @@ Knows nothing of tensors, models or text. A bad value raises `ConfigError` with 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 from baco.checks import check_characters, is_integer, is_number, require, strict_keywords
 from baco.errors import ConfigError
 from baco.grammar.grammar import Grammar
+from baco.results import SamplingSettings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -62,7 +63,8 @@ class PairConfig:
 class SamplingParams:
     """How one request is sampled.
 
-    The defaults hold for every model: sampling settings in a model's own generation config are not read (our own choice).
+    A temperature, `top_p` or `top_k` of None is the maker's for the pair (`PairInfo.sampling`), each by itself. The other defaults hold
+    for every model.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -73,12 +75,12 @@ class SamplingParams:
     """Answers per prompt, all from one prefill."""
     max_tokens: int = 256
     """Longest answer, in tokens. An answer also ends where the context window does, with finish_reason "length"."""
-    temperature: float = 1.0
-    """0 is greedy, else at least 0.01."""
-    top_p: float = 1.0
-    """Nucleus: the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off."""
-    top_k: int = 0
-    """Only the k most likely tokens. 0 is off."""
+    temperature: float | None = None
+    """0 is greedy, else at least 0.01. None is the maker's, which is never greedy."""
+    top_p: float | None = None
+    """Nucleus: the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off. None is the maker's."""
+    top_k: int | None = None
+    """Only the k most likely tokens. 0 is off. None is the maker's."""
     min_p: float = 0.0
     """Only tokens at least min_p times as likely as the most likely one. In [0, 1], 0 is off."""
     repetition_penalty: float = 1.0
@@ -98,10 +100,7 @@ class SamplingParams:
     def __post_init__(self) -> None:
         require(is_integer(self.n) and self.n >= 1, "n", "an integer of at least 1", self.n)
         require(is_integer(self.max_tokens) and self.max_tokens >= 1, "max_tokens", "an integer of at least 1", self.max_tokens)
-        warm = is_number(self.temperature) and (self.temperature == 0 or self.temperature >= MIN_TEMPERATURE)
-        require(warm, "temperature", f"0 (greedy) or a number of at least {MIN_TEMPERATURE}", self.temperature)
-        require(is_number(self.top_p) and 0 < self.top_p <= 1, "top_p", "a number in (0, 1]", self.top_p)
-        require(is_integer(self.top_k) and self.top_k >= 0, "top_k", "an integer of at least 0 (0 is off)", self.top_k)
+        self._check_makers()
         require(is_number(self.min_p) and 0 <= self.min_p <= 1, "min_p", "a number in [0, 1]", self.min_p)
         penalty = self.repetition_penalty
         require(is_number(penalty) and penalty > 0, "repetition_penalty", "a number above 0 (1 is off)", penalty)
@@ -115,6 +114,26 @@ class SamplingParams:
         timed = self.deadline is None or (is_number(self.deadline) and self.deadline > 0)
         require(timed, "deadline", "None or a number of seconds above 0", self.deadline)
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether it takes the likeliest token each time: at temperature 0. A maker's temperature, which None stands for, never is 0."""
+        return self.temperature == 0
+
+    def resolve(self, defaults: SamplingSettings) -> "ResolvedSamplingParams":
+        """Put a pair's defaults where nothing is set."""
+        given = {setting.name: getattr(self, setting.name) for setting in fields(SamplingParams)}
+        unset = {name: value for name, value in defaults.as_dict().items() if given[name] is None}
+        return ResolvedSamplingParams(**given | unset)
+
+    def _check_makers(self) -> None:
+        """Check the settings that a maker may recommend."""
+        temperature, top_p, top_k = self.temperature, self.top_p, self.top_k
+        warm = temperature is None or (is_number(temperature) and (temperature == 0 or temperature >= MIN_TEMPERATURE))
+        require(warm, "temperature", f"0 (greedy) or a number of at least {MIN_TEMPERATURE}, or None (the maker's)", temperature)
+        require(top_p is None or (is_number(top_p) and 0 < top_p <= 1), "top_p", "a number in (0, 1], or None (the maker's)", top_p)
+        counted = top_k is None or (is_integer(top_k) and top_k >= 0)
+        require(counted, "top_k", "an integer of at least 0 (0 is off), or None (the maker's)", top_k)
+
     def _check_stop(self) -> None:
         stop = (self.stop,) if isinstance(self.stop, str) else self.stop
         texts = isinstance(stop, Sequence) and all(isinstance(text, str) and text for text in stop)
@@ -122,3 +141,18 @@ class SamplingParams:
         for text in stop:
             check_characters("a text of `stop`", text, ConfigError)
         object.__setattr__(self, "stop", tuple(stop))
+
+
+@strict_keywords
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedSamplingParams(SamplingParams):
+    """How one request is sampled, with nothing left to the maker. Made by `SamplingParams.resolve`."""
+
+    temperature: float = SamplingSettings().temperature
+    top_p: float = SamplingSettings().top_p
+    top_k: int = SamplingSettings().top_k
+
+    @property
+    def settings(self) -> SamplingSettings:
+        """Those of the settings that a maker may recommend."""
+        return SamplingSettings(temperature=self.temperature, top_p=self.top_p, top_k=self.top_k)

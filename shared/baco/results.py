@@ -15,6 +15,22 @@ Span = tuple[str, Model]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingSettings:
+    """The settings of sampling that makers recommend for their models; by default those of the raw distribution."""
+
+    temperature: float = 1.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    """1 is off."""
+    top_k: int = 0
+    """0 is off."""
+
+    def as_dict(self) -> dict[str, float]:
+        """All of them as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TopLogprob:
     """One alternative at a position."""
 
@@ -165,6 +181,8 @@ class GenerationResult:
     router: str
     threshold: float | None
     """The router's threshold in force, also where it came from `diversity`."""
+    sampling: SamplingSettings
+    """The settings in force, also where they are the maker's."""
     format: AnswerFormat = PLAIN
     """How answers write reasoning and tool calls: `result.format.read(candidate.text)` tells them from the content."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,7 +55,27 @@ def test_the_metadata_says_how_the_answer_came_about(model: ChatBaco, seed: int)
     assert {owner for _, owner in spans} == {"base", "aligned"}
     assert all(before[1] != after[1] for before, after in pairwise(spans))
     assert set(metadata["baco"]["passes"]) == {"base", "aligned", "proposed", "accepted"}
+    assert metadata["baco"]["sampling"] == {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
     assert json.loads(json.dumps(metadata)) == metadata
+
+
+def test_what_is_not_set_is_what_the_maker_recommends(pair_folders: Callable[[str], tuple[Path, Path]], tmp_path: Path) -> None:
+    base, aligned = pair_folders("llama")
+    copy = Path(shutil.copytree(aligned, tmp_path / "aligned"))
+    before = ChatBaco(base=str(base), aligned=str(copy))._get_llm_string()
+    (file := copy / "generation_config.json").write_text(json.dumps(json.loads(file.read_text()) | {"temperature": 0.6, "top_k": 9}))
+    model = ChatBaco(base=str(base), aligned=str(copy), device="cpu", dtype="float32", max_tokens=3, top_p=0.9)
+
+    def used(**call: Any) -> Any:
+        return model.invoke(PROMPT, **call).response_metadata["baco"]["sampling"]
+
+    assert used() == {"temperature": 0.6, "top_p": 0.9, "top_k": 9}
+    assert used(temperature=1.0, top_k=0) == {"temperature": 1.0, "top_p": 0.9, "top_k": 0}
+    assert used(top_p=None) == {"temperature": 0.6, "top_p": 1.0, "top_k": 9}
+    assert list(model.stream(PROMPT))[-1].response_metadata["baco"]["sampling"] == used()
+    assert ChatBaco(base=str(base), aligned=str(copy))._get_llm_string() != before, (
+        "answers of the maker's old settings are not its new ones"
+    )
 
 
 def test_stream_and_the_async_forms_give_what_invoke_gives(model: ChatBaco, seed: int) -> None:

@@ -62,6 +62,7 @@ async def test_raw_is_json_whose_parts_agree(make: Make, method: str) -> None:
     assert raw["usage"]["total_tokens"] == raw["usage"]["prompt_tokens"] + raw["usage"]["completion_tokens"]
     assert (raw["model"], raw["baco"]["router"], raw["baco"]["threshold"]) == (llm.metadata.model_name, "p-punc", 0.4)
     assert set(raw["baco"]["passes"]) == {"base", "aligned", "proposed", "accepted"} and raw["baco"]["passes"]["base"] >= 1
+    assert raw["baco"]["sampling"] == {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
     assert last.additional_kwargs == {}
 
 

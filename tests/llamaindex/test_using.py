@@ -112,7 +112,7 @@ def test_a_copy_has_other_settings_and_shares_what_is_loaded(make: Make, monkeyp
     hot = llm.with_(router="h", temperature=1.3)
     raw: Any = hot.complete(TEXT).raw
     assert raw["baco"]["router"] == "h" and (hot.threshold, hot.temperature, hot.seed) == (None, 1.3, 1)
-    assert (llm.router, llm.threshold, llm.temperature) == ("p", 0.6, 1.0)
+    assert (llm.router, llm.threshold, llm.temperature) == ("p", 0.6, None)
     assert hot.callback_manager is llm.callback_manager
     embedded = llm.with_(model="tiny")
     assert (embedded.pair_name, embedded.base, embedded.aligned) == ("tiny", None, None)

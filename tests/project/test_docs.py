@@ -13,7 +13,9 @@ from langchain_core.globals import set_llm_cache
 
 import baco.errors
 from baco import Engine, ModelPair, Router, SamplingParams
+from baco.cli import pairs_table
 from baco.forward.trial import COMPARED
+from baco.models.presets import PRESETS
 from baco.parsing import detection
 from baco.parsing.tool_call import ToolCall
 from baco.routing import registry
@@ -26,9 +28,9 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/langchain.md",
-    "docs/models.md",
     "docs/llamaindex.md",
     "docs/llamaindex-conformance.md",
+    "docs/models.md",
     "examples/train_tiny_pair/README.md",
     "benchmarks/README.md",
 ]
@@ -51,7 +53,8 @@ def _own_cache() -> Iterator[None]:
 
 
 def test_the_table_of_models_has_the_types_that_the_tests_compare() -> None:
-    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", (ROOT / "docs/models.md").read_text(), re.MULTILINE)
+    table = (ROOT / "docs/models.md").read_text().split("### Architectures that the tests compare")[1]
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", table, re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(COMPARED)
     assert f"{len(COMPARED)} architectures" in (ROOT / "README.md").read_text()
 
@@ -82,6 +85,17 @@ def test_a_pages_code_prints_what_stands_below_it(page: str, code: str, shown: s
 def test_all_code_of_a_page_is_shown_with_what_it_prints(page: str) -> None:
     shown = [code for where, code, _ in EXAMPLES if where == page]
     assert shown == blocks(page, "python") and len(shown) > 7
+
+
+def test_the_tables_of_models_say_what_the_presets_say() -> None:
+    page, readme = ((ROOT / document).read_text() for document in ("docs/models.md", "README.md"))
+    rows = re.findall(r"^\| .* \| `(\S+)` \| (.*) \|$", page, re.MULTILINE)
+    described = {name: list(pairs_table.described(preset).values())[1:] for name, preset in PRESETS.items()}
+    assert {name: cells.split(" | ") for name, cells in rows} == described
+    listed = re.findall(r"^\| ([^|]+) \| (`.*`) \| .* \| .* \|$", readme.split("## Models")[1].split("\n## ")[0], re.MULTILINE)
+    families = list(dict.fromkeys(preset.family for preset in PRESETS.values()))
+    assert [family for family, _ in listed] == families
+    assert [name for _, names in listed for name in re.findall(r"`(\S+)`", names)] == list(PRESETS)
 
 
 def test_the_conformance_table_is_what_was_measured() -> None:

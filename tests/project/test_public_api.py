@@ -37,6 +37,7 @@ PUBLIC_NAMES = [
     "PromptError",
     "Router",
     "SamplingParams",
+    "SamplingSettings",
     "Signals",
     "StreamEvent",
     "Token",

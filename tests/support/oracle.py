@@ -153,8 +153,8 @@ def _choose(logits: torch.Tensor, context: Sequence[int], params: SamplingParams
     if params.temperature == 0:
         margins.append(_gap(scores[0].numpy()))
         return int(np.argmax(scores[0].numpy()))
-    if params.temperature != 1:
-        scores = TemperatureLogitsWarper(float(params.temperature))(ids, scores)
+    if params.temperature not in (None, 1):
+        scores = TemperatureLogitsWarper(float(params.temperature or 1))(ids, scores)
     noise = torch.from_numpy(gumbel(key, scores.shape[-1]))
     untruncated = scores[0] + noise
     distances = []
@@ -171,11 +171,11 @@ def _choose(logits: torch.Tensor, context: Sequence[int], params: SamplingParams
 
 
 def warpers(params: SamplingParams) -> list[Any]:
-    """Transformers' truncations of a request, in transformers' order."""
+    """Transformers' truncations of a request, in transformers' order; none for what the pairs of the tests, without makers, leave open."""
     cuts: list[Any] = []
-    if params.top_k > 0:
+    if params.top_k:
         cuts.append(TopKLogitsWarper(params.top_k))
-    if params.top_p < 1:
+    if params.top_p is not None and params.top_p < 1:
         cuts.append(TopPLogitsWarper(params.top_p))
     if params.min_p > 0:
         cuts.append(MinPLogitsWarper(params.min_p))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from baco import Candidate, Engine, GenerationResult, Passes, Router, SamplingParams, Token, Usage
+from baco import Candidate, Engine, GenerationResult, Passes, Router, SamplingParams, SamplingSettings, Token, Usage
 from evaluate import keep
 from tinypair import agreement, scoring, ways
 from tinypair.agreement import Agreement, Positions, Routed
@@ -43,6 +43,7 @@ def result(*texts: str, base_tokens: int = 0) -> GenerationResult:
         seed=0,
         router="p",
         threshold=0.5,
+        sampling=SamplingSettings(),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from baco import ConfigError, SamplingParams, UnknownKeywordError
+from baco import ConfigError, SamplingParams, SamplingSettings, UnknownKeywordError
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,32 @@ def test_an_unknown_sampling_keyword_names_the_nearest(wrong: str, right: str | 
         SamplingParams(**{wrong: 1})
     assert (f"did you mean '{right}'?" in str(caught.value)) == (right is not None)
     assert "temperature" in str(caught.value), "all keywords are listed"
+
+
+MAKERS = SamplingSettings(temperature=0.6, top_p=0.95, top_k=20)
+
+
+def test_what_is_not_set_is_the_makers_each_by_itself() -> None:
+    assert SamplingParams().resolve(MAKERS).settings == MAKERS
+    assert SamplingParams(top_k=5).resolve(MAKERS).settings == SamplingSettings(temperature=0.6, top_p=0.95, top_k=5)
+
+
+def test_what_is_set_wins_also_where_it_switches_off() -> None:
+    explicit = SamplingParams(temperature=1.0, top_p=1.0, top_k=0)
+    assert explicit.resolve(MAKERS).settings == SamplingSettings(temperature=1.0, top_p=1.0, top_k=0)
+    assert SamplingParams(temperature=0).resolve(MAKERS).temperature == 0
+
+
+def test_resolving_leaves_everything_else_and_can_be_repeated() -> None:
+    params = SamplingParams(n=3, max_tokens=9, min_p=0.1, repetition_penalty=1.2, stop=("a",), seed=5, logprobs=2, deadline=3.0)
+    once = params.resolve(MAKERS)
+    assert {name: getattr(once, name) for name in SamplingParams.__dataclass_fields__} == {
+        **{name: getattr(params, name) for name in SamplingParams.__dataclass_fields__},
+        **MAKERS.as_dict(),
+    }
+    assert once.resolve(SamplingSettings()) == once
+
+
+@pytest.mark.parametrize(("temperature", "greedy"), [(0, True), (0.0, True), (0.01, False), (1.0, False), (None, False)])
+def test_only_a_temperature_of_0_is_greedy(temperature: float | None, greedy: bool) -> None:
+    assert SamplingParams(temperature=temperature).is_greedy is greedy

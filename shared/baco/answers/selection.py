@@ -52,7 +52,7 @@ class Selection(Generic[Answer]):
         require(near, "distinct", "None, a number in (0, 1] or a function of two answers", self.distinct)
         ranked = self.rank in (None, "likelihood") or callable(self.rank)
         require(ranked, "rank", 'None, "likelihood" or a function of an answer', self.rank)
-        hot = self.params.temperature > 0 or self.n == 1
+        hot = self.n == 1 or not self.params.is_greedy
         require(hot, "temperature", "above 0 where answers are to differ", self.params.temperature)
         least, budget = self.n * self.params.max_tokens, self.token_budget
         require(budget is None or self.distinct is not None, "token_budget", "left out without `distinct`", budget)

@@ -15,7 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from baco.cli.options import Settings, with_settings
-from baco.cli.pairs_table import pairs_table
+from baco.cli.pairs_table import pair_table, pairs_table
 from baco.cli.terminal import (
     DISTINCT_MEANS,
     Column,
@@ -30,6 +30,7 @@ from baco.cli.terminal import (
 )
 from baco.config import SamplingParams
 from baco.errors import BacoError, ConfigError
+from baco.models.presets import get_preset
 from baco.results import GenerationResult
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ PIPED_WIDTH = 160
 """Columns of the list of pairs where it does not go to a terminal: wide enough for a row to be one line."""
 
 Prompt = Annotated[str, typer.Argument(help="What to ask.", show_default=False)]
+PairName = Annotated[str | None, typer.Argument(help="A preset, to describe it alone.", show_default=False)]
 Count = Annotated[int, typer.Option("-n", "--n", help="How many answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document: texts, owners, counts, seed.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Print bare answers: no numbers, no colours, no marks.")]
@@ -98,19 +100,25 @@ def compare(prompt: Prompt, *, n: Count = 6, as_json: AsJson = False, settings: 
     console = Console(highlight=False)
     marked = needs_marks(console)
     columns = [Column.from_result(titles[method], result) for method, result in results.items()]
-    console.print(side_by_side(columns, marked=marked, title=prompt, caption=f"pair {engine.pair.name} · seed {seed} · {DISTINCT_MEANS}"))
+    caption = f"pair {engine.pair.name} · {_sampling(results['baco'])} · seed {seed} · {DISTINCT_MEANS}"
+    console.print(side_by_side(columns, marked=marked, title=prompt, caption=caption))
     console.print(legend(marked=marked))
     for method, result in results.items():
         _warn_of_cuts(result, params, titles[method])
 
 
 @app.command()
-def pairs() -> None:
-    """List the pairs that can be loaded by name, and the memory that each takes."""
+def pairs(name: PairName = None) -> None:
+    """List the pairs that can be loaded by name, with the memory that each takes and whether this machine has it, or describe one."""
+    preset = None if name is None else get_preset(name)
+    # Only torch knows the device on which models will run.
+    from baco.models.machine import model_memory
+
+    device, memory = model_memory()
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    console.print(pairs_table())
+    console.print(pairs_table(device.type, memory) if preset is None else pair_table(preset, device.type, memory))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -169,7 +177,9 @@ def _report(pair: str, result: GenerationResult, params: SamplingParams, *, plai
     if not plain:
         console.print(legend(marked=needs_marks(Console())))
     column = Column.from_result("", result)
-    console.print(f"{summary(column)} · pair {pair} · {_router_name(result)} · seed {result.seed}", style="dim", soft_wrap=True)
+    console.print(
+        f"{summary(column)} · pair {pair} · {_router_name(result)} · {_sampling(result)} · seed {result.seed}", style="dim", soft_wrap=True
+    )
     _warn_of_cuts(result, params, "")
 
 
@@ -186,6 +196,7 @@ def _described(result: GenerationResult) -> dict[str, Any]:
         "router": result.router,
         "threshold": result.threshold,
         "seed": result.seed,
+        "sampling": result.sampling.as_dict(),
         "distinct": count_distinct(candidate.text for candidate in result.candidates),
         "answers": [
             {
@@ -207,3 +218,12 @@ def _document(content: dict[str, Any]) -> str:
 
 def _router_name(result: GenerationResult) -> str:
     return result.router if result.threshold is None else f"{result.router} {result.threshold:.2f}"
+
+
+def _sampling(result: GenerationResult) -> str:
+    """The settings in force, without those that are off."""
+    used = result.sampling
+    parts = [f"temperature {used.temperature:g}"]
+    parts += [f"top-p {used.top_p:g}"] if used.top_p < 1 else []
+    parts += [f"top-k {used.top_k}"] if used.top_k else []
+    return ", ".join(parts)

@@ -42,9 +42,9 @@ class Settings:
     threshold: Annotated[float | None, _option("Where the router switches; by default the router's own.", "Routing")] = None
     diversity: Annotated[float | None, _option("Target share of base tokens, 0 to 1, in place of a threshold.", "Routing")] = None
     max_tokens: Annotated[int, _option("Longest answer, in tokens.", "Sampling")] = DEFAULT["max_tokens"]
-    temperature: Annotated[float, _option("0 is greedy.", "Sampling")] = DEFAULT["temperature"]
-    top_p: Annotated[float, _option("The fewest tokens that reach this probability; 1 is off.", "Sampling")] = DEFAULT["top_p"]
-    top_k: Annotated[int, _option("The k most likely tokens; 0 is off.", "Sampling")] = DEFAULT["top_k"]
+    temperature: Annotated[float | None, _option("0 is greedy; by default the maker's.", "Sampling")] = None
+    top_p: Annotated[float | None, _option("The fewest tokens that reach this; 1 is off, by default the maker's.", "Sampling")] = None
+    top_k: Annotated[int | None, _option("The k most likely tokens; 0 is off, by default the maker's.", "Sampling")] = None
     min_p: Annotated[float, _option("Tokens this likely beside the likeliest; 0 is off.", "Sampling")] = DEFAULT["min_p"]
     seed: Annotated[int | None, _option("Same seed, same answers; by default one is drawn, and shown.", "Sampling")] = None
     stop: Annotated[list[str] | None, _option("A text that ends the answer; may be given several times.", "Sampling")] = None

@@ -1,4 +1,4 @@
-"""The table of pairs that can be loaded by name, with what each takes in memory.
+"""The table of pairs that can be loaded by name, with what each takes in memory, and what is known of a single one.
 
 Reads names, sizes and file headers; needs neither torch nor transformers.
 """
@@ -6,35 +6,89 @@ Reads names, sizes and file headers; needs neither torch nor transformers.
 from importlib.resources import files
 from math import prod
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE, SIMPLE_HEAD
 from rich.table import Table
 from safetensors import safe_open
 
-from baco.models.presets import EMBEDDED, PRESETS
+from baco.config import Quantization
+from baco.models.presets import BYTES, EMBEDDED, PRESETS, Preset
 
 CAPTION = (
-    "memory: the weights of both models in bfloat16, and with quantization='int8' one byte a parameter, to which the embedding tables "
-    f"of small models add up to a third; the cache of running answers comes on top · {EMBEDDED}: as measured; its default on a CPU is "
-    "float32, twice its bfloat16"
+    "bfloat16, int8: the weights of both models; the cache of running answers comes on top · context: prompt and answer together · "
+    "sampling: temperature / top-p / top-k where you set none, else as the model's generation config says · ?: from memory, not compared "
+    "with a public copy of the maker's card or configuration · baco pairs NAME shows where a pair comes from · {fits}, named as the "
+    "dtype or quantization to load it with; the default dtype of a CPU may be float32, twice bfloat16"
 )
+COLUMNS = ("name", "size", "bfloat16", "int8", "fits as", "context", "calls", "thinks", "sampling", "licence")
+RIGHT = ("size", "bfloat16", "int8", "context")
 BFLOAT16_BYTES = 2
+USABLE = 0.8
+"""Share of the memory that weights may take; the rest is for the cache of running answers and the programs (our own choice)."""
 
 
-def pairs_table() -> Table:
-    """List every pair, the embedded one first."""
-    table = Table(box=SIMPLE_HEAD, caption=CAPTION)
-    for heading in ("name", "base", "aligned", "size", "bfloat16", "int8", "licence"):
-        numbers = heading in ("size", "bfloat16", "int8")
-        table.add_column(heading, justify="right" if numbers else "left", no_wrap=numbers or heading == "name")
-    packaged = "(in the package)"
+def pairs_table(device: str, memory: int | None) -> Table:
+    """List every pair, the embedded one first, the others by family, and say in which form each fits into a device's memory in bytes."""
+    place = (
+        "?, as this system does not tell its memory" if memory is None else f"into {USABLE:.0%} of the {memory / 1e9:.0f} GB for {device}"
+    )
+    table = Table(box=SIMPLE_HEAD, caption=CAPTION.format(fits=f"fits as: {place}"))
+    for heading in COLUMNS:
+        table.add_column(heading, justify="right" if heading in RIGHT else "left", no_wrap=heading != "licence")
     parameters, *sizes = _embedded()
-    table.add_row(EMBEDDED, packaged, packaged, _count(parameters), *map(_bytes, sizes), "Apache-2.0", style="bold")
-    for preset in PRESETS.values():
-        parameters = preset.parameters * 1e9
-        terms = preset.license + (", gated" if preset.gated else "")
-        sizes = [2 * parameters * BFLOAT16_BYTES, 2 * parameters]
-        table.add_row(preset.name, preset.base, preset.aligned, _count(parameters), *map(_bytes, sizes), terms)
+    embedded = [_count(parameters), *map(_bytes, sizes), "bfloat16" if memory else "?", "1,024", "hermes", "never", "1", "Apache-2.0"]
+    table.add_row(EMBEDDED, *embedded, style="bold", end_section=True)
+    families = list(PRESETS.values())
+    for preset, following in zip(families, [*families[1:], None], strict=True):
+        facts = described(preset) | {"fits as": fitting_form(preset, device, memory)}
+        table.add_row(*(facts[heading] for heading in COLUMNS), end_section=following is None or following.family != preset.family)
     return table
+
+
+def pair_table(preset: Preset, device: str, memory: int | None) -> Table:
+    """Say of one pair everything that is known."""
+    table = Table(
+        box=SIMPLE, show_header=False, caption="?: from memory, not compared with a public copy of the maker's card or configuration"
+    )
+    origin = {"family": preset.family, "base": preset.base, "aligned": preset.aligned}
+    facts = origin | described(preset) | {"fits as": fitting_form(preset, device, memory)}
+    for heading in (*origin, *COLUMNS[1:]):
+        table.add_row(heading, facts[heading])
+    return table
+
+
+def fitting_form(preset: Preset, device: str, memory: int | None) -> str:
+    """The best form in which a pair's weights can be loaded into a device's memory: "bfloat16", "int8", "int4", or "–" for none."""
+    if memory is None:
+        return "?"
+    forms: tuple[Quantization | None, ...] = tuple(BYTES)
+    for form in forms:
+        # On CUDA layers are quantised while they are read.
+        needed = preset.memory(form) if device == "cuda" else preset.peak(form)
+        if needed <= USABLE * memory:
+            return form or "bfloat16"
+    return "–"
+
+
+def described(preset: Preset) -> dict[str, str]:
+    """What is known of a pair, as text, by the headings of the table; what could not be checked has a question mark."""
+
+    def marked(value: str, name: str) -> str:
+        return value + "?" if name in preset.unchecked else value
+
+    recommended = (preset.temperature, preset.top_p, preset.top_k)
+    known = any(value is not None for value in recommended)
+    sampling = " / ".join("–" if value is None else f"{value:g}" for value in recommended) if known else "–"
+    return {
+        "name": preset.name,
+        "size": marked(_count(preset.parameters * 1e9), "parameters"),
+        "bfloat16": _bytes(preset.memory()),
+        "int8": _bytes(preset.memory("int8")),
+        "context": marked(f"{preset.context:,}", "context"),
+        "calls": marked(preset.calls or "none", "calls"),
+        "thinks": marked(preset.thinks, "thinks"),
+        "sampling": marked(sampling, "sampling"),
+        "licence": marked(preset.license, "license") + (", gated" if preset.gated else ""),
+    }
 
 
 def _embedded() -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from baco.config import SamplingParams
+from baco.config import ResolvedSamplingParams
 from baco.decoding.sequence import SequenceState
 from baco.grammar.guide import Guide
 from baco.results import Model
@@ -36,7 +36,7 @@ class PassCount:
 class Row:
     """One answer to be decoded, with its settings and its state."""
 
-    params: SamplingParams
+    params: ResolvedSamplingParams
     router: Router
     seed: int
     sample_index: int

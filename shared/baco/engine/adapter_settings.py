@@ -46,12 +46,12 @@ class AdapterSettings(BaseModel):
 
     max_tokens: int = 256
     """Longest answer, in tokens."""
-    temperature: float = 1.0
-    """0 is greedy, else at least 0.01."""
-    top_p: float = 1.0
-    """Only the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off."""
-    top_k: int = 0
-    """Only the k most likely tokens. 0 is off."""
+    temperature: float | None = None
+    """0 is greedy, else at least 0.01. None is what the models' maker recommends, which is never greedy."""
+    top_p: float | None = None
+    """Only the smallest set of tokens whose probability reaches top_p. In (0, 1], 1 is off. None is what the maker recommends."""
+    top_k: int | None = None
+    """Only the k most likely tokens. 0 is off. None is what the maker recommends."""
     min_p: float = 0.0
     """Only tokens at least min_p times as likely as the most likely one. In [0, 1], 0 is off."""
     repetition_penalty: float = 1.0

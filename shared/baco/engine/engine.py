@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import TypedDict, Unpack
 
 from baco.checks import check_keywords, is_integer, require
-from baco.config import SamplingParams
+from baco.config import ResolvedSamplingParams, SamplingParams
 from baco.engine.requests import Request, build_requests, build_scoring, check_scorable
 from baco.engine.worker import submit
 from baco.errors import ConfigError
@@ -80,7 +80,7 @@ class Engine:
 
         Args:
             messages: a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
-            params: how to sample; None takes the defaults.
+            params: how to sample; None takes the defaults. What it leaves open is the maker's; the result's `sampling` says what that is.
             router: who speaks; None takes the default router.
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
             tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
@@ -175,13 +175,17 @@ class Engine:
         return router.with_threshold(found.threshold(router.diversity, router.name))
 
     def calibrate(self, router: Router, base_prompt: str = "transcript") -> calibration.CalibrationMap:
-        """Measure which threshold gives the base which share of the tokens; shows progress on standard error."""
+        """Measure at temperature 1, without truncation, which threshold gives the base which share of the tokens.
+
+        Shows progress on standard error.
+        """
         title = f"calibrating router {router.name} on {self.pair.name}"
         return calibration.measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
 
     def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
-        params = SamplingParams(n=calibration.SAMPLES_PER_PROMPT, max_tokens=calibration.MAX_TOKENS, seed=0)
+        # A map is of the pair alone, so what makers recommend, which may change, does not count.
+        params = ResolvedSamplingParams(n=calibration.SAMPLES_PER_PROMPT, max_tokens=calibration.MAX_TOKENS, seed=0)
         prompts = calibration.PROMPTS
         requests = [one for value in thresholds for one in self._requests(prompts, params, router.with_threshold(value), base_prompt)]
         usages = [result.usage for result in self._run(requests)]

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from baco.config import SamplingParams
+from baco.config import ResolvedSamplingParams, SamplingParams
 from baco.decoding.row import PassCount, Row
 from baco.decoding.scored import ScoredSequence
 from baco.decoding.sequence import CommittedToken, Mode, SequenceState
@@ -40,7 +40,7 @@ class Request:
     """One prompt with its settings, checked and resolved; collects its answers."""
 
     prompt: Prompt
-    params: SamplingParams
+    params: ResolvedSamplingParams
     router: Router
     seed: int
     max_tokens: int
@@ -132,6 +132,7 @@ class Request:
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
+            sampling=self.params.settings,
             format=self.format,
         )
 
@@ -150,10 +151,13 @@ def build_requests(
 ) -> list[Request]:
     """Make the requests of prompts, with their grammar and their calls in the pair's form.
 
+    Where the caller set no temperature, top-p or top-k, they get what the pair's maker recommends.
+
     Raises:
         ConfigError: the grammar cannot be enforced, or asks for calls in a form that is not known.
         ChatTemplateError: the pair writes calls in a form that cannot be read.
     """
+    resolved = params.resolve(info.sampling)
     grammar, calls = params.grammar, bool(tools)
     if isinstance(grammar, CallsGrammar):
         known = detect_tool_calls(info.tokenizer)
@@ -167,7 +171,7 @@ def build_requests(
     return [
         Request(
             prompt=prompt,
-            params=params,
+            params=resolved,
             router=router,
             seed=secrets.randbits(63) if params.seed is None else params.seed,
             max_tokens=min(params.max_tokens, max_model_len - max(len(ids) for ids in prompt.token_ids.values())),
@@ -195,7 +199,7 @@ def build_scoring(result: GenerationResult, max_batch_size: int) -> Request:
     return Request(
         prompt=Prompt(token_ids={"aligned": result.prompt_token_ids["aligned"]}, base_stop=()),
         # Nothing is drawn, so neither sampling nor routing matters.
-        params=SamplingParams(n=len(result.candidates), temperature=0),
+        params=ResolvedSamplingParams(n=len(result.candidates), temperature=0),
         router=Router("aligned"),
         seed=result.seed,
         max_tokens=0,

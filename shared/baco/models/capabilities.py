@@ -15,6 +15,7 @@ from baco.config import PairConfig
 from baco.errors import ModelNotFoundError
 from baco.models.adapter import ADAPTER_FILE, load_aligned_tokenizer
 from baco.models.loading import MODEL_FILE, context_window, load_config, locate
+from baco.models.presets import preset_of
 from baco.parsing.reasoning import THINK_END
 
 TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
@@ -67,11 +68,17 @@ def fetch_capabilities(config: PairConfig) -> Capabilities:
 
 
 def fingerprint(config: PairConfig) -> str:
-    """Hash the names, sizes and modification times of a pair's files. In the hub's cache the names contain the revision."""
+    """Hash what a pair's answers depend on: the names, sizes and modification times of its files, and what its preset recommends.
+
+    In the hub's cache the names contain the revision. What else recommends how to sample, a generation config, is a file.
+    """
+    preset = preset_of(config.base, config.aligned)
+    recommended = None if preset is None else (preset.temperature, preset.top_p, preset.top_k)
     given = ((config.base, MODEL_FILE), (config.aligned, MODEL_FILE), (config.aligned_adapter, ADAPTER_FILE))
     found = [_cached(source, needed, needed) for source, needed in given if source is not None]
     listed = [file for path in found if path is not None for file in sorted(path.parent.iterdir())]
-    return sha256(repr([(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in listed]).encode()).hexdigest()
+    described = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in listed]
+    return sha256(repr([recommended, described]).encode()).hexdigest()
 
 
 def _cached(source: str, needed: str, name: str) -> Path | None:

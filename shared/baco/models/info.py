@@ -3,7 +3,7 @@
 Knows tokenizers and numbers; knows no weights and no device. A backend that runs models of its own makes one itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from baco.config import PairConfig
 from baco.models.presets import EMBEDDED
-from baco.results import Model
+from baco.results import Model, SamplingSettings
 from baco.vocab.lexicon import Lexicon
 
 
@@ -36,6 +36,8 @@ class PairInfo:
     """Ids that end an answer of the base model; none where it has no end token."""
     aligned_end_ids: frozenset[int]
     """Ids that end an answer of the aligned model."""
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    """What the maker recommends, and holds where a request sets nothing (see `baco.models.sampling`)."""
 
     def end_ids(self, which: Model) -> frozenset[int]:
         """Ids that end an answer of this model."""

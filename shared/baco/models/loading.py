@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from baco.config import Quantization
 from baco.errors import ConfigError, MissingExtraError, ModelNotFoundError, PairError
+from baco.models.quantized_checkpoint import explained_quantization, quantization_method
 
 SMALL_HIDDEN_SIZE = 512
 NO_WINDOW = 2**20
@@ -127,18 +128,21 @@ def load_model(source: str, device: torch.device, dtype: torch.dtype, quantizati
     Raises:
         ModelNotFoundError: there is no such model.
         MissingExtraError: bitsandbytes is needed and not installed.
+        PairError: its weights are quantised already, in a way that cannot be loaded here.
     """
     name, local = locate(source)
+    placed: dict[str, Any]
     if quantization is not None and device.type == "cuda":
         if importlib.util.find_spec("bitsandbytes") is None:
             raise MissingExtraError("bitsandbytes", "quant")
         # A quantised model cannot be moved, so its device is given now.
         placed = {"quantization_config": _bits_and_bytes(quantization, dtype), "device_map": {"": device}}
+    elif device.type == "cuda" and quantization_method(load_config(source)) is not None:
+        placed = {"device_map": {"": device}}
     else:
         placed = {}
-    with explained(source), _quiet():
-        config = AutoConfig.from_pretrained(name, **hub_options(local))
-        loader = AutoModelForImageTextToText if _is_wrapped(config) else AutoModelForCausalLM
+    with explained(source), explained_quantization(source, lambda: load_config(source)), _quiet():
+        loader = AutoModelForImageTextToText if _is_wrapped(load_config(source)) else AutoModelForCausalLM
         model: PreTrainedModel = loader.from_pretrained(name, dtype=dtype, **hub_options(local), **placed)
     _drop_encoders(model)
     if not placed:

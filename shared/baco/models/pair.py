@@ -32,7 +32,10 @@ from baco.models.loading import (
     resolve_device,
     resolve_dtype,
 )
+from baco.models.presets import preset_of
+from baco.models.quantized_checkpoint import check_quantization
 from baco.models.resolve import resolve
+from baco.models.sampling import recommended_sampling
 from baco.results import Model
 from baco.vocab.compatibility import check_vocabularies
 from baco.vocab.lexicon import Lexicon
@@ -91,7 +94,8 @@ class ModelPair:
             ModelNotFoundError: there is no such folder, hub id or preset.
             VocabularyError: the two models do not share a vocabulary.
             UnsupportedModelError: a model has layers that the decode loop cannot run.
-            PairError: the adapter does not fit, or is more than plain LoRA.
+            PairError: the adapter does not fit, or is more than plain LoRA; or weights are quantised already, in a way that cannot be
+                loaded here.
             MissingExtraError: peft or bitsandbytes is needed and not installed.
         """
         how: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization, "compile": compile, "token": token}
@@ -134,7 +138,10 @@ class ModelPair:
     @classmethod
     def _load(cls, name: str, config: PairConfig) -> "ModelPair":
         # Cheap checks first: both models must exist and fit together before any weight is read.
-        configs = [load_config(source) for source in (config.base, config.aligned) if source is not None]
+        sources = [source for source in (config.base, config.aligned) if source is not None]
+        configs = [load_config(source) for source in sources]
+        for source, read in zip(sources, configs, strict=True):
+            check_quantization(source, read, config.quantization, config.aligned_adapter)
         base_tokenizer, tokenizer = load_tokenizer(config.base), load_aligned_tokenizer(config)
         check_vocabularies(base_tokenizer, tokenizer)
         for one in configs:
@@ -242,6 +249,7 @@ def _describe(
         context_window=context_window(base.config, aligned.config),
         base_end_ids=_end_ids(base, base_tokenizer),
         aligned_end_ids=_end_ids(aligned, tokenizer),
+        sampling=recommended_sampling(aligned.generation_config, None if config is None else preset_of(config.base, config.aligned)),
     )
 
 

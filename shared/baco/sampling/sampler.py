@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baco.config import SamplingParams
+from baco.config import ResolvedSamplingParams
 from baco.noise import gumbel, row_key, step_keys
 
 
@@ -34,7 +34,9 @@ class SamplingBatch:
     """Whether any row is not greedy."""
 
     @classmethod
-    def build(cls, params: Sequence[SamplingParams], seeds: Sequence[int], samples: Sequence[int], device: torch.device) -> "SamplingBatch":
+    def build(
+        cls, params: Sequence[ResolvedSamplingParams], seeds: Sequence[int], samples: Sequence[int], device: torch.device
+    ) -> "SamplingBatch":
         """Gather the settings of B rows; `seeds` and `samples` name each row's noise."""
 
         def column(values: list[float], dtype: torch.dtype = torch.float32) -> Tensor:
@@ -43,13 +45,13 @@ class SamplingBatch:
         return cls(
             row_keys=column([row_key(seed, sample) for seed, sample in zip(seeds, samples, strict=True)], torch.int64),
             temperature=column([p.temperature or 1.0 for p in params]),
-            greedy=column([p.temperature == 0 for p in params], torch.bool),
+            greedy=column([p.is_greedy for p in params], torch.bool),
             top_k=column([p.top_k for p in params], torch.int64),
             top_p=column([p.top_p for p in params]),
             min_p=column([p.min_p for p in params]),
             repetition_penalty=column([p.repetition_penalty for p in params]),
             truncates=any(p.top_k > 0 or p.top_p < 1 or p.min_p > 0 for p in params),
-            draws=any(p.temperature > 0 for p in params),
+            draws=not all(p.is_greedy for p in params),
         )
 
     def select(self, rows: Tensor) -> "SamplingBatch":

@@ -100,6 +100,15 @@ def test_piped_answers_stand_alone_on_standard_output(run: Command, pair: list[s
     assert one_line(outcome.out.replace("«", "").replace("»", "")) == one_line(texts)
     assert "«" in outcome.out, "the base's text is marked where there are no colours"
     assert "by the «base model»" in outcome.err and f"seed {SEED}" in outcome.err and "of 3 · base" in outcome.err
+    assert "· temperature 1 ·" in outcome.err
+
+
+def test_the_settings_in_force_are_shown(run: Command, pair: list[str]) -> None:
+    options = ["--max-tokens", "2", "--temperature", "0.5", "--top-p", "0.9", "--top-k", "7"]
+    assert "· temperature 0.5, top-p 0.9, top-k 7 ·" in run("generate", PROMPT, *pair, *options).err
+    assert "temperature 0.5, top-p 0.9, top-k 7" in one_line(run("compare", PROMPT, "-n", "1", *pair, *options).out)
+    document = json.loads(run("generate", PROMPT, *pair, *options, "--json").out)
+    assert document["sampling"] == {"temperature": 0.5, "top_p": 0.9, "top_k": 7}
 
 
 def test_plain_answers_have_no_marks_and_no_legend(run: Command, pair: list[str], expected: Callable[..., GenerationResult]) -> None:
@@ -143,9 +152,15 @@ def test_pairs_lists_the_embedded_pair_first_and_every_preset_on_a_line(run: Com
     names = [words[0] for words in lines if words and words[0] in (EMBEDDED, *PRESETS)]
     assert names == [EMBEDDED, *PRESETS]
     llama = next(words for words in lines if words[:1] == ["llama-3-8b"])
-    assert llama[1:3] == ["meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct"]
-    # Two models of 8.03 billion parameters, with two bytes each and with one.
-    assert llama[3:9] == ["8.03", "B", "32.1", "GB", "16.1", "GB"]
+    # Two models of 8.03 billion parameters, with two bytes each and with one, but for their embeddings.
+    assert llama[1:7] == ["8.03", "B", "32.1", "GB", "17.1", "GB"]
+
+
+def test_pairs_describes_one_pair_by_name(run: Command) -> None:
+    told = {words[0]: words[1:] for line in run("pairs", "qwen3-0.6b").out.splitlines() if (words := line.split())}
+    assert (told["base"], told["aligned"]) == (["Qwen/Qwen3-0.6B-Base"], ["Qwen/Qwen3-0.6B"])
+    assert (told["context"], told["thinks"], told["licence"]) == (["32,768"], ["by", "default"], ["Apache-2.0"])
+    assert "did you mean 'qwen3-0.6b'" in run("pairs", "qwen3-0.6").err
 
 
 @pytest.mark.parametrize("quantization", [None, "int8"])

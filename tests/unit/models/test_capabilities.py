@@ -1,5 +1,6 @@
 """What is known of a pair before it is loaded, and what is fetched where it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from transformers import PreTrainedTokenizerBase
 
 from baco import ModelNotFoundError, ModelPair
 from baco.config import PairConfig
-from baco.models.capabilities import capabilities, fetch_capabilities
+from baco.models import presets
+from baco.models.capabilities import capabilities, fetch_capabilities, fingerprint
 from baco.models.loading import load_tokenizer
 from baco.models.pair import loaded_pair
+from baco.models.presets import get_preset
 from baco.models.resolve import resolve
 from tests.conftest import PairFolders
 from tests.support.pairs import make_pair_folders
@@ -55,3 +58,11 @@ def test_a_pair_is_held_from_its_loading_to_its_unloading(tmp_path: Path) -> Non
     assert loaded_pair(config) is pair
     pair.unload()
     assert loaded_pair(config) is None
+
+
+def test_a_fingerprint_changes_with_what_the_preset_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = resolve("qwen3-4b", None, None)[1]
+    before = fingerprint(config)
+    assert fingerprint(config) == before
+    monkeypatch.setitem(presets.PRESETS, "qwen3-4b", replace(get_preset("qwen3-4b"), temperature=0.9))
+    assert fingerprint(config) != before

@@ -8,7 +8,7 @@ from scipy import stats
 from torch import Tensor
 from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
-from baco import SamplingParams
+from baco.config import ResolvedSamplingParams
 from baco.sampling import sampler
 from baco.sampling.sampler import SamplingBatch, draw_noise, penalise, truncate
 from tests.support.oracle import warpers
@@ -38,7 +38,7 @@ MUTATIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-def batch(params: list[SamplingParams], seeds: list[int] | None = None, samples: list[int] | None = None) -> SamplingBatch:
+def batch(params: list[ResolvedSamplingParams], seeds: list[int] | None = None, samples: list[int] | None = None) -> SamplingBatch:
     rows = len(params)
     return SamplingBatch.build(params, seeds or list(range(rows)), samples or [0] * rows, torch.device("cpu"))
 
@@ -53,13 +53,13 @@ def draw(settings: dict[str, Any], over: str) -> Tensor:
     """Draw from LOGITS, with one of seeds, samples and positions running and the others still."""
     running, still = list(range(DRAWS)), [0] * DRAWS
     of = {axis: running if axis == over else still for axis in ("seeds", "samples", "positions")}
-    rows = batch([SamplingParams(**settings)] * DRAWS, of["seeds"], of["samples"])
+    rows = batch([ResolvedSamplingParams(**settings)] * DRAWS, of["seeds"], of["samples"])
     return sample(LOGITS.expand(DRAWS, -1), rows, torch.tensor(of["positions"]))
 
 
 def exact(settings: dict[str, Any]) -> Tensor:
     """The distribution by transformers' processors."""
-    params = SamplingParams(**settings)
+    params = ResolvedSamplingParams(**settings)
     scores = LOGITS[None] / params.temperature
     for warper in warpers(params):
         scores = warper(torch.zeros(1, 1, dtype=torch.int64), scores)
@@ -100,7 +100,7 @@ def test_successive_tokens_of_one_answer_are_independent() -> None:
 
 @pytest.mark.parametrize("settings", [s for s in SETTINGS if {"top_k", "top_p", "min_p"} & set(s)], ids=str)
 def test_truncation_keeps_what_transformers_keeps(settings: dict[str, Any]) -> None:
-    params = SamplingParams(**settings)
+    params = ResolvedSamplingParams(**settings)
     logits = torch.randn(200, 50, generator=torch.Generator().manual_seed(3)) * 3
     expected = logits
     for warper in warpers(params):
@@ -127,7 +127,7 @@ def test_truncation_keeps_what_transformers_keeps(settings: dict[str, Any]) -> N
 )
 def test_truncation_of_a_distribution_worked_by_hand(settings: dict[str, Any], kept: list[int]) -> None:
     logits = torch.tensor([[0.4, 0.4, 0.12, 0.05, 0.03]]).log()
-    rows = batch([SamplingParams(**settings)])
+    rows = batch([ResolvedSamplingParams(**settings)])
     truncated = truncate(logits, rows.top_k, rows.top_p, rows.min_p)[0]
     assert truncated.isfinite().nonzero().flatten().tolist() == kept
     assert torch.equal(truncated[kept], logits[0, kept])
@@ -150,14 +150,14 @@ def test_a_masked_token_stays_masked_under_any_penalty() -> None:
 
 def test_temperature_0_takes_the_first_of_the_largest_logits_whatever_else_is_set() -> None:
     logits = torch.tensor([[0.0, 3.0, 3.0, 1.0]] * 2)
-    greedy = SamplingParams(temperature=0, top_k=2, top_p=0.5)
+    greedy = ResolvedSamplingParams(temperature=0, top_k=2, top_p=0.5)
     assert sample(logits, batch([greedy] * 2), torch.tensor([0, 9])).tolist() == [1, 1]
-    beside_a_sampled_row = batch([greedy, SamplingParams(temperature=1.0)])
+    beside_a_sampled_row = batch([greedy, ResolvedSamplingParams(temperature=1.0)])
     assert sample(logits, beside_a_sampled_row, torch.tensor([0, 9])).tolist()[0] == 1
 
 
 def test_every_row_is_drawn_as_if_it_were_alone() -> None:
-    params = [SamplingParams(**settings) for settings in [*SETTINGS, {"temperature": 0}]] * 8
+    params = [ResolvedSamplingParams(**settings) for settings in [*SETTINGS, {"temperature": 0}]] * 8
     logits = torch.randn(len(params), 40, generator=torch.Generator().manual_seed(7)) * 2
     positions = torch.arange(len(params))
     together = sample(logits, batch(params), positions).tolist()
@@ -166,7 +166,7 @@ def test_every_row_is_drawn_as_if_it_were_alone() -> None:
 
 
 def test_selected_rows_keep_their_settings_and_their_noise() -> None:
-    params = [SamplingParams(**settings) for settings in SETTINGS]
+    params = [ResolvedSamplingParams(**settings) for settings in SETTINGS]
     logits = torch.randn(len(params), 40, generator=torch.Generator().manual_seed(8))
     positions = torch.arange(len(params))
     kept = torch.tensor([5, 1, 6])
@@ -177,4 +177,6 @@ def test_selected_rows_keep_their_settings_and_their_noise() -> None:
 def test_a_token_without_probability_is_never_drawn() -> None:
     logits = torch.full((500, 6), -torch.inf)
     logits[:, 2] = -40.0
-    assert sample(logits, batch([SamplingParams(temperature=2.0)] * 500), torch.zeros(500, dtype=torch.int64)).unique().tolist() == [2]
+    assert sample(
+        logits, batch([ResolvedSamplingParams(temperature=2.0)] * 500), torch.zeros(500, dtype=torch.int64)
+    ).unique().tolist() == [2]
