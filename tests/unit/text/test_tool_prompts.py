@@ -13,7 +13,8 @@ from baco import Engine, Router, SamplingParams
 from baco.checks import require
 from baco.errors import ChatTemplateError, ConfigError, PromptError
 from baco.models.pair import ModelPair
-from baco.text.chat_template import check_keys, fold_messages
+from baco.text.adaptations import fold_messages
+from baco.text.chat_template import check_keys
 from baco.text.prompts import build_prompt, encode_chat, normalise, transcript
 from tests.support.tokenizers import CHAT_TEMPLATE, HERMES_TEMPLATE, QWEN_TEMPLATE, byte_level_bpe, sentencepiece_like
 
