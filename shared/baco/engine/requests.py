@@ -132,6 +132,7 @@ class Request:
             seed=self.seed,
             router=self.router.name,
             threshold=self.router.threshold,
+            template_date=self.prompt.template_date,
             format=self.format,
         )
 

@@ -108,7 +108,10 @@ def arguments_as_text(chat: Sequence[Message]) -> Chat:
         arguments = json.dumps(call["function"]["arguments"], ensure_ascii=False)
         return {**call, "function": {**call["function"], "arguments": arguments}}
 
-    return [{**message, "tool_calls": [written(call) for call in message["tool_calls"]]} if _calls(message) else dict(message) for message in chat]
+    return [
+        {**message, "tool_calls": [written(call) for call in message["tool_calls"]]} if _calls(message) else dict(message)
+        for message in chat
+    ]
 
 
 def texts_apart(chat: Sequence[Message]) -> Chat:

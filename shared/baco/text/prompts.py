@@ -35,7 +35,7 @@ from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
 from baco.text.adaptations import adaptations
 from baco.text.chat_template import Message, Probe, check_keys, render
-from baco.text.template_variables import template_variables
+from baco.text.template_variables import template_date, template_variables
 from baco.vocab.token_ids import least_tokens
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -61,6 +61,8 @@ class Prompt:
     token_ids: dict[Model, list[int]]
     base_stop: tuple[str, ...]
     """Texts that end the answer when the base model writes them."""
+    template_date: str | None = None
+    """The moment that a chat template was told, in ISO 8601; None where none has asked."""
 
 
 def build_prompt(
@@ -101,7 +103,12 @@ def build_prompt(
         if len(ids) >= max_model_len:
             raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
         token_ids[which] = ids
-    return Prompt(token_ids=token_ids, base_stop=TURN_MARKERS if base_prompt == "transcript" else ())
+    rendered = "aligned" in models or base_prompt != "transcript"
+    return Prompt(
+        token_ids=token_ids,
+        base_stop=TURN_MARKERS if base_prompt == "transcript" else (),
+        template_date=template_date(variables) if rendered else None,
+    )
 
 
 def check_base_prompt(base_prompt: str) -> None:
@@ -177,14 +184,15 @@ def encode_chat(
     variables = template_variables(tokenizer, own_template=template) if variables is None else variables
     if tools or variables or any("tool_calls" in message for message in chat):
         check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat], variables])
-    probe, tried = Probe(chat, tools, texts=template is None), []
+    probe = Probe(chat, tools, texts=template is None)
+    tried: set[str] = set()
     refusal: Exception | None = None
     lost: list[str] | None = None
     for change in adaptations(chat, call_format):
         messages = change(probe.chat)
-        if messages in tried:
+        if (form := repr(messages)) in tried:
             continue
-        tried.append(messages)
+        tried.add(form)
         try:
             missing = probe.lost(render(tokenizer, messages, template, probe.tools, variables, tokenize=False))
             if not missing:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
@@ -22,9 +22,9 @@ from baco.parsing.detection import template_name
 CLOCK = "strftime_now"
 """The function by which templates ask for the date; as a variable, the moment that it tells."""
 NOW = "baco_now"
-"""The variable in which a template gets the moment, as the texts of `DIRECTIVES`."""
-DIRECTIVES = tuple("aAwdbBmyYHIpMSfzZjUWcxXGuV") + ("-d", "-m", "-y", "-H", "-I", "-M", "-S", "-j")
-"""What may stand after % in a format of `strftime`: Python's own, and the C library's for numbers without leading zeros."""
+"""The variable in which a template gets the moment, as a text for each directive of `strftime`."""
+DIRECTIVES, NUMBERS = "aAwdbBmyYHIpMSfzZjUWcxXGuV", "dmyHIMSj"
+"""Letters after % in a format of `strftime`, and those that have a form without leading zeros, which only some systems know: %-d."""
 CLOCK_MACRO = (
     f"{{% macro {CLOCK}(format) %}}{{% set shown = namespace(text=format) %}}{{% for directive, text in {NOW}.items() %}}"
     "{% set shown.text = shown.text | replace(directive, text) %}{% endfor %}{{ shown.text }}{% endmacro %}\n"
@@ -44,7 +44,7 @@ ALWAYS_GIVEN = {"messages", "tools", "add_generation_prompt", "continue_final_me
 class _GenerationTag(Extension):
     """transformers' tag around what an assistant says."""
 
-    tags = {"generation"}
+    tags: ClassVar[set[str]] = {"generation"}  # type: ignore[misc]
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
@@ -125,9 +125,14 @@ def with_clock(template: str) -> str:
     return CLOCK_MACRO + template if CLOCK in template else template
 
 
+def reasoning_part(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of settled variables that say whether and how much to reason."""
+    return {name: value for name, value in variables.items() if name in (*SWITCHES, EFFORT)}
+
+
 def template_date(variables: Mapping[str, Any]) -> str | None:
     """The moment among settled variables in ISO 8601, as "strftime_now" takes it; None where no template asks for it."""
-    return None if NOW not in variables else f"{variables[NOW]['%Y']}-{variables[NOW]['%m']}-{variables[NOW]['%d']}T{variables[NOW]['%H']}:{variables[NOW]['%M']}:{variables[NOW]['%S']}"
+    return "{%Y}-{%m}-{%d}T{%H}:{%M}:{%S}".format_map(variables[NOW]) if NOW in variables else None
 
 
 @lru_cache(maxsize=64)
@@ -210,4 +215,5 @@ def _moment(value: object) -> datetime:
 
 def _directives(moment: datetime) -> dict[str, str]:
     """What each directive of `strftime` stands for at a moment."""
-    return {f"%{letter}": moment.strftime(f"%{letter}") for letter in DIRECTIVES}
+    texts = {f"%{letter}": moment.strftime(f"%{letter}") for letter in DIRECTIVES}
+    return texts | {f"%-{letter}": str(int(texts[f"%{letter}"])) for letter in NUMBERS}
