@@ -187,46 +187,44 @@ def encode_chat(
     probe = Probe(chat, tools, texts=template is None)
     tried: set[str] = set()
     refusal: Exception | None = None
-    lost: list[str] | None = None
+    least: list[str] | None = None
     for change in adaptations(chat, call_format):
         messages = change(probe.chat)
         if (form := repr(messages)) in tried:
             continue
         tried.add(form)
         try:
-            missing = probe.lost(render(tokenizer, messages, template, probe.tools, variables, tokenize=False))
-            if not missing:
+            lost = probe.lost(render(tokenizer, messages, template, probe.tools, variables, tokenize=False))
+            if not lost:
                 return _encode_rendered(tokenizer, change(chat), template, tools, variables)
-            lost = missing if lost is None or len(missing) < len(lost) else lost
+            least = lost if least is None or len(lost) < len(least) else least
         except TemplateSyntaxError as error:
             raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
         except REFUSALS as error:
             refusal = refusal or error
-    raise _template_error(tokenizer, template, tools, variables, refusal, lost)
-
-
-def _template_error(
-    tokenizer: PreTrainedTokenizerBase,
-    template: str | None,
-    tools: Sequence[Tool],
-    variables: Mapping[str, Any],
-    refusal: Exception | None,
-    lost: list[str] | None,
-) -> ChatTemplateError:
-    """Say why no form of the messages could be rendered: of several reasons, tools come first, since they hold for any message."""
+        if tools and len(tried) == 1:
+            _check_place_for_tools(tokenizer, template, tools, variables)
     name = template_name(tokenizer, template)
+    if least is None:
+        raise ChatTemplateError(f"{name} refuses these messages: {refusal}") from refusal
+    raise ChatTemplateError(f"{name} leaves out {', and '.join(least)}; send it in a message of another role, or leave it out")
+
+
+def _check_place_for_tools(
+    tokenizer: PreTrainedTokenizerBase, template: str | None, tools: Sequence[Tool], variables: Mapping[str, Any]
+) -> None:
+    """Check that a template shows tools beside a question, so that an error is not about the messages where it is about the tools.
+
+    Raises:
+        ChatTemplateError: it leaves one out.
+    """
     probe = Probe([{"role": "user", "content": "x"}], tools, texts=False)
     with suppress(*REFUSALS):
         if probe.lost(render(tokenizer, probe.chat, template, probe.tools, variables, tokenize=False)):
-            return ChatTemplateError(
-                f"{name} has no place for tools; choose a model that was trained to call tools"
+            raise ChatTemplateError(
+                f"{template_name(tokenizer, template)} has no place for tools; choose a model that was trained to call tools"
                 + ("" if template is None else ", or let the template write {{ tools }}")
             )
-    if lost is None:
-        error = ChatTemplateError(f"{name} refuses these messages: {refusal}")
-        error.__cause__ = refusal
-        return error
-    return ChatTemplateError(f"{name} leaves out {', and '.join(lost)}; send it in a message of another role, or leave it out")
 
 
 def _encode_rendered(

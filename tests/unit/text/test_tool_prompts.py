@@ -74,8 +74,7 @@ def test_a_template_that_leaves_out_calls_gets_them_as_text() -> None:
     text = tokenizer.decode(encode_chat(tokenizer, normalise(CHAT[1:4])))
     assert f"<|im_start|>assistant\n{WRITTEN}<|im_end|>" in text
     tokenizer.chat_template = CHAT_TEMPLATE.replace("message['content']", "message['content'] + (message.tool_calls or '')")
-    with pytest.raises(ChatTemplateError, match="refuses these messages"):
-        encode_chat(tokenizer, normalise(CHAT[1:4]))
+    assert tokenizer.decode(encode_chat(tokenizer, normalise(CHAT[1:4]))) == text, "nor does one that fails at calls"
 
 
 def test_control_tokens_in_tools_and_calls_become_plain_text_or_are_refused(random_pair: ModelPair) -> None:
