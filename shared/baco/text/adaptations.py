@@ -4,9 +4,9 @@ Templates differ in what they take: some refuse or drop a system message, text b
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from itertools import product, takewhile
+from itertools import takewhile
 from typing import Any
 
 from baco.parsing.formats import ToolCallTemplate
@@ -18,43 +18,64 @@ ID_LENGTH = 9
 """Characters of a call's id in Mistral's templates."""
 
 
-def adaptations(chat: Sequence[Message], call_format: ToolCallTemplate) -> Iterator[Change]:
-    """Yield ever greater changes for messages of this shape, the first of which changes nothing.
+def adapt(chat: Sequence[Message], call_format: ToolCallTemplate, works: Callable[[Change], bool]) -> Change | None:
+    """Find changes of messages that work, and none that they can do without; None where even all of them together do not work.
 
-    Changes are ordered by what they cost the conversation (our own choice): ids and order are cheap, another speaker is dear, and calls
-    or results that stand in a message as text are the last resort.
+    What is dear to the conversation is decided first, while everything else is changed (our own choice): that calls and results keep their
+    form, then who speaks, then the order, then ids. So a chat takes some twenty trials at most, however long it is.
+
+    Args:
+        chat: messages, checked.
+        call_format: how calls are written into a text.
+        works: whether a template takes the messages that a change makes of these.
     """
+    rows = _rows(chat, call_format)
+    chosen = [row[-1] for row in rows]
+    if works(unchanged):
+        return unchanged
+    for place, row in enumerate(rows):
+        tried = ([*chosen[:place], change, *chosen[place + 1 :]] for change in row)
+        found = next((changes for changes in tried if works(_composed(changes))), None)
+        if found is None:
+            return None
+        chosen = found
+    return _composed(chosen)
+
+
+def _rows(chat: Sequence[Message], call_format: ToolCallTemplate) -> list[list[Change]]:
+    """What may be changed about messages of this shape, in the order in which it is done: rows of alternatives, from none to the most."""
 
     def written_calls(messages: Sequence[Message]) -> Chat:
         return [_without_calls(message) | {"content": call_format.with_written_calls(message)} for message in messages]
 
     roles = [message["role"] for message in chat]
-    calling = [message for message in chat if message.get("tool_calls")]
-    # Each row excludes itself; where a chat has nothing that a row would change, the row is left out. They apply from top to bottom.
-    rows: list[tuple[bool, list[tuple[int, Change]]]] = [
-        (bool(calling), [(8, written_calls)]),
-        (bool(calling) or "tool" in roles, [(1, short_ids)]),
-        (any(message["content"].strip() for message in calling), [(2, texts_apart), (3, texts_gathered)]),
-        (any(len(message["tool_calls"]) > 1 for message in calling), [(1, one_call_each)]),
-        (bool(calling), [(1, arguments_as_text)]),
-        ("tool" in roles, [(8, results_as_user)]),
-        ("system" in roles, [(2, fold_late), (4, fold_messages)]),
-        (next((role for role in roles if role != "system"), None) == "assistant", [(2, open_with_user)]),
-        (True, [(1, merge_neighbours)]),
+    calling = [message for message in chat if _calls(message)]
+    all_text = _composed([written_calls, results_as_user])
+    rows: list[tuple[bool, list[Change]]] = [
+        (bool(calling) or "tool" in roles, [arguments_as_text, results_as_user, written_calls, all_text]),
+        ("system" in roles, [fold_late, fold_messages]),
+        (next((role for role in roles if role != "system"), None) == "assistant", [open_with_user]),
+        (any(_says_and_calls(message) for message in calling), [texts_apart, texts_gathered]),
+        (any(len(message["tool_calls"]) > 1 for message in calling), [one_call_each]),
+        (bool(calling) or "tool" in roles, [short_ids]),
+        (True, [merge_neighbours]),
     ]
-    choices = [[(0, None), *changes] for applies, changes in rows if applies]
-    for chosen in sorted(product(*choices), key=lambda changes: sum(cost for cost, _ in changes)):
-        yield _composed([change for _, change in chosen if change is not None])
+    return [[unchanged, *changes] for applies, changes in rows if applies]
 
 
 def _composed(changes: Sequence[Change]) -> Change:
     def changed(chat: Sequence[Message]) -> Chat:
-        messages = [dict(message) for message in chat]
+        messages = unchanged(chat)
         for change in changes:
             messages = change(messages)
         return messages
 
     return changed
+
+
+def unchanged(chat: Sequence[Message]) -> Chat:
+    """Copy messages as they are."""
+    return [dict(message) for message in chat]
 
 
 def short_ids(chat: Sequence[Message]) -> Chat:

@@ -33,7 +33,7 @@ from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
-from baco.text.adaptations import adaptations
+from baco.text.adaptations import Change, adapt
 from baco.text.chat_template import Message, Probe, check_keys, render
 from baco.text.template_variables import template_date, template_variables
 from baco.vocab.token_ids import least_tokens
@@ -170,7 +170,7 @@ def encode_chat(
     """Encode messages by a chat template, up to where the answer starts.
 
     Where a template refuses the messages as they are, or leaves a part of one out, it gets them with as few changes as possible: see
-    `adaptations`. Calls that it cannot render are written into the content, in `call_format`. A `template` that a user wrote may leave
+    `adapt`. Calls that it cannot render are written into the content, in `call_format`. A `template` that a user wrote may leave
     out messages as it likes. `variables` are settled by `template_variables`.
 
     Raises:
@@ -185,29 +185,35 @@ def encode_chat(
     if tools or variables or any("tool_calls" in message for message in chat):
         check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat], variables])
     probe = Probe(chat, tools, texts=template is None)
-    tried: set[str] = set()
-    refusal: Exception | None = None
-    least: list[str] | None = None
-    for change in adaptations(chat, call_format):
-        messages = change(probe.chat)
-        if (form := repr(messages)) in tried:
-            continue
-        tried.add(form)
-        try:
-            lost = probe.lost(render(tokenizer, messages, template, probe.tools, variables, tokenize=False))
-            if not lost:
-                return _encode_rendered(tokenizer, change(chat), template, tools, variables)
-            least = lost if least is None or len(lost) < len(least) else least
-        except TemplateSyntaxError as error:
-            raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
-        except REFUSALS as error:
-            refusal = refusal or error
-        if tools and len(tried) == 1:
-            _check_place_for_tools(tokenizer, template, tools, variables)
     name = template_name(tokenizer, template)
-    if least is None:
-        raise ChatTemplateError(f"{name} refuses these messages: {refusal}") from refusal
-    raise ChatTemplateError(f"{name} leaves out {', and '.join(least)}; send it in a message of another role, or leave it out")
+    refusals: list[Exception] = []
+    losses: list[list[str]] = []
+
+    def works(change: Change) -> bool:
+        try:
+            lost = probe.lost(render(tokenizer, change(probe.chat), template, probe.tools, variables, tokenize=False))
+        except TemplateSyntaxError as error:
+            raise ChatTemplateError(f"{name} is no valid Jinja template: {error}") from error
+        except REFUSALS as error:
+            refusals.append(error)
+        else:
+            if not lost:
+                return True
+            losses.append(lost)
+        if tools and len(refusals) + len(losses) == 1:
+            _check_place_for_tools(tokenizer, template, tools, variables)
+        return False
+
+    change = adapt(chat, call_format, works)
+    if change is None and losses:
+        least = min(losses, key=len)
+        raise ChatTemplateError(f"{name} leaves out {', and '.join(least)}; send it in a message of another role, or leave it out")
+    try:
+        if change is None:
+            raise refusals[0]
+        return _encode_rendered(tokenizer, change(chat), template, tools, variables)
+    except REFUSALS as error:
+        raise ChatTemplateError(f"{name} refuses these messages: {error}") from error
 
 
 def _check_place_for_tools(

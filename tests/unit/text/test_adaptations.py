@@ -1,12 +1,13 @@
 """What messages become where a template does not take them as they are, worked by hand, and how little is changed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from baco.errors import ChatTemplateError
 from baco.parsing.hermes import HERMES
-from baco.text.adaptations import adaptations
+from baco.text.adaptations import adapt
 from baco.text.prompts import encode_chat, normalise
 from tests.support.chat_histories import CALLING, PLAIN, TOOLS, calls, result, says
 from tests.support.chat_templates import TEMPLATES
@@ -121,12 +122,35 @@ def test_arguments_that_are_dropped_are_named() -> None:
         encode_chat(tokenizer, normalise([says("user", "ostrich?"), calls(None, "lisbon"), result("lisbon", "wagtail")]))
 
 
-def test_changes_come_in_the_order_of_their_cost_and_leave_the_messages_alone() -> None:
+def test_no_change_is_made_that_the_others_make_needless_and_the_messages_are_left_alone() -> None:
     chat = normalise(CALLING["two rounds"])
     before = repr(chat)
-    forms = [change(chat) for change in adaptations(chat, HERMES)]
-    assert forms[0] == chat and repr(chat) == before
-    roles = [[message["role"] for message in form] for form in forms]
-    native = [any("tool_calls" in message for message in form) for form in forms]
-    assert "system" not in roles[-1] and "tool" not in roles[-1] and not native[-1], "the last resort is plain text of two speakers"
-    assert native.index(False) > next(place for place, form in enumerate(roles) if "system" not in form)
+
+    def roles_of(works: Callable[[list[dict[str, Any]]], bool]) -> list[str] | None:
+        change = adapt(chat, HERMES, lambda change: works(change(chat)))
+        assert repr(chat) == before
+        return None if change is None else [message["role"] for message in change(chat)]
+
+    def alternates(form: list[dict[str, Any]]) -> bool:
+        return all(message["role"] == ("user", "assistant")[place % 2] for place, message in enumerate(form))
+
+    roles = [message["role"] for message in chat]
+    assert roles_of(lambda form: True) == roles
+    assert roles_of(lambda form: form[0]["role"] != "system") == roles[1:]
+    assert roles_of(lambda form: not any("tool_calls" in message for message in form)) == roles, "results stay results"
+    assert roles_of(alternates) == ["user", "assistant"] * 3 + ["user"], "the last resort is plain text of two speakers"
+    assert roles_of(lambda form: False) is None
+
+
+def test_a_long_conversation_takes_few_trials() -> None:
+    chat = normalise([says("system", "pelican."), says("assistant", "heron."), *CALLING["two rounds"] * 30])
+    for first_that_works in range(1, 40):
+        trials = 0
+
+        def works(change: Any, first: int = first_that_works) -> bool:
+            nonlocal trials
+            trials += 1
+            return trials >= first
+
+        adapt(chat, HERMES, works)
+        assert trials <= 20
