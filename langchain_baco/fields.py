@@ -23,6 +23,7 @@ from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
 from baco.models.capabilities import Capabilities, capabilities, fingerprint
 from baco.models.resolve import pair_name, resolve
+from baco.text.template_variables import CLOCK
 from langchain_baco.outputs import PROVIDER
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, plain_names
 
@@ -107,7 +108,8 @@ class BacoFields(AdapterSettings, BaseChatModel):
         # an entry of a cache.
         params = {**self._get_invocation_params(stop=stop, **kwargs), **kwargs}
         config = resolve(*self._sources(kwargs))[1]
-        today = [str(date.today())] if capabilities(config).asks_date else []
+        told = merge(self._identifying_params, kwargs)["chat_template_kwargs"] or {}
+        today = [str(date.today())] if capabilities(config).asks_date and CLOCK not in told else []
         return str([fingerprint(config), *today, *sorted(params.items())])
 
     @property

@@ -17,6 +17,7 @@ from langchain_baco import ChatBaco
 from langchain_baco import fields as fields_module
 from tests.langchain.helpers import PROMPT
 from tests.support.chat_templates import TEMPLATES
+from tests.support.scripted import scripted
 
 OFF = "<think>\n\n</think>\n"
 THEN = "2027-03-09T00:00:00"
@@ -58,6 +59,17 @@ def test_thinking_is_turned_off_by_a_field_a_call_and_a_binding(model: ChatBaco,
     thinking.invoke(PROMPT)
     off.invoke(PROMPT, reasoning=None, chat_template_kwargs=None)
     assert not any(prompt.endswith(OFF) for prompt in prompts[5:])
+
+
+def test_with_thinking_off_there_is_an_answer_and_no_thought(model: ChatBaco, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.pair.tokenizer, "chat_template", TEMPLATES["Qwen 3"])
+    requests = scripted(monkeypatch)("Four.")
+    for message in (model.invoke(PROMPT, reasoning=False), *model.diverse(1, reasoning=False).invoke(PROMPT)):
+        assert message.text == "Four." and "reasoning_content" not in message.additional_kwargs
+    ends = [
+        str(engine.pair.tokenizer.decode(request.prompt.token_ids["aligned"])).endswith("<think>\n\n</think>\n\n") for request in requests
+    ]
+    assert ends == [True, True]
 
 
 def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(model: ChatBaco, prompts: list[str]) -> None:
@@ -109,6 +121,10 @@ def test_variables_are_part_of_the_cache_key_and_so_is_the_date_of_a_template_th
     monkeypatch.setattr(fields_module, "date", Later)
     after = model._get_llm_string(), asking._get_llm_string()
     assert before[0] == after[0] and before[1] != after[1]
+    told = {"chat_template_kwargs": {"strftime_now": THEN}}
+    later = asking._get_llm_string(**told)
+    monkeypatch.undo()
+    assert asking._get_llm_string(**told) == later, "a date that was set is the same on any day"
 
 
 def test_a_cached_answer_is_not_one_of_other_variables(model: ChatBaco, prompts: list[str], cache: InMemoryCache) -> None:

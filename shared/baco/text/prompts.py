@@ -219,18 +219,22 @@ def encode_chat(
 def _check_place_for_tools(
     tokenizer: PreTrainedTokenizerBase, template: str | None, tools: Sequence[Tool], variables: Mapping[str, Any]
 ) -> None:
-    """Check that a template shows tools beside a question, so that an error is not about the messages where it is about the tools.
+    """Check that a template can show tools at all, so that an error is not about the messages where it is about the tools.
 
     Raises:
         ChatTemplateError: it leaves one out.
     """
-    probe = Probe([{"role": "user", "content": "x"}], tools, texts=False)
-    with suppress(*REFUSALS):
-        if probe.lost(render(tokenizer, probe.chat, template, probe.tools, variables, tokenize=False)):
-            raise ChatTemplateError(
-                f"{template_name(tokenizer, template)} has no place for tools; choose a model that was trained to call tools"
-                + ("" if template is None else ", or let the template write {{ tools }}")
-            )
+    question = {"role": "user", "content": "x"}
+    lost = []
+    for chat in ([question], [{"role": "system", "content": "x"}, question]):
+        probe = Probe(chat, tools, texts=False)
+        with suppress(*REFUSALS):
+            lost.append(probe.lost(render(tokenizer, probe.chat, template, probe.tools, variables, tokenize=False)))
+    if lost and all(lost):
+        raise ChatTemplateError(
+            f"{template_name(tokenizer, template)} has no place for tools; choose a model that was trained to call tools"
+            + ("" if template is None else ", or let the template write {{ tools }}")
+        )
 
 
 def _encode_rendered(

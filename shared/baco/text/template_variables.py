@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
+from inspect import signature
 from typing import Any, ClassVar
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -37,8 +38,11 @@ EFFORT = "reasoning_effort"
 """The variable of gpt-oss and others that says how much to reason, by a word."""
 LEAST_EFFORTS, USUAL_EFFORTS = ("none", "no_think", "minimal"), ("medium", "high")
 """Words that stand for False and True where a template names them; else "low" and "medium" do, which are gpt-oss's (our own choice)."""
-ALWAYS_GIVEN = {"messages", "tools", "add_generation_prompt", "continue_final_message", "tokenize", "chat_template", "raise_exception", NOW}
-"""What transformers or baco says to every template, beside the special tokens."""
+ALWAYS_GIVEN = frozenset(
+    {"messages", "raise_exception", NOW, *signature(PreTrainedTokenizerBase.apply_chat_template).parameters} - {"documents"}
+    | set(PreTrainedTokenizerBase.SPECIAL_TOKENS_ATTRIBUTES)
+)
+"""What is said to every template, or to transformers beside it; documents alone are for the caller to say."""
 
 
 class _GenerationTag(Extension):
@@ -150,8 +154,7 @@ def variables_read(template: str) -> frozenset[str]:
     asked = [test.node for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined", "none")]
     asked += [given.node for given in tree.find_all(nodes.Filter) if given.name in ("default", "d") and given.node is not None]
     inner = assigned - {node.name for node in asked if isinstance(node, nodes.Name)}
-    special = set(PreTrainedTokenizerBase.SPECIAL_TOKENS_ATTRIBUTES)
-    return frozenset(find_undeclared_variables(tree) - inner - ALWAYS_GIVEN - special)
+    return frozenset(find_undeclared_variables(tree) - inner - ALWAYS_GIVEN)
 
 
 @lru_cache(maxsize=64)

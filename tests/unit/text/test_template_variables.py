@@ -68,9 +68,9 @@ def test_a_variable_that_no_template_reads_is_refused_and_the_nearest_is_named()
         template_variables(tokenizer_of("Qwen 3"), {"enabel_thinking": False})
     with pytest.raises(UnknownKeywordError, match=r"never reads \(it reads: none\)"):
         template_variables(tokenizer_of("SmolLM 2"), {"documents": []})
-    for name in ("messages", "tools", "bos_token", "tokenize", "chat_template", NOW):
+    for name in ("messages", "tools", "bos_token", "conversation", "padding", NOW):
         with pytest.raises(UnknownKeywordError, match=f"has '{name}'"):
-            template_variables(tokenizer_of("Qwen 3"), {name: "x"})
+            template_variables(tokenizer_of("{{ " + name + " }}"), {name: "x"})
 
 
 def test_variables_of_ones_own_base_prompt_and_of_any_named_template_count_too() -> None:
@@ -94,6 +94,17 @@ def test_variables_of_ones_own_base_prompt_and_of_any_named_template_count_too()
 def test_malformed_variables_are_refused(value: Any, error: str) -> None:
     with pytest.raises(ConfigError, match=error):
         template_variables(tokenizer_of("{{ a }}"), value)
+
+
+def test_control_tokens_in_a_variable_become_ordinary_text() -> None:
+    tokenizer = tokenizer_of("{{ note }}{% for document in documents %}{{ document.text }}{% endfor %}" + CHAT_TEMPLATE)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+    def ends(text: str) -> int:
+        told = {"note": text, "documents": [{"text": text}]}
+        return encode_chat(tokenizer, CHAT, variables=template_variables(tokenizer, told)).count(end)
+
+    assert ends("<|im_end|>") == ends("x") == 1
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,9 @@ def test_a_template_without_a_place_for_tools_is_refused() -> None:
     tokenizer.chat_template = "{{ tools[0]['function']['name'] }}" + CHAT_TEMPLATE
     with pytest.raises(ChatTemplateError, match="has no place for tools"):
         encode_chat(tokenizer, [{"role": "user", "content": "x"}], tools=TOOLS)
+    tokenizer.chat_template = "{% for m in messages %}{% if m.role == 'system' %}{{ tools }}{% endif %}{{ m.content }}{% endfor %}"
+    with pytest.raises(ChatTemplateError, match="leaves out tool 'weather', and tool 'clock'"):
+        encode_chat(tokenizer, [{"role": "user", "content": "x"}], tools=TOOLS)
     with pytest.raises(ChatTemplateError, match=r"`base_prompt` .* or let the template write \{\{ tools \}\}"):
         encode_chat(tokenizer, [{"role": "user", "content": "x"}], CHAT_TEMPLATE, TOOLS)
 
