@@ -36,6 +36,8 @@ SWITCHES = ("enable_thinking", "thinking")
 """Variables that turn reasoning on and off: of Qwen 3, Qwen 3.5, SmolLM 3 and GLM, and of Granite and DeepSeek."""
 EFFORT = "reasoning_effort"
 """The variable of gpt-oss and others that says how much to reason, by a word."""
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Words for an effort that servers and makers use; a template may name others."""
 LEAST_EFFORTS, USUAL_EFFORTS = ("none", "no_think", "minimal"), ("medium", "high")
 """Words that stand for False and True where a template names them; else "low" and "medium" do, which are gpt-oss's (our own choice)."""
 ALWAYS_GIVEN = frozenset(
@@ -92,7 +94,7 @@ def template_variables(
     reasoning: bool | str | None = None,
     own_template: str | None = None,
 ) -> dict[str, Any]:
-    """Settle what the templates of one request are given beside messages and tools, the moment that it is among them.
+    """Settle what the templates of one request are told beside messages and tools: variables, reasoning among them, and the moment.
 
     The moment is the start of today, in local time, unless `template_kwargs` has another under "strftime_now" (our own choice: a date, so
     that the prompts of one day are equal).
@@ -198,12 +200,14 @@ def _reasoning_variables(tokenizer: PreTrainedTokenizerBase, templates: tuple[st
         raise ConfigError(
             f"`reasoning` cannot be chosen here: {name} reads none of {known} (it reads: {', '.join(sorted(read)) or 'none'}); leave it out"
         )
+    words = frozenset().union(*(_efforts(text) for text in templates))
     if isinstance(reasoning, str):
         require(EFFORT in read, "reasoning", f"True or False, since {name} has `{switch}`, which knows no degrees", reasoning)
+        if reasoning not in words.union(EFFORTS):
+            raise ConfigError(f"`reasoning` must be one of {', '.join(EFFORTS)}, but is {reasoning!r}{nearest(reasoning, EFFORTS)}")
         return {EFFORT: reasoning} | ({} if switch is None else {switch: True})
     if switch is not None:
         return {switch: reasoning}
-    words = frozenset().union(*(_efforts(text) for text in templates))
     wanted, otherwise = (USUAL_EFFORTS, "medium") if reasoning else (LEAST_EFFORTS, "low")
     return {EFFORT: next((word for word in wanted if word in words), otherwise)}
 

@@ -153,6 +153,8 @@ def test_reasoning_that_a_template_has_no_variable_for_is_refused() -> None:
         template_variables(tokenizer_of("Llama 3.2"), reasoning=False)
     with pytest.raises(ConfigError, match=r"must be True or False, since .* has `enable_thinking`, which knows no degrees, but is 'low'"):
         template_variables(tokenizer_of("Qwen 3"), reasoning="low")
+    with pytest.raises(ConfigError, match=r"`reasoning` must be one of none, minimal, .*, but is 'lwo'; did you mean 'low'"):
+        template_variables(tokenizer_of("gpt-oss"), reasoning="lwo")
     with pytest.raises(ConfigError, match="left out where `chat_template_kwargs` has 'enable_thinking'"):
         template_variables(tokenizer_of("Qwen 3"), {"enable_thinking": True}, reasoning=False)
     for value in (0, "", ["low"]):
