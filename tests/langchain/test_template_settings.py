@@ -80,6 +80,9 @@ def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(model: ChatBaco
         ChatBaco(chat_template_kwargs="enable_thinking")
     with pytest.raises(ConfigError, match="`reasoning` must be None, True, False or an effort"):
         model.invoke(PROMPT, reasoning=3)
+    for value in (3, ["enable_thinking"]):
+        with pytest.raises(ConfigError, match="`chat_template_kwargs` must be None or a dict"):
+            model.invoke(PROMPT, chat_template_kwargs=value)
 
 
 def test_a_prompt_is_counted_with_its_variables(model: ChatBaco, prompts: list[str]) -> None:

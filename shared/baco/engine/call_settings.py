@@ -15,7 +15,7 @@ from baco.models.resolve import resolve
 from baco.parsing.tools import check_tools
 from baco.routing import Router
 from baco.text.prompts import check_base_prompt
-from baco.text.template_variables import check_reasoning, check_template_kwargs
+from baco.text.template_variables import REASONING_VARIABLES, check_reasoning, check_template_kwargs
 
 PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""
@@ -58,12 +58,18 @@ class CallSettings:
 
 
 def merge(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay settings over others; what they say in another form gives way (see `REPLACES`).
+    """Lay settings over others; what they say in another form gives way (see `REPLACES`; so do reasoning and its variables).
 
     None is a value like others, but names no pair: there the other one stays.
     """
     over = {name: value for name, value in over.items() if value is not None or name not in PAIR_SOURCES}
     replaced = {other for name, others in REPLACES.items() if over.get(name) is not None for other in others}
+    # What is no dict is refused when it is checked.
+    before, after = (each.get("chat_template_kwargs") for each in (settings, over))
+    if over.get("reasoning") is not None and isinstance(before, Mapping):
+        settings = {**settings, "chat_template_kwargs": {name: value for name, value in before.items() if name not in REASONING_VARIABLES}}
+    elif isinstance(after, Mapping) and any(name in REASONING_VARIABLES for name in after):
+        replaced.add("reasoning")
     return {**settings, **{name: None for name in settings if name in replaced}, **over}
 
 

@@ -38,6 +38,7 @@ EFFORT = "reasoning_effort"
 """The variable of gpt-oss and others that says how much to reason, by a word."""
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Words for an effort that servers and makers use; a template may name others."""
+REASONING_VARIABLES = (*SWITCHES, EFFORT)
 LEAST_EFFORTS, USUAL_EFFORTS = ("none", "no_think", "minimal"), ("medium", "high")
 """Words that stand for False and True where a template names them; else "low" and "medium" do, which are gpt-oss's (our own choice)."""
 ALWAYS_GIVEN = frozenset(
@@ -133,7 +134,7 @@ def with_clock(template: str) -> str:
 
 def reasoning_part(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Those of settled variables that say whether and how much to reason."""
-    return {name: value for name, value in variables.items() if name in (*SWITCHES, EFFORT)}
+    return {name: value for name, value in variables.items() if name in REASONING_VARIABLES}
 
 
 def template_date(variables: Mapping[str, Any]) -> str | None:
@@ -196,7 +197,7 @@ def _reasoning_variables(tokenizer: PreTrainedTokenizerBase, templates: tuple[st
     switch = next((name for name in SWITCHES if name in read), None)
     name = template_name(tokenizer, None)
     if switch is None and EFFORT not in read:
-        known = ", ".join((*SWITCHES, EFFORT))
+        known = ", ".join(REASONING_VARIABLES)
         raise ConfigError(
             f"`reasoning` cannot be chosen here: {name} reads none of {known} (it reads: {', '.join(sorted(read)) or 'none'}); leave it out"
         )

@@ -26,6 +26,21 @@ DEFAULTS: dict[str, Any] = {
         ({"model": "tiny"}, {"model": None}, {"model": "tiny"}),
         ({"seed": 1, "stop": "x"}, {"seed": None}, {"seed": None, "stop": "x"}),
         ({"logprobs": 2}, {"logprobs": 0}, {"logprobs": 0}),
+        (
+            {"reasoning": None, "chat_template_kwargs": {"thinking": True, "documents": []}},
+            {"reasoning": False},
+            {"reasoning": False, "chat_template_kwargs": {"documents": []}},
+        ),
+        (
+            {"reasoning": False, "chat_template_kwargs": None},
+            {"chat_template_kwargs": {"enable_thinking": True}},
+            {"reasoning": None, "chat_template_kwargs": {"enable_thinking": True}},
+        ),
+        (
+            {"reasoning": False, "chat_template_kwargs": None},
+            {"chat_template_kwargs": {"documents": []}},
+            {"reasoning": False, "chat_template_kwargs": {"documents": []}},
+        ),
     ],
 )
 def test_what_is_laid_over_puts_what_it_replaces_out_of_force(settings: Any, over: Any, expected: Any) -> None:
