@@ -16,7 +16,8 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 
 from baco.checks import require
 from baco.grammar.constraints import forced_tool
-from baco.text.prompts import UNBOUNDED, build_prompt, text_ids
+from baco.text.prompts import UNBOUNDED, build_prompt, own_template, text_ids
+from baco.text.template_variables import template_variables
 from langchain_baco.batching import Configs, interruptible, num_calls, wide_configs
 from langchain_baco.binding import BoundBaco, Method, Schema, bound_schema, bound_tools
 from langchain_baco.decoding import adecode, astream_events, decode, stream_events
@@ -327,8 +328,15 @@ class ChatBaco(BacoFields):
         """
         settings = self._settings({"tools": openai_tools(tools or ())})
         call, info, which = settings.call, settings.engine().pair.info, settings.call.router.models[-1]
+        variables = template_variables(info.tokenizer, call.chat_template_kwargs, call.reasoning, own_template(call.base_prompt))
         prompt = build_prompt(
-            info, to_core(messages), models=[which], base_prompt=call.base_prompt, tools=call.tools, max_model_len=UNBOUNDED
+            info,
+            to_core(messages),
+            models=[which],
+            base_prompt=call.base_prompt,
+            tools=call.tools,
+            variables=variables,
+            max_model_len=UNBOUNDED,
         )
         return len(prompt.token_ids[which])
 

@@ -5,6 +5,7 @@ Knows settings; decodes nothing and loads nothing.
 
 import warnings
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -22,6 +23,7 @@ from baco.engine.adapter_settings import AdapterSettings
 from baco.engine.call_settings import PAIR_SOURCES, check_pair, merge
 from baco.models.capabilities import Capabilities, capabilities, fingerprint
 from baco.models.resolve import pair_name, resolve
+from baco.text.template_variables import CLOCK
 from langchain_baco.outputs import PROVIDER
 from langchain_baco.settings import CALL_ONLY, HANDLED_BY_LANGCHAIN, SETTINGS, Settings, check, plain_names
 
@@ -102,9 +104,13 @@ class BacoFields(AdapterSettings, BaseChatModel):
         return cast(dict[str, Any], dumpd(self))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        # Every setting in force and the files of the pair, so that no two calls that may differ share an entry of a cache.
+        # Every setting in force, the files of the pair and the date that its template is told, so that no two calls that may differ share
+        # an entry of a cache.
         params = {**self._get_invocation_params(stop=stop, **kwargs), **kwargs}
-        return str([fingerprint(resolve(*self._sources(kwargs))[1]), *sorted(params.items())])
+        config = resolve(*self._sources(kwargs))[1]
+        told = merge(self._identifying_params, kwargs)["chat_template_kwargs"] or {}
+        today = [str(date.today())] if capabilities(config).asks_date and CLOCK not in told else []
+        return str([fingerprint(config), *today, *sorted(params.items())])
 
     @property
     def _llm_type(self) -> str:

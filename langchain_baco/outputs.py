@@ -109,6 +109,8 @@ def response_metadata(candidate: Candidate, result: GenerationResult, settings: 
     }
     if result.threshold is not None:
         metadata["threshold"] = result.threshold
+    if result.template_date is not None:
+        metadata["baco"]["template_date"] = result.template_date
     if candidate.score is not None:
         metadata["baco"]["score"] = candidate.score
     if settings.call.params.logprobs is not None:

@@ -17,6 +17,7 @@ from baco.engine.call_settings import (
     PAIR_SOURCES,
     ROUTER_SETTINGS,
     SAMPLING_SETTINGS,
+    TEMPLATE_SETTINGS,
     TOOL_SETTINGS,
     CallSettings,
     build_call,
@@ -24,7 +25,7 @@ from baco.engine.call_settings import (
 )
 from baco.models.resolve import pair_name
 
-SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, "base_prompt", "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
+SETTINGS = (*PAIR_SETTINGS, *ROUTER_SETTINGS, *TEMPLATE_SETTINGS, "n", *SAMPLING_SETTINGS, "top_logprobs", "max_retries", "route_events")
 """Every setting, each a constructor field and a keyword of a call."""
 
 CALL_ONLY = (*TOOL_SETTINGS, "score")

@@ -56,6 +56,8 @@ class Call(Generic[Response]):
             "params": settings.params,
             "router": settings.router,
             "base_prompt": settings.base_prompt,
+            "chat_template_kwargs": settings.chat_template_kwargs,
+            "reasoning": settings.reasoning,
             "tools": settings.tools or None,
             "score": settings.score,
             "model_logprobs": settings.params.logprobs is not None,

@@ -33,6 +33,7 @@ def raw_metadata(result: GenerationResult, candidate: Candidate, parsed: ParsedA
             "aligned_tokens": len(candidate.tokens) - sum(candidate.from_base),
             "passes": result.passes.as_dict(),
             "sampling": result.sampling.as_dict(),
+            **({} if result.template_date is None else {"template_date": result.template_date}),
             **_extra(candidate, parsed),
         },
     }

@@ -16,6 +16,7 @@ from baco.engine.call_settings import (
     PAIR_SETTINGS,
     ROUTER_SETTINGS,
     SAMPLING_SETTINGS,
+    TEMPLATE_SETTINGS,
     TOOL_SETTINGS,
     CallSettings,
     build_call,
@@ -26,7 +27,7 @@ from baco.errors import UnknownKeywordError
 from baco.models.resolve import pair_name
 from llamaindex_baco.tools import openai_tools
 
-CALL_FIELDS = (*ROUTER_SETTINGS, "base_prompt", *SAMPLING_SETTINGS)
+CALL_FIELDS = (*ROUTER_SETTINGS, *TEMPLATE_SETTINGS, *SAMPLING_SETTINGS)
 """Settings that a single call may override."""
 CALL_ONLY = ("n", "score", *TOOL_SETTINGS)
 """Keywords of a call that are not settings of an LLM."""

@@ -183,6 +183,9 @@ class GenerationResult:
     """The router's threshold in force, also where it came from `diversity`."""
     sampling: SamplingSettings
     """The settings in force, also where they are the maker's."""
+    template_date: str | None = None
+    """The moment that the chat template was told, in ISO 8601: ``chat_template_kwargs={"strftime_now": …}`` tells it again. None where it
+    asks for none."""
     format: AnswerFormat = PLAIN
     """How answers write reasoning and tool calls: `result.format.read(candidate.text)` tells them from the content."""
 

@@ -81,7 +81,7 @@ def test_a_call_replaces_what_the_constructor_said_in_another_form(
 
 
 def test_a_call_may_give_a_diversity_where_the_constructor_has_a_threshold(model: ChatBaco, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "resolve", lambda self, router, *_: router.with_threshold(router.diversity / 2))
+    monkeypatch.setattr(Engine, "resolve", lambda self, router, *_, **__: router.with_threshold(router.diversity / 2))
     assert model.invoke("A", diversity=0.5).response_metadata["threshold"] == 0.25
 
 

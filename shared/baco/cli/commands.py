@@ -65,12 +65,12 @@ def generate(
         raise ConfigError("--stream shows one answer while it is written, so it goes with neither -n above 1, nor --json, nor --plain")
     params, router = settings.params(n, settings.seed), settings.make_router()
     engine, router = _load(settings, router)
-    messages = settings.messages(prompt)
+    messages, template = settings.messages(prompt), settings.template()
     if stream:
-        result = _stream(engine, messages, params, router)
+        result = _stream(engine, messages, params, router, template)
     else:
         with _working(f"writing {n} answers"):
-            result = engine.generate(messages, params, router)
+            result = engine.generate(messages, params, router, **template)
     if as_json:
         typer.echo(_document({"prompt": prompt, "pair": engine.pair.name} | _described(result)))
         return
@@ -88,9 +88,10 @@ def compare(prompt: Prompt, *, n: Count = 6, as_json: AsJson = False, settings: 
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     params, router = settings.params(n, seed), settings.make_router()
     engine, router = _load(settings, router)
+    template = settings.template()
     methods = {"aligned": Router("aligned"), "base": Router("base"), "baco": router}
     with _working(f"writing {len(methods)} times {n} answers"):
-        results = {method: engine.generate(settings.messages(prompt), params, chosen) for method, chosen in methods.items()}
+        results = {method: engine.generate(settings.messages(prompt), params, chosen, **template) for method, chosen in methods.items()}
     if as_json:
         typer.echo(
             _document({"prompt": prompt, "pair": engine.pair.name} | {method: _described(result) for method, result in results.items()})
@@ -136,20 +137,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _load(settings: Settings, router: "Router") -> tuple["Engine", "Router"]:
     """Load the pair, and turn a diversity into a threshold, which may take a measurement with a progress bar of its own."""
+    template = settings.template()
     with _working("loading the pair"):
         engine = settings.make_engine()
-    return engine, engine.resolve(router)
+    return engine, engine.resolve(router, **template)
 
 
 def _working(what: str) -> Status:
     return Console(stderr=True).status(what)
 
 
-def _stream(engine: "Engine", messages: list[dict[str, str]], params: SamplingParams, router: "Router") -> GenerationResult:
+def _stream(
+    engine: "Engine", messages: list[dict[str, str]], params: SamplingParams, router: "Router", template: dict[str, Any]
+) -> GenerationResult:
     """Write the answer as it is decoded, and return the result."""
     console = Console(highlight=False)
     owned = OwnedStream(marked=needs_marks(console))
-    for event in engine.stream(messages, params, router):
+    for event in engine.stream(messages, params, router, **template):
         for token in event.tokens:
             console.print(owned.push(token.text, token.owner), end="", soft_wrap=True)
         console.file.flush()

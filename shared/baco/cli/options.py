@@ -5,6 +5,7 @@ or a router.
 """
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -12,13 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from baco.checks import require
 from baco.config import SamplingParams
+from baco.errors import ConfigError
 
 if TYPE_CHECKING:
     from baco.engine.engine import Engine
     from baco.routing import Router
 
 DEFAULT: dict[str, Any] = {field.name: field.default for field in fields(SamplingParams)}
+
+
+SWITCH = {"on": True, "off": False}
+"""What --reasoning says beside efforts."""
 
 
 def _option(help: str, panel: str | None = None) -> Any:
@@ -38,6 +45,10 @@ class Settings:
     dtype: Annotated[str, _option("auto, float32, bfloat16 or float16.", "Models")] = "auto"
     quantization: Annotated[str | None, _option("int8 or int4; by default weights stay as --dtype says.", "Models")] = None
     compile: Annotated[bool, _option("Compile passes first: a minute or more, then faster for small models.", "Models")] = False
+    chat_template_kwargs: Annotated[
+        str | None, _option("Variables of the chat template, as a JSON object: '{\"enable_thinking\": false}'.", "Models")
+    ] = None
+    reasoning: Annotated[str | None, _option("on, off or an effort (low, medium, high); by default the model's own.", "Models")] = None
     router: Annotated[str, _option("Who speaks: p-punc, p, h, fc and others; base and aligned are one model alone.", "Routing")] = "p-punc"
     threshold: Annotated[float | None, _option("Where the router switches; by default the router's own.", "Routing")] = None
     diversity: Annotated[float | None, _option("Target share of base tokens, 0 to 1, in place of a threshold.", "Routing")] = None
@@ -53,6 +64,11 @@ class Settings:
         """The prompt, after the system message if there is one."""
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*system, {"role": "user", "content": prompt}]
+
+    def template(self) -> dict[str, Any]:
+        """What the chat template is told, as keywords of an engine's call; a text that is no JSON object is a `ConfigError`."""
+        given = None if self.chat_template_kwargs is None else _json_object("--chat-template-kwargs", self.chat_template_kwargs)
+        return {"chat_template_kwargs": given, "reasoning": SWITCH.get(self.reasoning or "", self.reasoning)}
 
     def params(self, n: int, seed: int | None) -> SamplingParams:
         """How to sample n answers; a value out of its range is a `ConfigError`."""
@@ -71,6 +87,16 @@ class Settings:
         from baco.engine.engine import Engine
 
         return Engine(load_pair(vars(self) | {"model": self.pair}))
+
+
+def _json_object(option: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} must be a JSON object, but {text!r} is no JSON: {error}") from None
+    require(isinstance(value, dict), option, "a JSON object", text)
+    given: dict[str, Any] = value
+    return given
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,13 +3,13 @@
 Knows names, types, defaults and their documentation; checks nothing, and knows no framework. The defaults are those of the core's settings.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 
 class AdapterSettings(BaseModel):
-    """The `PAIR_SETTINGS`, the `ROUTER_SETTINGS`, "base_prompt" and the `SAMPLING_SETTINGS`, all of them plain values."""
+    """The `PAIR_SETTINGS`, the `ROUTER_SETTINGS`, the `TEMPLATE_SETTINGS` and the `SAMPLING_SETTINGS`, all of them plain values."""
 
     # Not a plain class, whose attributes would replace a default that a subclass of an adapter's class sets, in its own subclasses.
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -43,6 +43,12 @@ class AdapterSettings(BaseModel):
     """Whether the models may take turns only where a new word may start."""
     base_prompt: str = "transcript"
     """What the base model reads: "transcript", "template" (the aligned model's chat template) or a Jinja template of your own."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Variables of the aligned model's chat template, such as {"enable_thinking": False}; one that it never reads is refused. Its
+    "strftime_now" is the date that it is told, in ISO 8601; today's by default."""
+    reasoning: bool | str | None = None
+    """Whether to reason before the answer, or how much ("low", "medium", "high"), by the variable that the chat template has for it. False
+    asks for the least where there are only degrees. None leaves it to the template."""
 
     max_tokens: int = 256
     """Longest answer, in tokens."""

@@ -15,11 +15,14 @@ from baco.models.resolve import resolve
 from baco.parsing.tools import check_tools
 from baco.routing import Router
 from baco.text.prompts import check_base_prompt
+from baco.text.template_variables import REASONING_VARIABLES, check_reasoning, check_template_kwargs
 
 PAIR_SOURCES = ("model", "base", "aligned", "aligned_adapter")
 """Settings that name a pair."""
 PAIR_SETTINGS = (*PAIR_SOURCES, "device", "dtype", "quantization", "compile")
 ROUTER_SETTINGS = ("router", "threshold", "diversity", "probe", "word_boundary")
+TEMPLATE_SETTINGS = ("base_prompt", "chat_template_kwargs", "reasoning")
+"""What the models read."""
 SAMPLING_SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed", "logprobs", "timeout")
 TOOL_SETTINGS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
 """What an answer may call, and what it is held to: keywords of a call only."""
@@ -45,6 +48,9 @@ class CallSettings:
     router: Router
     params: SamplingParams
     base_prompt: str
+    chat_template_kwargs: dict[str, Any]
+    """Variables of the aligned model's chat template. Whether it reads them is known once the pair is loaded."""
+    reasoning: bool | str | None
     tools: list[dict[str, Any]]
     """What the answer may call, in OpenAI's form."""
     score: bool
@@ -52,12 +58,18 @@ class CallSettings:
 
 
 def merge(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay settings over others; what they say in another form gives way (see `REPLACES`).
+    """Lay settings over others; what they say in another form gives way (see `REPLACES`; so do reasoning and its variables).
 
     None is a value like others, but names no pair: there the other one stays.
     """
     over = {name: value for name, value in over.items() if value is not None or name not in PAIR_SOURCES}
     replaced = {other for name, others in REPLACES.items() if over.get(name) is not None for other in others}
+    # What is no dict is refused when it is checked.
+    before, after = (each.get("chat_template_kwargs") for each in (settings, over))
+    if over.get("reasoning") is not None and isinstance(before, Mapping):
+        settings = {**settings, "chat_template_kwargs": {name: value for name, value in before.items() if name not in REASONING_VARIABLES}}
+    elif isinstance(after, Mapping) and any(name in REASONING_VARIABLES for name in after):
+        replaced.add("reasoning")
     return {**settings, **{name: None for name in settings if name in replaced}, **over}
 
 
@@ -86,8 +98,9 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
     """Check flat settings and put them into the engine's terms.
 
     Args:
-        settings: `ROUTER_SETTINGS`, `SAMPLING_SETTINGS` and "base_prompt", "n" where the caller can return several answers, "score" where
-            it can tell one, and those of `TOOL_SETTINGS` that there are. A `stop` of None is no stop; `timeout` is the engine's deadline.
+        settings: `ROUTER_SETTINGS`, `TEMPLATE_SETTINGS` and `SAMPLING_SETTINGS`, "n" where the caller can return several answers, "score"
+            where it can tell one, and those of `TOOL_SETTINGS` that there are. A `stop` of None is no stop; `timeout` is the engine's
+            deadline.
 
     Raises:
         ConfigError: a value is out of its range, two contradict each other, or a schema cannot be enforced.
@@ -97,6 +110,7 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
     require(isinstance(score, bool), "score", "True or False", score)
     require(timeout is None or (is_number(timeout) and timeout > 0), "timeout", "None or a number of seconds above 0", timeout)
     check_base_prompt(settings["base_prompt"])
+    check_reasoning(settings["reasoning"])
     sampling = {name: settings[name] for name in SAMPLING_SETTINGS if name not in ("timeout", "stop")}
     router = Router(settings["router"], **{name: settings[name] for name in ROUTER_SETTINGS if name != "router"})
     params = SamplingParams(**sampling, n=settings.get("n", 1), stop=() if stop is None else stop, deadline=timeout)
@@ -106,6 +120,8 @@ def build_call(settings: Mapping[str, Any]) -> CallSettings:
         router=router,
         params=params if grammar is None else replace(params, grammar=grammar),
         base_prompt=settings["base_prompt"],
+        chat_template_kwargs=check_template_kwargs(settings["chat_template_kwargs"]),
+        reasoning=settings["reasoning"],
         tools=tools,
         score=score,
     )

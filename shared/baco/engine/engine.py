@@ -1,12 +1,12 @@
 """`Engine`: what a user holds. Checks and resolves requests, and submits them to the pair's worker."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from baco.checks import check_keywords, is_integer, require
 from baco.config import ResolvedSamplingParams, SamplingParams
@@ -19,7 +19,8 @@ from baco.parsing.tools import Tool, check_tools
 from baco.results import GenerationResult, StreamEvent
 from baco.routing import Router, calibration
 from baco.text.chat_template import Message
-from baco.text.prompts import build_prompt, check_base_prompt
+from baco.text.prompts import build_prompt, check_base_prompt, own_template
+from baco.text.template_variables import reasoning_part, template_variables
 
 Messages = str | Sequence[Message]
 MAX_WAITING = 4096
@@ -29,6 +30,8 @@ class CallOptions(TypedDict, total=False):
     """What a call may say of its answers, as `Engine.generate` describes it."""
 
     base_prompt: str
+    chat_template_kwargs: Mapping[str, Any] | None
+    reasoning: bool | str | None
     tools: Sequence[Tool] | None
     score: bool
     model_logprobs: bool
@@ -72,6 +75,8 @@ class Engine:
         router: Router | None = None,
         *,
         base_prompt: str = "transcript",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        reasoning: bool | str | None = None,
         tools: Sequence[Tool] | None = None,
         score: bool = False,
         model_logprobs: bool = False,
@@ -83,6 +88,10 @@ class Engine:
             params: how to sample; None takes the defaults. What it leaves open is the maker's; the result's `sampling` says what that is.
             router: who speaks; None takes the default router.
             base_prompt: "transcript", "template" or a Jinja template: what the base model reads.
+            chat_template_kwargs: variables of the aligned model's chat template, such as ``{"enable_thinking": False}``; a transcript has
+                none. "strftime_now" is the moment that the template is told, in ISO 8601; today's date by default.
+            reasoning: whether to reason before the answer, or how much ("low", "medium", "high"), in the variable that the chat template
+                has for it. False asks for the least where there are only degrees. None leaves it to the template.
             tools: functions that the answer may call, in OpenAI's form. The calls are text, as the aligned model's family writes them;
                 `result.format.read(text)` reads them.
             score: whether to fill in each candidate's `score` (see `Engine.score`); takes about one more pass of the aligned model.
@@ -90,10 +99,20 @@ class Engine:
                 more pass of each.
 
         Raises:
-            PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for tools.
-            ConfigError: a setting is out of range, a tool is malformed, or a score is asked for where the aligned model does not run.
+            PromptError: the prompt is empty, malformed or longer than the context window, or the chat template has no place for a part of
+                it, or for tools.
+            ConfigError: a setting is out of range, a tool is malformed, the chat template never reads a variable, or a score is asked for
+                where the aligned model does not run.
         """
-        return self._run(self._requests([messages], params, router, base_prompt, tools, score, model_logprobs))[0]
+        options = CallOptions(
+            base_prompt=base_prompt,
+            chat_template_kwargs=chat_template_kwargs,
+            reasoning=reasoning,
+            tools=tools,
+            score=score,
+            model_logprobs=model_logprobs,
+        )
+        return self._run(self._requests([messages], params, router, **options))[0]
 
     def generate_batch(
         self, batch: Sequence[Messages], params: SamplingParams | None = None, router: Router | None = None, **options: Unpack[CallOptions]
@@ -159,35 +178,49 @@ class Engine:
         """Like `score`, off the event loop; cancelling the task ends it within one pass."""
         return [_with_scores(*both) for both in zip(results, await self._arun(self._scoring(results)), strict=True)]
 
-    def resolve(self, router: Router, base_prompt: str = "transcript") -> Router:
+    def resolve(
+        self,
+        router: Router,
+        base_prompt: str = "transcript",
+        *,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        reasoning: bool | str | None = None,
+    ) -> Router:
         """Turn a router's diversity into a threshold, measuring it first if this pair has not been calibrated for it.
+
+        It is measured anew for each way to reason, which decides what most tokens are; other variables of the template leave it as it is.
 
         Raises:
             ConfigError: the router cannot reach this share of base tokens.
         """
         if router.diversity is None:
             return router
-        key = calibration.map_key(router, base_prompt)
+        template = own_template(base_prompt)
+        reasons = reasoning_part(template_variables(self.pair.info.tokenizer, chat_template_kwargs, reasoning, template))
+        key = calibration.map_key(router, base_prompt, reasons)
         shipped, measured = self.pair.info.calibration_file, calibration.cache_file(self.pair.fingerprint())
         found = calibration.load_map(key, [measured] if shipped is None else [shipped, measured])
         if found is None:
-            calibration.save_map(key, found := self.calibrate(router, base_prompt), measured)
+            calibration.save_map(key, found := self.calibrate(router, base_prompt, reasons), measured)
         return router.with_threshold(found.threshold(router.diversity, router.name))
 
-    def calibrate(self, router: Router, base_prompt: str = "transcript") -> calibration.CalibrationMap:
+    def calibrate(
+        self, router: Router, base_prompt: str = "transcript", chat_template_kwargs: Mapping[str, Any] | None = None
+    ) -> calibration.CalibrationMap:
         """Measure at temperature 1, without truncation, which threshold gives the base which share of the tokens.
 
         Shows progress on standard error.
         """
         title = f"calibrating router {router.name} on {self.pair.name}"
-        return calibration.measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, base_prompt), title)
+        options = CallOptions(base_prompt=base_prompt, chat_template_kwargs=chat_template_kwargs)
+        return calibration.measure_map(router, self.pair.vocab_size, lambda grid: self._shares(router, grid, options), title)
 
-    def _shares(self, router: Router, thresholds: Sequence[float], base_prompt: str) -> list[float]:
+    def _shares(self, router: Router, thresholds: Sequence[float], options: CallOptions) -> list[float]:
         """Decode the calibration prompts at each threshold; return the share of base tokens at each."""
         # A map is of the pair alone, so what makers recommend, which may change, does not count.
         params = ResolvedSamplingParams(n=calibration.SAMPLES_PER_PROMPT, max_tokens=calibration.MAX_TOKENS, seed=0)
         prompts = calibration.PROMPTS
-        requests = [one for value in thresholds for one in self._requests(prompts, params, router.with_threshold(value), base_prompt)]
+        requests = [one for value in thresholds for one in self._requests(prompts, params, router.with_threshold(value), **options)]
         usages = [result.usage for result in self._run(requests)]
         groups = [usages[i : i + len(prompts)] for i in range(0, len(usages), len(prompts))]
         return [sum(usage.base_tokens for usage in group) / sum(usage.completion_tokens for usage in group) for group in groups]
@@ -198,6 +231,8 @@ class Engine:
         params: SamplingParams | None,
         router: Router | None,
         base_prompt: str = "transcript",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        reasoning: bool | str | None = None,
         tools: Sequence[Tool] | None = None,
         score: bool = False,
         model_logprobs: bool = False,
@@ -217,11 +252,21 @@ class Engine:
             raise ConfigError(f"`batch` must be a list of at least one prompt, but is {batch!r}")
         check_base_prompt(base_prompt)
         info, checked = self.pair.info, check_tools(tools)
+        # Once for all prompts, so that they have the same date.
+        variables = template_variables(info.tokenizer, chat_template_kwargs, reasoning, own_template(base_prompt))
         prompts = [
-            build_prompt(info, messages, models=router.models, base_prompt=base_prompt, tools=checked, max_model_len=self.max_model_len)
+            build_prompt(
+                info,
+                messages,
+                models=router.models,
+                base_prompt=base_prompt,
+                tools=checked,
+                variables=variables,
+                max_model_len=self.max_model_len,
+            )
             for messages in batch
         ]
-        router = self.resolve(router, base_prompt)
+        router = self.resolve(router, base_prompt, chat_template_kwargs=chat_template_kwargs, reasoning=reasoning)
         sizes = {"max_model_len": self.max_model_len, "max_batch_size": self.max_batch_size}
         return build_requests(info, prompts, params, router, checked, score=score, model_logprobs=model_logprobs, **sizes)
 

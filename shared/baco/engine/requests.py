@@ -133,6 +133,7 @@ class Request:
             router=self.router.name,
             threshold=self.router.threshold,
             sampling=self.params.settings,
+            template_date=self.prompt.template_date,
             format=self.format,
         )
 

@@ -31,6 +31,8 @@ class Capabilities:
     """Whether the aligned model's chat template names tools."""
     thinks: bool | None
     """Whether the aligned model's chat template has a place for reasoning."""
+    asks_date: bool | None
+    """Whether the aligned model's chat template asks for the date."""
 
     @classmethod
     def of(cls, window: int | None, template: str | None) -> "Capabilities":
@@ -39,6 +41,7 @@ class Capabilities:
             context_window=window,
             has_tools=None if template is None else "tools" in template,
             thinks=None if template is None else THINK_END in template,
+            asks_date=None if template is None else "strftime_now" in template,
         )
 
 

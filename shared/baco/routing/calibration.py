@@ -8,10 +8,11 @@ its own. Knows routers and files; knows no models.
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 from tqdm import tqdm
@@ -101,9 +102,10 @@ def _monotone(points: dict[float, float], increasing: bool) -> CalibrationMap:
     return CalibrationMap(thresholds, tuple(accumulate(shares, max)))
 
 
-def map_key(router: Router, base_prompt: str) -> str:
-    """The settings that a map depends on, beside the pair."""
-    return f"{router.name}/probe={router.probe}/word_boundary={router.word_boundary}/base_prompt={base_prompt}"
+def map_key(router: Router, base_prompt: str, reasoning: Mapping[str, Any] | None = None) -> str:
+    """The settings that a map depends on, beside the pair; `reasoning` are variables of the chat template, if any are set."""
+    key = f"{router.name}/probe={router.probe}/word_boundary={router.word_boundary}/base_prompt={base_prompt}"
+    return key + "".join(f"/{name}={json.dumps(value)}" for name, value in sorted((reasoning or {}).items()))
 
 
 def load_map(key: str, places: Sequence[Path]) -> CalibrationMap | None:

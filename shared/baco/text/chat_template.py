@@ -1,137 +1,83 @@
-"""Messages and tools adapted to a chat template, and errors for those that it cannot render. Knows texts; knows no token ids.
+"""Messages and tools as a chat template renders them, and errors for those that it cannot. Knows texts; knows no token ids.
 
 A template is code that comes with a model, and silently drops what it does not know: this module detects that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from itertools import combinations, count, takewhile
+from itertools import count
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from baco.errors import ChatTemplateError, PromptError
-from baco.parsing.detection import template_name
-from baco.parsing.formats import ToolCallTemplate
-from baco.parsing.hermes import HERMES
+from baco.errors import PromptError
 from baco.parsing.tools import Tool
+from baco.text.template_variables import with_clock
 
 Message = Mapping[str, Any]
-ID_LENGTH = 9
-"""Characters of a call's id in Mistral's templates."""
+SHOWN_TEXT = 40
+"""Characters of a message that an error shows."""
 
 
-def adaptations(chat: Sequence[Message]) -> Iterator[list[dict[str, Any]]]:
-    """Yield messages as they are, then with ever more changes that some templates need: short ids, one call each, no system role."""
-    seen: list[list[dict[str, Any]]] = []
-    for size in range(len(_CHANGES) + 1):
-        for changes in combinations(_CHANGES, size):
-            changed = [dict(message) for message in chat]
-            for change in changes:
-                changed = change(changed)
-            if changed not in seen:
-                seen.append(changed)
-                yield changed
-
-
-def short_ids(chat: Sequence[Message]) -> list[dict[str, Any]]:
-    """Give calls, and their results, ids of nine letters and digits, as Mistral's templates demand; those that have such keep them."""
-    open_ids: list[str] = []
-    changed = []
-    for index, message in enumerate(chat):
-        message = dict(message)
-        if message.get("tool_calls"):
-            calls = [{**call, "id": _short(call.get("id") or f"{index}.{place}")} for place, call in enumerate(message["tool_calls"])]
-            message["tool_calls"], open_ids = calls, [call["id"] for call in calls]
-        elif message["role"] == "tool":
-            given = message.get("tool_call_id")
-            message["tool_call_id"] = _short(given) if given else (open_ids[0] if open_ids else _short(str(index)))
-            open_ids = [each for each in open_ids if each != message["tool_call_id"]]
-        changed.append(message)
-    return changed
-
-
-def _short(given: str) -> str:
-    return given if len(given) == ID_LENGTH and given.isascii() and given.isalnum() else sha256(given.encode()).hexdigest()[:ID_LENGTH]
-
-
-def one_call_each(chat: Sequence[Message]) -> list[dict[str, Any]]:
-    """Write several calls of one message as messages with one call each, and each one's result behind it, as Llama 3 demands."""
-    changed: list[dict[str, Any]] = []
-    rest = [dict(message) for message in chat]
-    while rest:
-        message = rest.pop(0)
-        calls = message.get("tool_calls") or ()
-        if len(calls) < 2:
-            changed.append(message)
-            continue
-        results = list(takewhile(lambda other: other["role"] == "tool", rest))
-        del rest[: len(results)]
-        for place, call in enumerate(calls):
-            changed.append({**message, "content": message["content"] if place == 0 else "", "tool_calls": [call]})
-            # A result without an id belongs to the first call that has none yet.
-            own = next((each for each in results if each.get("tool_call_id") in (None, call.get("id"))), None)
-            if own is not None:
-                results.remove(own)
-                changed.append(own)
-        changed += results
-    return changed
-
-
-def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
-    """Fold system messages into the user message after them (or the last one), and merge neighbours of one role that call no tools."""
-    folded: list[dict[str, Any]] = []
-    for message in chat:
-        plain = dict(message) | {"role": "user"} if message["role"] == "system" else dict(message)
-        calls = "tool_calls" in plain or (folded and "tool_calls" in folded[-1])
-        if folded and folded[-1]["role"] == plain["role"] != "tool" and not calls:
-            folded[-1]["content"] += "\n\n" + plain["content"]
-        else:
-            folded.append(plain)
-    return folded
-
-
-_CHANGES = (short_ids, one_call_each, fold_messages)
-
-
-def visible(
+def render(
     tokenizer: PreTrainedTokenizerBase,
     chat: Sequence[Message],
     template: str | None,
     tools: Sequence[Tool],
-    call_format: ToolCallTemplate = HERMES,
-) -> list[dict[str, Any]]:
-    """Return messages whose calls a template renders: calls that it would drop are written into the content.
-
-    A rendering in which each tool and call has a unique name shows which of them the template drops.
-
-    Raises:
-        ChatTemplateError: the template drops a tool.
-    """
-    names = (f"baco_probe_{index}_" for index in count())
-    probed_tools: list[Any] = [_renamed(tool, names) for tool in tools]
-    probed_chat = [
-        {**message, "tool_calls": [_renamed(call, names) for call in message["tool_calls"]]} if "tool_calls" in message else dict(message)
-        for message in chat
-    ]
-    text = str(
-        tokenizer.apply_chat_template(
-            probed_chat, tools=probed_tools or None, chat_template=template, add_generation_prompt=True, tokenize=False
-        )
+    variables: Mapping[str, Any],
+    **options: Any,
+) -> Any:
+    """Apply a chat template, up to where the answer starts; `variables` are those of `template_variables`."""
+    return tokenizer.apply_chat_template(
+        [dict(message) for message in chat],
+        tools=list(tools) or None,  # type: ignore[arg-type]
+        chat_template=with_clock(tokenizer.get_chat_template(template, list(tools) or None)),  # type: ignore[arg-type]
+        add_generation_prompt=True,
+        **variables,
+        **options,
     )
-    if any(tool["function"]["name"] not in text for tool in probed_tools):
-        raise ChatTemplateError(
-            f"{template_name(tokenizer, template)} has no place for tools; choose a model that was trained to call tools"
-            + ("" if template is None else ", or let the template write {{ tools }}")
-        )
-    calls = [call for message in probed_chat for call in message.get("tool_calls", ())]
-    if all(call["function"]["name"] in text for call in calls):
-        return [dict(message) for message in chat]
-    return [{**message, "content": call_format.with_written_calls(message), "tool_calls": None} for message in chat]
 
 
-def _renamed(item: Mapping[str, Any], names: Iterator[str]) -> dict[str, Any]:
-    return {**item, "function": {**item["function"], "name": next(names)}}
+class Probe:
+    """A copy of messages and tools with a unique mark in every text, name and argument, so that a rendering shows what a template drops.
+
+    A mark stands behind a text, where no template looks for the beginning of a thought or of a call. Thoughts that an answer of the history
+    begins with are dropped by the templates of reasoning models on purpose, and are no loss.
+    """
+
+    def __init__(self, chat: Sequence[Message], tools: Sequence[Tool], *, texts: bool) -> None:
+        self._names = (f"baco_probe_{index}_" for index in count())
+        self._meaning: dict[str, str] = {}
+        """What each mark stands for, in the words of an error."""
+        self.tools = [self._renamed(tool, f"tool {tool['function']['name']!r}") for tool in tools]
+        self.chat = [self._marked(index, message, texts) for index, message in enumerate(chat)]
+
+    def lost(self, text: str) -> list[str]:
+        """What a rendering lacks."""
+        return [meaning for mark, meaning in self._meaning.items() if mark not in text]
+
+    def _marked(self, index: int, message: Message, texts: bool) -> dict[str, Any]:
+        where = f"message {index} ({message['role']})"
+        marked = dict(message)
+        if texts and message["content"].strip():
+            shown = message["content"].strip()[:SHOWN_TEXT]
+            marked["content"] += self._mark(f"the text of {where}, {shown!r}")
+        if message.get("tool_calls"):
+            marked["tool_calls"] = [
+                self._renamed(call, f"the call of {call['function']['name']!r} in {where}") for call in message["tool_calls"]
+            ]
+        return marked
+
+    def _renamed(self, item: Mapping[str, Any], meaning: str) -> dict[str, Any]:
+        function = {**item["function"], "name": self._mark(meaning)}
+        if function.get("arguments"):
+            mark = self._mark(f"the arguments of {meaning.removeprefix('the ')}")
+            function["arguments"] = {**function["arguments"], mark: mark}
+        return {**item, "function": function}
+
+    def _mark(self, meaning: str) -> str:
+        mark = next(self._names)
+        self._meaning[mark] = meaning
+        return mark
 
 
 def check_keys(tokenizer: PreTrainedTokenizerBase, value: object) -> None:

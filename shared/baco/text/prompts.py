@@ -18,6 +18,7 @@ in the text of messages, tools and calls are encoded as ordinary text in both. K
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,9 @@ from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
-from baco.text.chat_template import Message, adaptations, check_keys, visible
+from baco.text.adaptations import Change, adapt
+from baco.text.chat_template import Message, Probe, check_keys, render
+from baco.text.template_variables import template_date, template_variables
 from baco.vocab.token_ids import least_tokens
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -58,6 +61,8 @@ class Prompt:
     token_ids: dict[Model, list[int]]
     base_stop: tuple[str, ...]
     """Texts that end the answer when the base model writes them."""
+    template_date: str | None = None
+    """The moment that a chat template was told, in ISO 8601; None where none has asked."""
 
 
 def build_prompt(
@@ -67,32 +72,43 @@ def build_prompt(
     models: Sequence[Model],
     base_prompt: str = "transcript",
     tools: Sequence[Tool] = (),
+    variables: Mapping[str, Any] | None = None,
     max_model_len: int,
 ) -> Prompt:
     """Encode one request for the models that will run.
 
     `messages` is a user's text, or messages with "role" and "content"; an assistant's may have "tool_calls" in OpenAI's form.
     `check_base_prompt` has passed `base_prompt`: "transcript", "template" (the aligned model's chat template) or a Jinja template.
-    `tools` are functions that the answer may call, as `check_tools` returns them. `max_model_len` is the most tokens that prompt and
-    answer may have together.
+    `tools` are functions that the answer may call, as `check_tools` returns them. `variables` are what `template_variables` settled; None
+    settles none but the date. `max_model_len` is the most tokens that prompt and answer may have together.
 
     Raises:
         PromptError: nothing to answer, or a malformed message.
         ConfigError: `base_prompt` is "template", and the base model lacks tokens of the chat template.
-        ChatTemplateError: there is no chat template, it refuses the messages, or it has no place for tools.
+        ChatTemplateError: there is no chat template, it refuses the messages or leaves out a part of them, or it has no place for tools.
         ContextOverflowError: the prompt leaves no room for an answer.
     """
     chat = normalise(messages)
+    calls = any("tool_calls" in message for message in chat)
+    # Calls cannot be written in an unknown form.
+    call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
+    if variables is None:
+        variables = template_variables(info.tokenizer, own_template=own_template(base_prompt))
     token_ids: dict[Model, list[int]] = {}
     for which in models:
         if which == "base":
-            ids = _encode_base(info, chat, tools, base_prompt, max_model_len)
+            ids = _encode_base(info, chat, tools, base_prompt, call_format, variables, max_model_len)
         else:
-            ids = encode_chat(info.tokenizer, chat, tools=tools)
+            ids = encode_chat(info.tokenizer, chat, None, tools, call_format, variables)
         if len(ids) >= max_model_len:
             raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
         token_ids[which] = ids
-    return Prompt(token_ids=token_ids, base_stop=TURN_MARKERS if base_prompt == "transcript" else ())
+    rendered = "aligned" in models or base_prompt != "transcript"
+    return Prompt(
+        token_ids=token_ids,
+        base_stop=TURN_MARKERS if base_prompt == "transcript" else (),
+        template_date=template_date(variables) if rendered else None,
+    )
 
 
 def check_base_prompt(base_prompt: str) -> None:
@@ -149,65 +165,110 @@ def encode_chat(
     template: str | None = None,
     tools: Sequence[Tool] = (),
     call_format: ToolCallTemplate = HERMES,
+    variables: Mapping[str, Any] | None = None,
 ) -> list[int]:
     """Encode messages by a chat template, up to where the answer starts.
 
-    Where a template refuses the messages as they are (no system role, a late system message, roles that must alternate, ids of other
-    lengths, one call a message), it gets them with as few changes as possible: see `adaptations`. Where it drops calls, they are written
-    into the content, in `call_format`.
+    Where a template refuses the messages as they are, or leaves a part of one out, it gets them with as few changes as possible: see
+    `adapt`. Calls that it cannot render are written into the content, in `call_format`. A `template` that a user wrote may leave
+    out messages as it likes. `variables` are settled by `template_variables`.
 
     Raises:
-        ChatTemplateError: there is no template, it refuses the changed messages too, or it drops the tools.
+        ChatTemplateError: there is no template, or however the messages are changed, it refuses them or leaves something out.
     """
     if template is None and not tokenizer.chat_template:
         raise ChatTemplateError(
             f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; is this the aligned (instruct) model, and not its base? "
             "If so, set pair.tokenizer.chat_template"
         )
-    refusal: Exception | None = None
-    for messages in adaptations(chat):
+    variables = template_variables(tokenizer, own_template=template) if variables is None else variables
+    if tools or variables or any("tool_calls" in message for message in chat):
+        check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat], variables])
+    probe = Probe(chat, tools, texts=template is None)
+    name = template_name(tokenizer, template)
+    refusals: list[Exception] = []
+    losses: list[list[str]] = []
+
+    def works(change: Change) -> bool:
         try:
-            return _apply_template(tokenizer, messages, template, tools, call_format)
+            lost = probe.lost(render(tokenizer, change(probe.chat), template, probe.tools, variables, tokenize=False))
         except TemplateSyntaxError as error:
-            raise ChatTemplateError(f"{template_name(tokenizer, template)} is no valid Jinja template: {error}") from error
+            raise ChatTemplateError(f"{name} is no valid Jinja template: {error}") from error
         except REFUSALS as error:
-            refusal = refusal or error
-    raise ChatTemplateError(f"{template_name(tokenizer, template)} refuses these messages: {refusal}") from refusal
+            refusals.append(error)
+        else:
+            if not lost:
+                return True
+            losses.append(lost)
+        if tools and len(refusals) + len(losses) == 1:
+            _check_place_for_tools(tokenizer, template, tools, variables)
+        return False
+
+    change = adapt(chat, call_format, works)
+    if change is None and losses:
+        least = min(losses, key=len)
+        raise ChatTemplateError(f"{name} leaves out {', and '.join(least)}; send it in a message of another role, or leave it out")
+    try:
+        if change is None:
+            raise refusals[0]
+        return _encode_rendered(tokenizer, change(chat), template, tools, variables)
+    except REFUSALS as error:
+        raise ChatTemplateError(f"{name} refuses these messages: {error}") from error
 
 
-def _apply_template(
-    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], call_format: ToolCallTemplate
-) -> list[int]:
-    messages: Any = list(chat)
-    if tools or any("tool_calls" in message for message in chat):
-        check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat]])
-        messages = visible(tokenizer, chat, template, tools, call_format)
-    with _encoding:
-        ids: Any = tokenizer.apply_chat_template(
-            messages,
-            tools=list(tools) or None,  # type: ignore[arg-type]
-            chat_template=template,
-            add_generation_prompt=True,
-            sanitize_control_tokens=True,
-            return_dict=False,
+def _check_place_for_tools(
+    tokenizer: PreTrainedTokenizerBase, template: str | None, tools: Sequence[Tool], variables: Mapping[str, Any]
+) -> None:
+    """Check that a template can show tools at all, so that an error is not about the messages where it is about the tools.
+
+    Raises:
+        ChatTemplateError: it leaves one out.
+    """
+    question = {"role": "user", "content": "x"}
+    lost = []
+    for chat in ([question], [{"role": "system", "content": "x"}, question]):
+        probe = Probe(chat, tools, texts=False)
+        with suppress(*REFUSALS):
+            lost.append(probe.lost(render(tokenizer, probe.chat, template, probe.tools, variables, tokenize=False)))
+    if lost and all(lost):
+        raise ChatTemplateError(
+            f"{template_name(tokenizer, template)} has no place for tools; choose a model that was trained to call tools"
+            + ("" if template is None else ", or let the template write {{ tools }}")
         )
+
+
+def _encode_rendered(
+    tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], variables: Mapping[str, Any]
+) -> list[int]:
+    with _encoding:
+        ids: list[int] = render(tokenizer, chat, template, tools, variables, sanitize_control_tokens=True, return_dict=False)
     bos = tokenizer.bos_token_id
     while bos is not None and ids[:2] == [bos, bos]:
         ids = ids[1:]
     return list(ids)
 
 
-def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
+def own_template(base_prompt: str) -> str | None:
+    """The Jinja template that a user gave as `base_prompt`; None where it is one of the names."""
+    return None if base_prompt in BASE_PROMPTS else base_prompt
+
+
+def _encode_base(
+    info: PairInfo,
+    chat: Sequence[Message],
+    tools: Sequence[Tool],
+    base_prompt: str,
+    call_format: ToolCallTemplate,
+    variables: Mapping[str, Any],
+    max_model_len: int,
+) -> list[int]:
     if base_prompt == "template":
-        ids = encode_chat(info.tokenizer, chat, tools=tools)
+        ids = encode_chat(info.tokenizer, chat, None, tools, call_format, variables)
         unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
         require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
         return ids
-    calls = any("tool_calls" in message for message in chat)
-    # Calls cannot be written in an unknown form.
-    call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
     if base_prompt != "transcript":
-        return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format)
+        return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format, variables)
     text = transcript(chat, tools, call_format)
     least = least_tokens(info.base_tokenizer, text) if len(text) > HUGE * max_model_len else 0
     if least >= max_model_len:

@@ -174,21 +174,27 @@ def test_pairs_says_of_the_embedded_pair_what_it_takes(run: Command, quantizatio
 def test_every_option_reaches_the_engine(run: Command, pair: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def record(self: Engine, *arguments: Any) -> GenerationResult:
-        calls.append(arguments)
+    def record(self: Engine, *arguments: Any, **template: Any) -> GenerationResult:
+        calls.append((*arguments, template))
         raise ConfigError("enough")
 
     monkeypatch.setattr(Engine, "generate", record)
     options = "--system Short. --max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 7 --min-p 0.1 --seed 3 --stop a --stop b --router h"
-    run("generate", PROMPT, "-n", "4", *pair, *options.split(), "--threshold", "2")
+    template = ("--chat-template-kwargs", '{"documents": [{"title": "é"}]}', "--reasoning")
+    for reasoning in ("off", "on", "low"):
+        run("generate", PROMPT, "-n", "4", *pair, *options.split(), "--threshold", "2", *template, reasoning)
     params = SamplingParams(n=4, max_tokens=9, temperature=0.5, top_p=0.9, top_k=7, min_p=0.1, seed=3, stop=("a", "b"))
     messages = [{"role": "system", "content": "Short."}, {"role": "user", "content": PROMPT}]
-    assert calls == [(messages, params, Router("h", threshold=2))]
+    given = [{"chat_template_kwargs": {"documents": [{"title": "é"}]}, "reasoning": reasoning} for reasoning in (False, True, "low")]
+    assert calls == [(messages, params, Router("h", threshold=2), each) for each in given]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--chat-template-kwargs", "{enable_thinking: false}"], "--chat-template-kwargs must be a JSON object"),
+        (["--chat-template-kwargs", "[1]"], "--chat-template-kwargs` must be a JSON object"),
+        (["--reasoning", "off"], "`reasoning` cannot be chosen here"),
         (["--router", "p-punk"], "did you mean 'p-punc'?"),
         (["--temperature", "-1"], "`temperature` must be 0 (greedy)"),
         (["-n", "0"], "`n` must be an integer of at least 1"),

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from baco import ConfigError, Grammar, Router
-from baco.engine.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, build_call, merge
+from baco.engine.call_settings import ROUTER_SETTINGS, SAMPLING_SETTINGS, TEMPLATE_SETTINGS, build_call, merge
 from llamaindex_baco.settings import BacoSettings
 
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
-DEFAULTS: dict[str, Any] = {name: BacoSettings.model_fields[name].default for name in (*ROUTER_SETTINGS, *SAMPLING_SETTINGS, "base_prompt")}
+DEFAULTS: dict[str, Any] = {
+    name: BacoSettings.model_fields[name].default for name in (*ROUTER_SETTINGS, *SAMPLING_SETTINGS, *TEMPLATE_SETTINGS)
+}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,21 @@ DEFAULTS: dict[str, Any] = {name: BacoSettings.model_fields[name].default for na
         ({"model": "tiny"}, {"model": None}, {"model": "tiny"}),
         ({"seed": 1, "stop": "x"}, {"seed": None}, {"seed": None, "stop": "x"}),
         ({"logprobs": 2}, {"logprobs": 0}, {"logprobs": 0}),
+        (
+            {"reasoning": None, "chat_template_kwargs": {"thinking": True, "documents": []}},
+            {"reasoning": False},
+            {"reasoning": False, "chat_template_kwargs": {"documents": []}},
+        ),
+        (
+            {"reasoning": False, "chat_template_kwargs": None},
+            {"chat_template_kwargs": {"enable_thinking": True}},
+            {"reasoning": None, "chat_template_kwargs": {"enable_thinking": True}},
+        ),
+        (
+            {"reasoning": False, "chat_template_kwargs": None},
+            {"chat_template_kwargs": {"documents": []}},
+            {"reasoning": False, "chat_template_kwargs": {"documents": []}},
+        ),
     ],
 )
 def test_what_is_laid_over_puts_what_it_replaces_out_of_force(settings: Any, over: Any, expected: Any) -> None:
@@ -46,6 +63,9 @@ def test_settings_amount_to_a_router_sampling_and_tools() -> None:
     ("settings", "error"),
     [
         ({"timeout": 0}, "`timeout` must be"),
+        ({"reasoning": 1}, "`reasoning` must be None, True, False or an effort"),
+        ({"chat_template_kwargs": ["enable_thinking"]}, "`chat_template_kwargs` must be None or a dict"),
+        ({"chat_template_kwargs": {"moment": {1, 2}}}, "`chat_template_kwargs` must hold what JSON can say"),
         ({"tool_choice": "any"}, "left out where there are no tools"),
         ({"tools": [TOOL], "tool_choice": "clocks"}, "did you mean 'clock'"),
         ({"response_format": {"type": "xml"}}, "`response_format` must be"),

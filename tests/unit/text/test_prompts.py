@@ -6,7 +6,7 @@ from transformers import PreTrainedTokenizerBase
 from baco import Engine
 from baco.errors import ChatTemplateError, ConfigError, ContextOverflowError, PromptError
 from baco.models.pair import ModelPair
-from baco.text.chat_template import fold_messages
+from baco.text.adaptations import fold_messages
 from baco.text.prompts import TURN_MARKERS, build_prompt, encode_chat, encode_text, transcript
 from tests.support.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
