@@ -16,7 +16,6 @@ in the text of messages, tools and calls are encoded as ordinary text in both. K
 """
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +31,8 @@ from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
-from baco.text.chat_template import Message, adaptations, check_keys, visible
+from baco.text.chat_template import Message, adaptations, visible
+from baco.text.encoding import TextEncoder
 from baco.vocab.token_ids import least_tokens
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -43,9 +43,6 @@ before them, if any, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
 HUGE = 64
 """Characters per token of the window above which a text's length is estimated before it is encoded (our own choice)."""
-
-# A tokenizer keeps as state whether it splits control tokens, so two threads must not encode at once.
-_encoding = threading.Lock()
 
 UNBOUNDED = 2**63
 """A context window that any prompt fits, for counting."""
@@ -180,21 +177,16 @@ def _apply_template(
 ) -> list[int]:
     messages: Any = list(chat)
     if tools or any("tool_calls" in message for message in chat):
-        check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat]])
         messages = visible(tokenizer, chat, template, tools, call_format)
-    with _encoding:
-        ids: Any = tokenizer.apply_chat_template(
-            messages,
-            tools=list(tools) or None,  # type: ignore[arg-type]
-            chat_template=template,
-            add_generation_prompt=True,
-            sanitize_control_tokens=True,
-            return_dict=False,
-        )
+    encoder = TextEncoder.of(tokenizer)
+    text = tokenizer.apply_chat_template(
+        encoder.mark(messages), tools=encoder.mark(list(tools)) or None, chat_template=template, add_generation_prompt=True, tokenize=False
+    )
+    ids = encoder.encode(str(text))
     bos = tokenizer.bos_token_id
     while bos is not None and ids[:2] == [bos, bos]:
         ids = ids[1:]
-    return list(ids)
+    return ids
 
 
 def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
@@ -231,16 +223,10 @@ def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format:
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode plain text, with the tokenizer's BOS token and without an EOS token."""
-    check_characters("the text", text, PromptError)
-    with _encoding:
-        ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
-    special = set(tokenizer.all_special_ids)
-    while ids and ids[-1] in special:
-        ids = ids[:-1]
-    return ids
+    return [*TextEncoder.of(tokenizer).opening, *text_ids(tokenizer, text)]
 
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode a piece of text, without BOS and EOS tokens."""
-    ids = encode_text(tokenizer, text)
-    return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids
+    check_characters("the text", text, PromptError)
+    return TextEncoder.of(tokenizer).encode_plain(text)
