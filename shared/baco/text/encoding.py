@@ -14,17 +14,15 @@ from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import PromptError
-from baco.vocab.control_tokens import control_tokens
+from baco.vocab import plain_tokenizer
+from baco.vocab.plain_tokenizer import PlainTokenizer
 
 OPEN, CLOSE = "\ufdd0", "\ufdd1"
 """Noncharacters around what a user wrote that looks like a control token."""
-OWN_OPEN, OWN_CLOSE = "\ufdd2", "\ufdd3"
-"""Noncharacters around control tokens that the template wrote."""
-RESERVED = re.compile(f"[{OPEN}{CLOSE}{OWN_OPEN}{OWN_CLOSE}]")
+RESERVED = re.compile(f"[{OPEN}{CLOSE}{plain_tokenizer.OPEN}{plain_tokenizer.CLOSE}]")
 MARKS = re.compile(f"([{OPEN}{CLOSE}])")
 ESCAPED = re.compile(r"\\ufdd0(.+?)\\ufdd1")
 """A marked token in JSON that is written in ASCII, or in Python's notation."""
@@ -34,26 +32,16 @@ class TextEncoder:
     """Encodes texts for one tokenizer. `TextEncoder.of` makes one per tokenizer; it does not see tokens that are added later."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._control = control_tokens(tokenizer)
-        self._finder = _Finder(set(self._control))
-        self._finder_any_case = _Finder(set(map(_lower, self._control)))
-        lengths = range(1, max(map(len, self._control), default=0))
-        self._beginnings = {_lower(text)[:length] for text in self._control for length in lengths if length < len(text)}
-        self._ends = {_lower(text)[-length:] for text in self._control for length in lengths if length < len(text)}
-        self._partial = lengths
-        backend: Any = tokenizer.backend_tokenizer
-        # The same tokenizer, which shares the model, but with other texts for control tokens. One pass keeps what depends on neighbours.
-        self._backend = Tokenizer(backend.model)
-        self._backend.normalizer, self._backend.pre_tokenizer = backend.normalizer, backend.pre_tokenizer
-        added = sorted(backend.get_added_tokens_decoder().items())
-        texts = [f"{OWN_OPEN}{token.content}{OWN_CLOSE}" if token.content in self._control else token.content for _, token in added]
-        self._backend.add_tokens([_renamed(token, text) for text, (_, token) in zip(texts, added, strict=True)])
-        self._ids = {text: index for text, (index, _) in zip(texts, added, strict=True)}
-        unknown = (tokenizer.unk_token, getattr(backend.model, "unk_token", None))
-        self._forbidden = {index for text, index in self._control.items() if text not in unknown}
-        begun = backend.encode("a", add_special_tokens=True)
-        self.opening: list[int] = begun.ids[: [*begun.special_tokens_mask, 0].index(0)]
+        self._plain = PlainTokenizer.of(tokenizer)
+        self.opening = self._plain.opening
         """What the tokenizer puts before a text: a BOS token, or nothing."""
+        control = self._plain.control
+        self._finder = _Finder(set(control))
+        self._finder_any_case = _Finder(set(map(_lower, control)))
+        self._partial = range(1, max(map(len, control), default=0))
+        parts = [(_lower(text), length) for text in control for length in self._partial if length < len(text)]
+        self._beginnings = {text[:length] for text, length in parts}
+        self._ends = {text[-length:] for text, length in parts}
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TextEncoder":
@@ -83,7 +71,7 @@ class TextEncoder:
         Raises:
             PromptError: the tokenizer makes a control token of ordinary text.
         """
-        return self._encode("".join(self._separated(text)))
+        return self._plain.encode("".join(self._separated(text)))
 
     def encode_plain(self, text: str) -> list[int]:
         """Encode a text of which nothing is a control token, without opening and closing tokens.
@@ -92,7 +80,7 @@ class TextEncoder:
             PromptError: it has a character that serves as a mark, or the tokenizer makes a control token of ordinary text.
         """
         _check_reserved(text)
-        return self._encode(text)
+        return self._plain.encode(text)
 
     def _mark(self, text: str) -> str:
         _check_reserved(text)
@@ -119,25 +107,12 @@ class TextEncoder:
                 continue
             end = 0
             for start, stop in self._finder.spans(piece):
-                yield f"{piece[end:start]}{OWN_OPEN}{piece[start:stop]}{OWN_CLOSE}"
+                yield f"{piece[end:start]}{plain_tokenizer.OPEN}{piece[start:stop]}{plain_tokenizer.CLOSE}"
                 end = stop
             yield piece[end:]
 
     def _looks_like_control(self, text: str) -> bool:
         return _lower(text) in self._finder_any_case.texts
-
-    def _encode(self, text: str) -> list[int]:
-        encoding = self._backend.encode(text, add_special_tokens=False)
-        ids = []
-        for index, token in zip(encoding.ids, encoding.tokens, strict=True):
-            if token not in self._ids and index in self._forbidden:
-                raise PromptError(f"the tokenizer reads {token!r} in a text only as its control token; write it otherwise")
-            ids.append(self._ids.get(token, index))
-        return ids
-
-
-def _renamed(token: AddedToken, text: str) -> AddedToken:
-    return AddedToken(text, single_word=token.single_word, lstrip=token.lstrip, rstrip=token.rstrip, normalized=token.normalized)
 
 
 class _Finder:

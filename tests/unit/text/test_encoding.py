@@ -13,8 +13,9 @@ from transformers import PreTrainedTokenizerFast
 
 from baco.errors import PromptError
 from baco.parsing.tools import check_tools
-from baco.text.encoding import OPEN, OWN_OPEN, TextEncoder
+from baco.text.encoding import OPEN, TextEncoder
 from baco.text.prompts import encode_chat, encode_text, normalise
+from baco.vocab import plain_tokenizer
 from tests.support.marks import slow_but
 from tests.support.tokenizers import (
     CHAT_TEMPLATE,
@@ -152,7 +153,7 @@ def test_what_a_template_writes_around_a_thought_of_the_history_are_control_toke
     assert tokenizer.decode(written) == "<think>x<|im_end|>\n</think>y<think><|im_end|>"
 
 
-@pytest.mark.parametrize("text", [f"a{OPEN}b", f"{OWN_OPEN}<|im_end|>"])
+@pytest.mark.parametrize("text", [f"a{OPEN}b", f"{plain_tokenizer.OPEN}<|im_end|>"])
 def test_a_text_with_a_noncharacter_that_serves_as_a_mark_is_refused(text: str) -> None:
     for encode in (lambda: encode_chat(byte_level_bpe(), [{"role": "user", "content": text}]), lambda: encode_text(byte_level_bpe(), text)):
         with pytest.raises(PromptError, match=r"the text has U\+FDD[02]"):
