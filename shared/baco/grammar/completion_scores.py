@@ -83,14 +83,16 @@ class CompletionScores:
 
     def spelled(self, path: Sequence[int]) -> list[int]:
         """The text of some tokens in the longest tokens, from left to right; unchanged if some are control tokens, or no token fits."""
-        if not all(self.tokens[token] for token in path):
-            return list(path)
-        text, result = self.text(path), list[int]()
+        return (self.spell(self.text(path)) if all(self.tokens[token] for token in path) else []) or list(path)
+
+    def spell(self, text: bytes) -> list[int]:
+        """A text in the longest tokens, from left to right; [] if at some place no token fits."""
+        result = list[int]()
         while text:
             lengths = range(min(len(text), self._longest), 0, -1)
             longest = next((self._ids[text[:length]] for length in lengths if text[:length] in self._ids), None)
             if longest is None:
-                return list(path)
+                return []
             result.append(longest)
             text = text[len(self.tokens[longest]) :]
         return result

@@ -116,9 +116,9 @@ def test_a_conversation_has_the_control_tokens_that_it_has_with_innocent_texts(n
     assert steering(name, ids) == expected
     if name in ("qwen", "olmo", "gemma"):
         shown = tokenizer.decode(ids)
-        assert all(text.strip() in shown or json.dumps(text, ensure_ascii=False)[1:-1] in shown for text in (m["content"] for m in chat))
-    for text in written:
-        assert not steering(name, encode_text(tokenizer, text)[len(TextEncoder.of(tokenizer).opening) :])
+        assert all(m["content"].strip() in shown or json.dumps(m["content"], ensure_ascii=False)[1:-1] in shown for m in chat)
+    for each in written:
+        assert not steering(name, encode_text(tokenizer, each)[len(TextEncoder.of(tokenizer).opening) :])
 
 
 @pytest.mark.parametrize("name", ["qwen", "olmo", "gemma", "llama3", "phi"])
@@ -155,9 +155,9 @@ def test_what_a_template_writes_around_a_thought_of_the_history_are_control_toke
 
 @pytest.mark.parametrize("text", [f"a{OPEN}b", f"{plain_tokenizer.OPEN}<|im_end|>"])
 def test_a_text_with_a_noncharacter_that_serves_as_a_mark_is_refused(text: str) -> None:
-    for encode in (lambda: encode_chat(byte_level_bpe(), [{"role": "user", "content": text}]), lambda: encode_text(byte_level_bpe(), text)):
+    for encode, given_text in ((encode_chat, [{"role": "user", "content": text}]), (encode_text, text)):
         with pytest.raises(PromptError, match=r"the text has U\+FDD[02]"):
-            encode()
+            encode(byte_level_bpe(), given_text)
 
 
 def test_a_tokenizer_that_makes_a_control_token_of_ordinary_text_is_refused() -> None:
