@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from baco.errors import PairError, PromptError
 from baco.grammar.completion_scores import CompletionScores
 from baco.grammar.json_scan import QUOTE
+from baco.grammar.table_cache import SMALLEST, cache_file, load_table, save_table
 from baco.vocab.plain_tokenizer import PlainTokenizer
 from baco.vocab.token_text import TokenTexts
 
@@ -39,11 +40,11 @@ class TokenTable:
         self.control = {text: index for text, index in plain.control.items() if index < vocab_size}
         """Ids of control tokens, by their texts."""
         try:
-            self.bytes = _bytes(tokenizer, vocab_size, set(self.control.values()))
-            """What each token adds to a text; b"" for control tokens, and for ids without a token."""
+            self.completion_scores = _scores(tokenizer, vocab_size, set(self.control.values()))
         except PairError as error:
             raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
-        self.completion_scores = CompletionScores(self.bytes)
+        self.bytes = self.completion_scores.tokens
+        """What each token adds to a text; b"" for control tokens, and for ids without a token."""
         self.quote_tokens: Tensor = torch.tensor([QUOTE in token for token in self.bytes])
         """bool [V]: tokens with a quotation mark, which may end a string."""
         source = _Source(plain, self.completion_scores, self.control)
@@ -61,13 +62,20 @@ class TokenTable:
             return made[vocab_size]
 
 
-def _bytes(tokenizer: PreTrainedTokenizerBase, vocab_size: int, control: Set[int]) -> list[bytes]:
-    texts, table = TokenTexts.of(tokenizer), [b""] * vocab_size
-    for token, index in tokenizer.get_vocab().items():
+def _scores(tokenizer: PreTrainedTokenizerBase, vocab_size: int, control: Set[int]) -> CompletionScores:
+    """The tokens of a vocabulary with their scores, found in the cache folder if it is a large one."""
+    texts, names = TokenTexts.of(tokenizer), [""] * vocab_size
+    for name, index in tokenizer.get_vocab().items():
         if index < vocab_size and index not in control:
-            written = texts.bytes_of(token)
-            table[index] = b"" if written[:1] == NO_TEXT else written
-    return table
+            names[index] = name
+    path = cache_file((texts.scheme, *names)) if vocab_size >= SMALLEST else None
+    if path is not None and (kept := load_table(path)) is not None:
+        return CompletionScores(*kept)
+    tokens = [texts.bytes_of(name) if name else b"" for name in names]
+    scores = CompletionScores([b"" if token[:1] == NO_TEXT else token for token in tokens])
+    if path is not None:
+        save_table(path, scores.tokens, scores.table)
+    return scores
 
 
 class _Source:

@@ -5,6 +5,7 @@ import json
 import random
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import llguidance.hf
@@ -13,12 +14,14 @@ from transformers import AddedToken, PreTrainedTokenizerFast
 
 from baco import ConfigError, Engine, Grammar, ModelPair, Router, SamplingParams
 from baco.errors import PairError
+from baco.grammar import table_cache, token_table
 from baco.grammar.compiled import CompiledGrammar, GrammarVocabulary
 from baco.grammar.constraints import calls_grammar
 from baco.grammar.guide import Guide
 from baco.grammar.token_table import TokenTable
 from baco.parsing.hermes import HERMES
 from baco.vocab.control_tokens import control_tokens
+from baco.vocab.token_text import TokenTexts
 from tests.support.tokenizers import byte_level_bpe, sentencepiece_like, wordpiece
 
 MAKERS = [byte_level_bpe, sentencepiece_like]
@@ -150,3 +153,39 @@ def test_end_tokens_that_no_model_can_score_do_not_count() -> None:
 def test_a_vocabulary_of_wordpiece_is_refused() -> None:
     with pytest.raises(PairError, match="`grammar` cannot be used with this pair's tokenizer: a vocabulary of WordPiece"):
         GrammarVocabulary(wordpiece(), 400, [3])
+
+
+def test_a_large_vocabulary_is_kept_on_disk_and_a_damaged_file_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(token_table, "SMALLEST", 100)
+    monkeypatch.setattr(table_cache, "user_cache_path", lambda name: tmp_path / name)
+    made = TokenTable(byte_level_bpe(), 500)
+    (path,) = tmp_path.rglob("*.safetensors")
+    content = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(TokenTexts, "bytes_of", None)  # what is kept is not worked out again
+        found = TokenTable(byte_level_bpe(), 500)
+    assert found.bytes == made.bytes
+    assert found.completion_scores.table.equal(made.completion_scores.table)
+    for damaged in (b"", content[:-200], b"x" * len(content)):
+        path.write_bytes(damaged)
+        assert TokenTable(byte_level_bpe(), 500).bytes == made.bytes
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("more", ["<more>", "word", "<table>"])
+def test_another_vocabulary_has_another_file(more: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(token_table, "SMALLEST", 100)
+    monkeypatch.setattr(table_cache, "user_cache_path", lambda name: tmp_path / name)
+    other = byte_level_bpe()
+    other.add_tokens([AddedToken(more)])
+    expected = [] if more == "<more>" else [more.encode()]
+    TokenTable(byte_level_bpe(), 501)
+    assert TokenTable(other, 501).bytes[500:] == (expected or [b""])
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1 + len(expected)
+
+
+def test_a_cache_folder_that_cannot_be_written_to_costs_time_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "baco").write_text("no folder")
+    monkeypatch.setattr(token_table, "SMALLEST", 100)
+    monkeypatch.setattr(table_cache, "user_cache_path", lambda name: tmp_path / name)
+    assert TokenTable(byte_level_bpe(), 500).bytes[5:9]
