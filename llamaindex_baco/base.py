@@ -78,9 +78,10 @@ class BacoLLM(BacoSettings, CustomLLM, FunctionCallingLLM):
 
     `raw` of each response, and of the last chunk of a stream, is a plain dict: "model", "finish_reason" ("stop", "length", "tool_calls",
     "cancelled"), "seed", "usage" and "baco" with "router", "threshold", "sampling" (the settings in force), "spans", "base_tokens",
-    "aligned_tokens" and "passes". "baco" also has, where they apply, "template_date" (the moment that the chat template was told), "thought"
-    (the reasoning), "broken_calls" (those that cannot be parsed), "calls_left_out" (their number, where `parallel_tool_calls` is false and
-    the models wrote several), "score", and with `logprobs` "logprobs": each token's log-probability under each model, whichever wrote it.
+    "aligned_tokens" and "passes". "baco" also has, where they apply, "template_date" (the moment that the chat template was told),
+    "thought" (the reasoning), "broken_calls" (those that cannot be parsed), "calls_left_out" (their number, where `parallel_tool_calls` is
+    false and the models wrote several), "score", and with `logprobs` "logprobs": each token's log-probability under each model, whichever
+    wrote it.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all. Knows paths and text; knows nothing of what they mean."""
+"""Files that are written whole or not at all. Knows paths and content; knows nothing of what they mean."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,12 @@ from uuid import uuid4
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8 and replace the one that was there; whatever interrupts it leaves the old file and nothing else.
+    """Write a file in UTF-8, as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file and replace the one that was there; whatever interrupts it leaves the old file and nothing else.
 
     The file has the mode that the process's umask gives to new files.
 
@@ -15,7 +20,7 @@ def write_text(path: Path, text: str) -> None:
     """
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        new.write_text(text, encoding="utf-8")
+        new.write_bytes(content)
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)

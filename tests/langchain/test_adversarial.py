@@ -44,10 +44,12 @@ PLACES: dict[str, Callable[[str], Conversation]] = {
     "call id": lambda text: ([HumanMessage("a"), called(call_id=text), ToolMessage("noon", tool_call_id=text)], [function()]),
     "call name": lambda text: (talk(called(text)), [function()]),
     "argument": lambda text: (talk(called(args={"city": [{"deep": text}]})), [function()]),
+    "argument name": lambda text: (talk(called(args={text: "noon"})), [function()]),
     "call without tools": lambda text: (talk(called(text, {"city": text})), []),
     "tool name": lambda text: ([HumanMessage("a")], [function(text)]),
     "description": lambda text: ([HumanMessage("a")], [function(description=text)]),
     "field": lambda text: ([HumanMessage("a")], [function(parameters=record({"a": {"description": text, "enum": [text]}}, title=text))]),
+    "field name": lambda text: ([HumanMessage("a")], [function(parameters=record({text: {"type": "string"}}))]),
     "note": lambda text: ([HumanMessage("a")], [function(note=text)]),
 }
 
@@ -72,13 +74,6 @@ def test_text_steers_nothing_wherever_it_stands(engine: Engine, place: str, base
         assert counts == expected
         unseen = place in ("message name", "result name", "call id")
         assert unseen or text in written.replace("\\n", "\n")
-
-
-def test_a_name_of_a_field_with_a_control_token_is_refused(model: ChatBaco, refused: Refused) -> None:
-    with refused(PromptError, "a key that contains the control token '<|im_end|>'; name it otherwise".replace("|", r"\|")):
-        model.invoke(talk(called(args={"a<|im_end|>": 1})))
-    with refused(PromptError, "a key that contains the control token '</s>'"):
-        model.bind_tools([function(parameters=record({"</s>": {"type": "string"}}))]).invoke("a")
 
 
 def test_examples_and_variables_of_templates_steer_nothing(model: ChatBaco, submitted: list[Request]) -> None:

@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-import llguidance.hf
-import torch
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher
 from transformers import PreTrainedTokenizerBase
 
-from baco.errors import ConfigError, PairError
+from baco.errors import ConfigError
 from baco.grammar.completion import shortest_completion
-from baco.grammar.completion_scores import CompletionScores
 from baco.grammar.grammar import Grammar
-from baco.grammar.json_scan import QUOTE, JsonPosition
+from baco.grammar.json_scan import JsonPosition
+from baco.grammar.token_table import TokenTable
 
 SLACK = 4
 """Tokens that an answer may have to write beyond a part: a sign, a point, a quotation mark (our own choice)."""
@@ -43,35 +41,24 @@ class CompiledGrammar:
 
     def bytes_of(self, token_id: int) -> bytes:
         """What a token adds to a text of this grammar."""
-        return self.control_bytes.get(token_id, self.vocabulary.bytes[token_id])
+        return self.control_bytes.get(token_id, self.vocabulary.tokens.bytes[token_id])
 
 
 class GrammarVocabulary:
-    """A tokenizer as grammars see it."""
+    """A tokenizer as grammars see it, for answers that some tokens end."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> None:
-        if not end_ids:
+        self.end_ids = frozenset(index for index in end_ids if index < vocab_size)
+        if not self.end_ids:
             raise ConfigError("`grammar` needs models that have an end token")
-        try:
-            self._tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=sorted(end_ids))  # type: ignore[arg-type]
-        except (ValueError, RuntimeError) as error:
-            raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
-        special, decode = self._tokenizer.is_special_token, self._tokenizer.decode_bytes
-        self.bytes = [b"" if special(token_id) else decode([token_id]) for token_id in range(vocab_size)]
-        """What each token adds to a text; b"" for special tokens."""
-        added = tokenizer.added_tokens_decoder.items()
-        self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
-        self.completion_scores = CompletionScores(self.bytes)
-        self.quote_tokens = torch.tensor([QUOTE in token for token in self.bytes])
-        """bool [V]: tokens with a quotation mark, which may end a string."""
+        self.tokens = TokenTable.of(tokenizer, vocab_size)
         self.size = vocab_size
-        self.end_ids = frozenset(end_ids)
         self._compiled: dict[Grammar, CompiledGrammar] = {}
         self._compiling = threading.Lock()
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, vocab_size: int, end_ids: Sequence[int]) -> "GrammarVocabulary":
-        """Make it, or find it in the cache: a large vocabulary takes a second."""
+        """Make it, or find it in the cache."""
         key = (vocab_size, *sorted(end_ids))
         with _vocabularies_lock:
             cached = _vocabularies.setdefault(tokenizer, {})
@@ -104,15 +91,15 @@ class GrammarVocabulary:
         return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control_bytes)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
-        return {text: self._special[text] for text in grammar.control_tokens if text in self._special}
+        return {text: self.tokens.control[text] for text in grammar.control_tokens if text in self.tokens.control}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
-        return LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
+        return LLMatcher(self.tokens.tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
         """Tokens of the shortest answer that is found."""
         position = JsonPosition() if grammar.is_json else None
-        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position)
+        answer = None if matcher.is_error() else shortest_completion(matcher, self.tokens.completion_scores, position)
         if answer is None:
             source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")

@@ -36,22 +36,23 @@ class CompletionScore:
     """The same, one bit per token."""
 
     @classmethod
-    def of(cls, scores: Sequence[int]) -> "CompletionScore":
-        """Make it from the scores of all tokens."""
-        closing = sorted((token for token, score in enumerate(scores) if score >= CLOSES), key=lambda token: -scores[token])
-        return cls(torch.tensor(scores), closing, _packed(closing))
+    def of(cls, scores: Tensor) -> "CompletionScore":
+        """Make it from the scores of all tokens, integers [V]."""
+        closing: list[int] = scores.argsort(descending=True, stable=True)[: int((scores >= CLOSES).sum())].tolist()
+        return cls(scores, closing, _packed(closing))
 
 
 class CompletionScores:
     """How soon a completion takes each token of a vocabulary, by the kind of position."""
 
-    def __init__(self, tokens: Sequence[bytes]) -> None:
+    def __init__(self, tokens: Sequence[bytes], table: Tensor | None = None) -> None:
+        """Score tokens, or take the `table` that was made of them before."""
         self.tokens = tokens
+        self.table = torch.tensor(list(map(_scores, tokens))).T.contiguous() if table is None else table
+        """int64 [3, V]: scores outside of strings, in them, and anywhere in another text."""
         self._ids = {token: index for index, token in reversed(list(enumerate(tokens))) if token}
         self._longest = max(map(len, tokens), default=0)
-        self.outside = CompletionScore.of([_outside(token) for token in tokens])
-        self.in_string = CompletionScore.of([_in_string(token) for token in tokens])
-        self.anywhere = CompletionScore.of([_plain(token) for token in tokens])
+        self.outside, self.in_string, self.anywhere = map(CompletionScore.of, self.table)
         self._runs = [self._single(codes) for codes in CLASSES]
         self._others = self._single(OTHERS)
         self._single_bits = _packed([*self._others, *chain.from_iterable(self._runs)])
@@ -83,32 +84,34 @@ class CompletionScores:
 
     def spelled(self, path: Sequence[int]) -> list[int]:
         """The text of some tokens in the longest tokens, from left to right; unchanged if some are control tokens, or no token fits."""
-        if not all(self.tokens[token] for token in path):
-            return list(path)
-        text, result = self.text(path), list[int]()
+        return (self.spell(self.text(path)) if all(self.tokens[token] for token in path) else []) or list(path)
+
+    def spell(self, text: bytes) -> list[int]:
+        """A text in the longest tokens, from left to right; [] if at some place no token fits."""
+        result = list[int]()
         while text:
             lengths = range(min(len(text), self._longest), 0, -1)
             longest = next((self._ids[text[:length]] for length in lengths if text[:length] in self._ids), None)
             if longest is None:
-                return list(path)
+                return []
             result.append(longest)
             text = text[len(self.tokens[longest]) :]
         return result
 
 
-def _outside(token: bytes) -> int:
-    """Outside of strings. A token that begins a string closes nothing, and is no syntax if it goes on inside of it."""
+def _scores(token: bytes) -> tuple[int, int, int]:
+    """A token's scores outside of strings, in them, and anywhere in another text."""
+    plain = _plain(token)
+    syntax = _syntax(token, plain)
+    # In a string, only a token that begins with a quotation mark leads to an end.
+    in_string = max(syntax, CLOSES) if token[:1] == b'"' else plain
     if token.count(QUOTE) % 2 == 0:
-        return _syntax(token)
-    return min(_syntax(token), CLOSES + len(token)) if token[-1] == QUOTE else _plain(token)
+        return syntax, in_string, plain
+    # A token that begins a string closes nothing, and is no syntax if it goes on inside of it.
+    return min(syntax, CLOSES + len(token)) if token[-1] == QUOTE else plain, in_string, plain
 
 
-def _in_string(token: bytes) -> int:
-    """In a string, only a token that begins with a quotation mark leads to an end."""
-    return max(_syntax(token), CLOSES) if token[:1] == b'"' else _plain(token)
-
-
-def _syntax(token: bytes) -> int:
+def _syntax(token: bytes, plain: int) -> int:
     characters, length = frozenset(token), min(len(token), 99)
     if not token:
         return 0
@@ -118,7 +121,7 @@ def _syntax(token: bytes) -> int:
         return CLOSES + length
     if characters <= SIMPLE or token in (b"null", b"true", b"false"):
         return 2000 - length
-    return 1000 - length if characters <= OPENING else _plain(token)
+    return 1000 - length if characters <= OPENING else plain
 
 
 def _plain(token: bytes) -> int:

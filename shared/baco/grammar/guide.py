@@ -56,11 +56,12 @@ class Guide:
         """
         if not self._go_to(token_ids):
             return None
-        completion = self._completions[-1]
+        completion, size, ends = self._completions[-1], self.vocabulary.size, torch.tensor(sorted(self.vocabulary.end_ids))
         if completion is not None:
-            ends = [completion[0]] if completion else list(self.vocabulary.end_ids)
-            return TokenMask(torch.zeros(self.vocabulary.size, dtype=torch.bool).index_fill_(0, torch.tensor(ends), True), False)
-        tokens = unpack(self._matcher.compute_bitmask(), self.vocabulary.size)
+            only = torch.tensor(completion[:1]) if completion else ends
+            return TokenMask(torch.zeros(size, dtype=torch.bool).index_fill_(0, only, True), False)
+        bits = unpack(self._matcher.compute_bitmask(), size + 1)
+        tokens = bits[:size].index_fill_(0, ends, bool(bits[size]))
         return TokenMask(tokens, not self.is_json or self._positions[-1].in_value)
 
     def _completion_if_due(self) -> list[int] | None:
@@ -68,7 +69,9 @@ class Guide:
         left, obligation = self.max_tokens - len(self._token_ids), self.grammar.max_obligation
         if left > self._bounds[-1] + obligation:
             return None
-        completion = shortest_completion(self._matcher, self.vocabulary.completion_scores, self._positions[-1] if self.is_json else None)
+        completion = shortest_completion(
+            self._matcher, self.vocabulary.tokens.completion_scores, self._positions[-1] if self.is_json else None
+        )
         if completion is None:
             return None
         self._bounds[-1] = len(completion)

@@ -36,7 +36,7 @@ class GrammarMasks:
         # A prefix that its grammar does not allow has a draft token that will be rejected: the mask after it does not matter.
         known = [mask or everything for mask in masks]
         # All answers of a pair share one vocabulary.
-        quote_tokens = next((guide.vocabulary.quote_tokens for guide in guides if guide is not None), nothing)
+        quote_tokens = next((guide.vocabulary.tokens.quote_tokens for guide in guides if guide is not None), nothing)
         return cls(
             allowed=torch.stack([mask.tokens for mask in known]).to(device),
             has_grammar=torch.tensor([mask is not None for mask in masks], device=device),

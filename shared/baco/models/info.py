@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from baco.config import PairConfig
 from baco.models.presets import EMBEDDED
 from baco.results import Model, SamplingSettings
+from baco.vocab.control_tokens import control_tokens
 from baco.vocab.lexicon import Lexicon
 
 
@@ -45,8 +46,9 @@ class PairInfo:
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """Token classes over the vocabulary, on the CPU."""
-        return Lexicon.build(self.tokenizer, self.vocab_size, self.base_end_ids | self.aligned_end_ids)
+        """Token classes over the vocabulary, on the CPU. A control token of either model is special, whatever the other calls it."""
+        control = control_tokens(self.base_tokenizer).values()
+        return Lexicon.build(self.tokenizer, self.vocab_size, {*self.base_end_ids, *self.aligned_end_ids, *control})
 
     @property
     def calibration_file(self) -> Path | None:

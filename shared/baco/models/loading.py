@@ -175,14 +175,19 @@ def _bits_and_bytes(quantization: Quantization, dtype: torch.dtype) -> BitsAndBy
 def load_tokenizer(source: str, needed: str = MODEL_FILE) -> PreTrainedTokenizerBase:
     """Load a tokenizer of the `tokenizers` library from a folder that holds the `needed` file, or from the hub.
 
+    Where a folder has Mistral's tekken.json beside tokenizer.json, the latter is read, whether mistral-common is installed or not.
+
     Raises:
-        PairError: the model has only a tokenizer in Python.
+        PairError: the model has only a tokenizer in Python, or one of mistral-common.
     """
     name, local = locate(source, needed)
     with explained(source):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, **hub_options(local))
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, mistral_format=False, **hub_options(local))
     if not hasattr(tokenizer, "backend_tokenizer"):
-        raise PairError(f"the tokenizer of {source!r} has no tokenizer.json; convert it once with AutoTokenizer and save_pretrained")
+        raise PairError(
+            f"the tokenizer of {source!r} is a {type(tokenizer).__name__}, which is not one of the tokenizers library; load a copy of the "
+            "model whose folder has a tokenizer.json, and whose tokenizer_config.json does not name that class"
+        )
     # It would warn about texts longer than the window. We may only want to count them, and raise an error of our own otherwise.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer

@@ -3,13 +3,12 @@
 A template is code that comes with a model, and silently drops what it does not know: this module detects that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from baco.errors import PromptError
 from baco.parsing.tools import Tool
 from baco.text.template_variables import with_clock
 
@@ -78,25 +77,3 @@ class Probe:
         mark = next(self._names)
         self._meaning[mark] = meaning
         return mark
-
-
-def check_keys(tokenizer: PreTrainedTokenizerBase, value: object) -> None:
-    """Check the keys inside tools and calls. Templates write them too, but transformers neutralises control tokens in values only.
-
-    Raises:
-        PromptError: a key contains the text of a control token.
-    """
-    keys = set(_keys(value))
-    together = "\n".join(keys)
-    # Some vocabularies have added tokens for ordinary words and white space, which control nothing; some have hundreds of any kind.
-    for token in tokenizer.added_tokens_decoder.values():
-        if token.content in together and (token.special or "<" in token.content) and any(token.content in key for key in keys):
-            raise PromptError(f"a tool or a call has a key that contains the control token {token.content!r}; name it otherwise")
-
-
-def _keys(value: object) -> Iterator[str]:
-    """Yield the keys of all dicts inside a value."""
-    if isinstance(value, dict):
-        yield from value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
-        yield from _keys(inner)

@@ -16,7 +16,6 @@ in the text of messages, tools and calls are encoded as ordinary text in both. K
 """
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,7 +33,8 @@ from baco.parsing.hermes import HERMES
 from baco.parsing.tools import Tool, check_calls
 from baco.results import Model
 from baco.text.adaptations import Change, adapt
-from baco.text.chat_template import Message, Probe, check_keys, render
+from baco.text.chat_template import Message, Probe, render
+from baco.text.encoding import TextEncoder
 from baco.text.template_variables import template_date, template_variables
 from baco.vocab.token_ids import least_tokens
 
@@ -46,9 +46,6 @@ before them, if any, so that none is left at the end of the answer."""
 BASE_PROMPTS = ("transcript", "template")
 HUGE = 64
 """Characters per token of the window above which a text's length is estimated before it is encoded (our own choice)."""
-
-# A tokenizer keeps as state whether it splits control tokens, so two threads must not encode at once.
-_encoding = threading.Lock()
 
 UNBOUNDED = 2**63
 """A context window that any prompt fits, for counting."""
@@ -182,8 +179,6 @@ def encode_chat(
             "If so, set pair.tokenizer.chat_template"
         )
     variables = template_variables(tokenizer, own_template=template) if variables is None else variables
-    if tools or variables or any("tool_calls" in message for message in chat):
-        check_keys(tokenizer, [tools, [message.get("tool_calls") for message in chat], variables])
     probe = Probe(chat, tools, texts=template is None)
     name = template_name(tokenizer, template)
     refusals: list[Exception] = []
@@ -240,12 +235,13 @@ def _check_place_for_tools(
 def _encode_rendered(
     tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], template: str | None, tools: Sequence[Tool], variables: Mapping[str, Any]
 ) -> list[int]:
-    with _encoding:
-        ids: list[int] = render(tokenizer, chat, template, tools, variables, sanitize_control_tokens=True, return_dict=False)
+    encoder = TextEncoder.of(tokenizer)
+    marked_chat, marked_tools, marked_variables = encoder.mark([list(chat), list(tools), dict(variables)])
+    ids = encoder.encode(str(render(tokenizer, marked_chat, template, marked_tools, marked_variables, tokenize=False)))
     bos = tokenizer.bos_token_id
     while bos is not None and ids[:2] == [bos, bos]:
         ids = ids[1:]
-    return list(ids)
+    return ids
 
 
 def own_template(base_prompt: str) -> str | None:
@@ -292,16 +288,10 @@ def transcript(chat: Sequence[Message], tools: Sequence[Tool] = (), call_format:
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode plain text, with the tokenizer's BOS token and without an EOS token."""
-    check_characters("the text", text, PromptError)
-    with _encoding:
-        ids: list[int] = tokenizer(text, add_special_tokens=True, split_special_tokens=True)["input_ids"]
-    special = set(tokenizer.all_special_ids)
-    while ids and ids[-1] in special:
-        ids = ids[:-1]
-    return ids
+    return [*TextEncoder.of(tokenizer).opening, *text_ids(tokenizer, text)]
 
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Encode a piece of text, without BOS and EOS tokens."""
-    ids = encode_text(tokenizer, text)
-    return ids[1:] if ids[:1] == [tokenizer.bos_token_id] else ids
+    check_characters("the text", text, PromptError)
+    return TextEncoder.of(tokenizer).encode_plain(text)

@@ -20,15 +20,16 @@ REMEDY = "the models share token ids, so choose a base model and its own aligned
 def check_vocabularies(base_tokenizer: PreTrainedTokenizerBase, aligned_tokenizer: PreTrainedTokenizerBase) -> None:
     """Make sure that two models can share token ids.
 
-    Ids that only one of them has are fine: the other never sees them. So are ids that are special in both, since instruction tuning often
-    renames a reserved control token (our own choice). `PROBE` must become the same ids, without the tokens added at either end of a text.
+    Ids that only one of them has are fine: the other never sees them. So are ids that are special in the base and an added token in the
+    aligned model, since instruction tuning often renames a reserved control token, and takes the flag "special" from one that an answer
+    should show (our own choice). `PROBE` must become the same ids, without the tokens added at either end of a text.
 
     Raises:
         VocabularyError: an id means different strings, or the probe becomes different ids.
     """
     base, aligned = _tokens(base_tokenizer), _tokens(aligned_tokenizer)
     shared = base.keys() & aligned.keys()
-    control = _special_ids(base_tokenizer) & _special_ids(aligned_tokenizer)
+    control = _special_ids(base_tokenizer) & aligned_tokenizer.added_tokens_decoder.keys()
     differing = sorted(index for index in shared if base[index] != aligned[index] and index not in control)
     if differing or not shared:
         examples = "; ".join(f"id {index}: base {base[index]!r}, aligned {aligned[index]!r}" for index in differing[:SHOWN])

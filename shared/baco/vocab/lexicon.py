@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from baco.vocab.control_tokens import control_tokens
 from baco.vocab.function_words import FUNCTION_WORDS
 from baco.vocab.token_text import TokenTexts
 
@@ -53,7 +54,7 @@ class Lexicon:
     """
 
     special: Tensor
-    """Control tokens: the tokenizer's special tokens, added tokens flagged special, the ids given as such, and rows without a token."""
+    """Control tokens (`control_tokens`), the tokenizer's special ids, the ids given as such, and rows without a token."""
     punctuation: Tensor
     """Not special, not empty, and only whitespace, control characters and Unicode P*, Sc, Sk, Sm and Z*. Pictures (So), skin tones and the
     joiners inside words and pictures (Cf) are content. Our own choice."""
@@ -80,7 +81,7 @@ class Lexicon:
             PairError: the tokenizer marks words in a way that is not supported.
         """
         texts = TokenTexts.of(tokenizer)
-        special = {*extra_special, *texts.skipped, *tokenizer.all_special_ids}
+        special = {*extra_special, *control_tokens(tokenizer).values(), *tokenizer.all_special_ids}
         known = set(tokenizer.get_vocab().values())
         rows = [SPECIAL if index in special or index not in known else _classify(texts.text(index)) for index in range(vocab_size)]
         return cls(*torch.tensor(rows, dtype=torch.bool).T.contiguous())

@@ -70,6 +70,17 @@ class TokenTexts:
         token = self._backend.id_to_token(token_id)
         return "" if token is None else self._decode([ANCHOR, token])[len(ANCHOR) :]
 
+    def bytes_of(self, token: str) -> bytes:
+        """What a token, given as the vocabulary has it, adds to a text that goes on.
+
+        Raises:
+            PairError: it is one of WordPiece, whose tokens are not added to a text as they are.
+        """
+        if self.scheme == "wordpiece":
+            raise PairError("a vocabulary of WordPiece (##) has no bytes for its tokens; supported: byte-level BPE and SentencePiece")
+        raw = self._raw(token)
+        return token.replace("▁", " ").encode() if raw is None else raw
+
     def control_pieces(self, texts: Iterable[str]) -> dict[int, Piece]:
         """What the special tokens among some texts add to an answer that shows them."""
         raw = self.scheme == "byte-level"

@@ -1,9 +1,12 @@
 """What is known of a pair without its models: read off the models, or stated by a backend that runs models of its own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 import baco
 from baco import ConfigError, Grammar, ModelPair, Router, SamplingParams
@@ -11,6 +14,7 @@ from baco.decoding.sequence import CommittedToken
 from baco.engine.requests import build_requests
 from baco.models.info import PairInfo
 from baco.text.prompts import build_prompt
+from baco.vocab.compatibility import check_vocabularies
 from tests.support.tokenizers import byte_level_bpe
 
 
@@ -73,3 +77,16 @@ def test_a_pairs_numbers_are_those_of_its_files() -> None:
         assert info.end_ids(which) == set(listed if isinstance(listed, list) else [listed])  # type: ignore[arg-type]
     assert info.lexicon.special.nonzero().flatten().tolist() == pair.lexicon.special.nonzero().flatten().tolist()
     assert info.calibration_file is not None and info.calibration_file.is_file()
+
+
+def test_a_reserved_token_that_the_aligned_model_renames_is_special_and_so_are_its_markers(info: PairInfo) -> None:
+    state = json.loads(info.base_tokenizer.backend_tokenizer.to_str())
+    renamed = next(token for token in state["added_tokens"] if token["content"] == "<pad>")
+    state["model"]["vocab"]["pondering"] = state["model"]["vocab"].pop("<pad>")
+    renamed.update(content="pondering", special=False)
+    aligned = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)))
+    aligned.add_tokens(["<think>", "xylophone"])
+    check_vocabularies(info.base_tokenizer, aligned)
+    lexicon = replace(info, tokenizer=aligned, vocab_size=len(aligned)).lexicon
+    special = {text: bool(lexicon.special[aligned.get_vocab()[text]]) for text in ("pondering", "<think>", "xylophone", "<|im_end|>")}
+    assert special == {"pondering": True, "<think>": True, "xylophone": False, "<|im_end|>": True}

@@ -1,20 +1,14 @@
 """Tools in prompts: what the templates of transformers write, a transcript by hand, and what a template leaves out."""
 
-import re
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from transformers import AddedToken
 
 from baco import Engine, Router, SamplingParams
 from baco.checks import require
 from baco.errors import ChatTemplateError, ConfigError, PromptError
 from baco.models.pair import ModelPair
 from baco.text.adaptations import fold_messages
-from baco.text.chat_template import check_keys
 from baco.text.prompts import build_prompt, encode_chat, normalise, transcript
 from tests.support.tokenizers import CHAT_TEMPLATE, HERMES_TEMPLATE, QWEN_TEMPLATE, byte_level_bpe, sentencepiece_like
 
@@ -80,7 +74,7 @@ def test_a_template_that_leaves_out_calls_gets_them_as_text() -> None:
     assert tokenizer.decode(encode_chat(tokenizer, normalise(CHAT[1:4]))) == text, "nor does one that fails at calls"
 
 
-def test_control_tokens_in_tools_and_calls_become_plain_text_or_are_refused(random_pair: ModelPair) -> None:
+def test_control_tokens_in_tools_and_calls_become_plain_text(random_pair: ModelPair) -> None:
     tokenizer = byte_level_bpe()
     tokenizer.chat_template = QWEN_TEMPLATE
     end, message = tokenizer.convert_tokens_to_ids("<|im_end|>"), {"role": "user", "content": "x"}
@@ -91,23 +85,8 @@ def test_control_tokens_in_tools_and_calls_become_plain_text_or_are_refused(rand
         return encode_chat(tokenizer, normalise([message, {"role": "assistant", "tool_calls": [call]}]), tools=tools).count(end)
 
     assert ends("<|im_end|>") == ends("x")
-    bad = [{"type": "function", "function": {"name": "a", "parameters": {"type": "object", "properties": {"<|im_end|>": {}}}}}]
-    with pytest.raises(PromptError, match="control token"):
-        encode_chat(tokenizer, [message], tools=bad)
-
-
-@given(keys=st.lists(st.lists(st.sampled_from(["a", "b", "\n", "<", "<c>", "</s>", "wo"]), max_size=5).map("".join), max_size=4))
-@example(keys=["ba", "bxa", "bya", "bza"])  # in any order, two of them in a row have the token between them
-def test_a_key_is_refused_just_where_it_contains_a_control_token(keys: list[str]) -> None:
-    tokens = [AddedToken("<c>"), AddedToken("wo"), AddedToken("</s>", special=True), AddedToken("a\nb", special=True)]
-    tokenizer: Any = SimpleNamespace(added_tokens_decoder=dict(enumerate(tokens)))
-    nested = [{"outer": [dict.fromkeys(keys[:2])]}, [{"x": {key: {} for key in keys[2:]}}]]
-    steering = [text for text in ("<c>", "</s>", "a\nb") if any(text in key for key in keys)]
-    if steering:
-        with pytest.raises(PromptError, match=re.escape(repr(steering[0]))):
-            check_keys(tokenizer, nested)
-    else:
-        check_keys(tokenizer, nested)
+    keyed = [{"type": "function", "function": {"name": "a", "parameters": {"type": "object", "properties": {"<|im_end|>": {}}}}}]
+    assert encode_chat(tokenizer, [message], tools=keyed).count(end) == encode_chat(tokenizer, [message], tools=TOOLS[1:]).count(end)
 
 
 def test_messages_with_calls_are_not_merged() -> None:

@@ -54,10 +54,23 @@ def test_a_control_token_may_have_two_names() -> None:
     check_vocabularies(edited(byte_level_bpe(), lambda state: rename(state, special=True)), byte_level_bpe())
 
 
-def test_a_control_token_that_is_text_to_the_other_side_is_refused() -> None:
-    other = edited(byte_level_bpe(), lambda state: rename(state, special=False))
-    for pair in ((other, byte_level_bpe()), (byte_level_bpe(), other)):
-        with pytest.raises(VocabularyError, match=r"differ in 1 of the 500 ids .*<\|"):
+def test_a_reserved_token_of_the_base_may_be_renamed_to_a_marker_that_answers_show() -> None:
+    check_vocabularies(byte_level_bpe(), edited(byte_level_bpe(), lambda state: rename(state, special=False)))
+
+
+def test_a_control_token_of_the_aligned_model_alone_is_refused() -> None:
+    with pytest.raises(VocabularyError, match=r"differ in 1 of the 500 ids .*<\|"):
+        check_vocabularies(edited(byte_level_bpe(), lambda state: rename(state, special=False)), byte_level_bpe())
+
+
+def test_a_control_token_that_is_an_ordinary_one_of_the_other_side_is_refused() -> None:
+    def demote(state: dict[str, Any]) -> None:
+        state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] != "<|im_end|>"]
+        state["model"]["vocab"]["word"] = state["model"]["vocab"].pop("<|im_end|>")
+
+    ordinary = edited(byte_level_bpe(), demote)
+    for pair in ((ordinary, byte_level_bpe()), (byte_level_bpe(), ordinary)):
+        with pytest.raises(VocabularyError, match=r"differ in 1 of the 500 ids .*<\|im_end\|>"):
             check_vocabularies(*pair)
 
 

@@ -29,12 +29,13 @@ def classes(token: str, tokenizer: PreTrainedTokenizerFast | None = None) -> set
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_special_are_control_tokens_given_ids_and_rows_without_a_token(name: str) -> None:
     tokenizer = TOKENIZERS[name]()
-    tokenizer.add_tokens(["<tool>"])
+    tokenizer.add_tokens(["<tool>", "<table>", "  "])
     size = len(tokenizer)
     lexicon = Lexicon.build(tokenizer, size + 3, extra_special=[40])
     flagged = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
     assert len(flagged) == 5
-    assert set(lexicon.special.nonzero().flatten().tolist()) == flagged | {40, size, size + 1, size + 2}
+    marker = tokenizer.convert_tokens_to_ids("<tool>")
+    assert set(lexicon.special.nonzero().flatten().tolist()) == flagged | {marker, 40, size, size + 1, size + 2}
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
