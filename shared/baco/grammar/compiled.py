@@ -17,7 +17,6 @@ from baco.errors import ConfigError, PairError
 from baco.grammar.completion import shortest_completion
 from baco.grammar.completion_scores import CompletionScores
 from baco.grammar.grammar import Grammar
-from baco.grammar.json_scan import QUOTE, JsonPosition
 
 SLACK = 4
 """Tokens that an answer may have to write beyond a part: a sign, a point, a quotation mark (our own choice)."""
@@ -40,6 +39,8 @@ class CompiledGrammar:
     """Upper bound on the tokens needed to finish after one more unconstrained token."""
     control_bytes: Mapping[int, bytes]
     """Texts of the control tokens that the grammar writes, by id."""
+    closing_tokens: torch.Tensor
+    """bool [V]: tokens that may end a value."""
 
     def bytes_of(self, token_id: int) -> bytes:
         """What a token adds to a text of this grammar."""
@@ -62,8 +63,6 @@ class GrammarVocabulary:
         added = tokenizer.added_tokens_decoder.items()
         self._special = {token.content: index for index, token in added if index < vocab_size and not self.bytes[index]}
         self.completion_scores = CompletionScores(self.bytes)
-        self.quote_tokens = torch.tensor([QUOTE in token for token in self.bytes])
-        """bool [V]: tokens with a quotation mark, which may end a string."""
         self.size = vocab_size
         self.end_ids = frozenset(end_ids)
         self._compiled: dict[Grammar, CompiledGrammar] = {}
@@ -100,19 +99,24 @@ class GrammarVocabulary:
         min_tokens = self._shortest(grammar, matcher)
         # A grammar without parts can oblige an answer to write a whole one.
         max_obligation = SLACK + max(lengths, default=min_tokens)
-        control_bytes = {index: text.encode() for text, index in self._control_ids(grammar).items()}
-        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control_bytes)
+        closing = frozenset(grammar.closing_bytes)
+        closing_tokens = torch.tensor([not closing.isdisjoint(token) for token in self.bytes])
+        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, self._control_bytes(grammar), closing_tokens)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
         return {text: self._special[text] for text in grammar.control_tokens if text in self._special}
+
+    def _control_bytes(self, grammar: Grammar) -> dict[int, bytes]:
+        return {index: text.encode() for text, index in self._control_ids(grammar).items()}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
         return LLMatcher(self._tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
         """Tokens of the shortest answer that is found."""
-        position = JsonPosition() if grammar.is_json else None
-        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position)
+        position = grammar.beginning() if grammar.is_json else None
+        control = self._control_bytes(grammar)
+        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position, control)
         if answer is None:
             source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")

@@ -12,6 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from baco.grammar.argument_position import ArgumentPosition
 from baco.grammar.json_scan import QUOTE, JsonPosition
 
 CLOSES = 3000
@@ -60,9 +61,9 @@ class CompletionScores:
     def _single(self, codes: bytes) -> list[int]:
         return [self._ids[bytes([code])] for code in codes if bytes([code]) in self._ids]
 
-    def at(self, position: JsonPosition | None) -> CompletionScore:
+    def at(self, position: JsonPosition | ArgumentPosition | None) -> CompletionScore:
         """The scores at a position in a JSON text; None is any position in another text."""
-        if position is None or position.escaped:
+        if position is None or position.escaped or position.exit:
             return self.anywhere
         return self.in_string if position.in_string else self.outside
 
@@ -85,12 +86,16 @@ class CompletionScores:
         """The text of some tokens in the longest tokens, from left to right; unchanged if some are control tokens, or no token fits."""
         if not all(self.tokens[token] for token in path):
             return list(path)
-        text, result = self.text(path), list[int]()
+        return self.in_tokens(self.text(path)) or list(path)
+
+    def in_tokens(self, text: bytes) -> list[int]:
+        """A text in the longest tokens, from left to right; [] if no token fits."""
+        result = list[int]()
         while text:
             lengths = range(min(len(text), self._longest), 0, -1)
             longest = next((self._ids[text[:length]] for length in lengths if text[:length] in self._ids), None)
             if longest is None:
-                return list(path)
+                return []
             result.append(longest)
             text = text[len(self.tokens[longest]) :]
         return result

@@ -57,7 +57,7 @@ CHAT: list[dict[str, Any]] = [
 
 def unknown_template() -> str:
     """Calls between Qwen's markers, but not as JSON."""
-    return QWEN_TEMPLATE.replace('{"name": "', "<function=").replace('", "arguments": ', ">")
+    return QWEN_TEMPLATE.replace('{"name": "', "<does=").replace('", "arguments": ', ">")
 
 
 @pytest.mark.parametrize("make", [byte_level_bpe, sentencepiece_like])
@@ -113,7 +113,7 @@ def test_a_form_that_is_not_known_is_refused_where_calls_would_be_read_or_forced
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", unknown_template())
     tokenizer = engine.pair.tokenizer
     assert detect_tool_calls(tokenizer) is None
-    with pytest.raises(ChatTemplateError, match=r"does not know \(it knows Hermes, Llama 3, Mistral\).*response_template"):
+    with pytest.raises(ChatTemplateError, match=r"does not know \(it knows Hermes, Llama 3, Mistral, .*\).*response_template"):
         tool_call_format(tokenizer, [], TOOLS)
     tools = [{"type": "function", "function": {"name": "a"}}]
     with pytest.raises(ChatTemplateError, match="leave out the tools"):
