@@ -80,8 +80,11 @@ _DSML = "{{ '<｜DSML｜parameter name=\"' + k + '\" string=\"' + ('true' if v i
 FAMILIES = {
     "qwen-xml": Family(
         _template(
-            _one_by_one("{{ '\n' if m.content or not loop.first }}{{ '<tool_call>\n<function=' + f.name + '>\n' }}ARGUMENTS"
-                        "{{ '</function>\n</tool_call>' }}", _XML[0])
+            _one_by_one(
+                "{{ '\n' if m.content or not loop.first }}{{ '<tool_call>\n<function=' + f.name + '>\n' }}ARGUMENTS"
+                "{{ '</function>\n</tool_call>' }}",
+                _XML[0],
+            )
         ),
         QWEN_XML,
         f"<tool_call>\n<function=weather>\n{_XML[1]}</function>\n</tool_call>\n<tool_call>\n<function=clock>\n</function>\n</tool_call>",
@@ -93,8 +96,7 @@ FAMILIES = {
         "<|channel|>commentary to=functions.clock <|constrain|>json<|message|>{}",
     ),
     "gemma4": Family(
-        _GEMMA
-        + _template(_one_by_one("{{ '<|tool_call>call:' + f.name }}{{ literal(f.arguments) }}{{ '<tool_call|>' }}")),
+        _GEMMA + _template(_one_by_one("{{ '<|tool_call>call:' + f.name }}{{ literal(f.arguments) }}{{ '<tool_call|>' }}")),
         GEMMA4,
         '<|tool_call>call:weather{city:<|"|>Köln<|"|>,days:2}<tool_call|><|tool_call>call:clock{}<tool_call|>',
     ),
@@ -160,7 +162,8 @@ FAMILIES = {
         _template(
             "{{ '\n\n' if m.content }}{{ '<｜DSML｜function_calls>\n' }}"
             + _one_by_one(
-                "{{ '<｜DSML｜invoke name=\"' + f.name + '\">\n' }}ARGUMENTS{{ '</｜DSML｜invoke>\n' }}", _DSML + "{{ '</｜DSML｜parameter>\n' }}"
+                "{{ '<｜DSML｜invoke name=\"' + f.name + '\">\n' }}ARGUMENTS{{ '</｜DSML｜invoke>\n' }}",
+                _DSML + "{{ '</｜DSML｜parameter>\n' }}",
             )
             + "{{ '</｜DSML｜function_calls>' }}"
         ),
@@ -200,7 +203,7 @@ FAMILIES = {
         _template(
             "{{ '<|START_ACTION|>[\n' }}"
             + _one_by_one(
-                "{{ '    {\"tool_call_id\": \"' + loop.index0 | string + '\", \"tool_name\": \"' + f.name + '\", \"parameters\": ' }}"
+                '{{ \'    {"tool_call_id": "\' + loop.index0 | string + \'", "tool_name": "\' + f.name + \'", "parameters": \' }}'
                 + _JSON
                 + "{{ '}' + (',' if not loop.last else '') + '\n' }}"
             )
@@ -216,7 +219,11 @@ FAMILIES = {
         '<function=weather>{"city": "Köln", "days": 2}</function><function=clock>{}</function>',
     ),
     "apertus": Family(
-        _template("{{ '<|tools_prefix|>[' }}" + _one_by_one(_COMMA + "{{ '{\"' + f.name + '\": ' }}" + _JSON + "{{ '}' }}") + "{{ ']<|tools_suffix|>' }}"),
+        _template(
+            "{{ '<|tools_prefix|>[' }}"
+            + _one_by_one(_COMMA + "{{ '{\"' + f.name + '\": ' }}" + _JSON + "{{ '}' }}")
+            + "{{ ']<|tools_suffix|>' }}"
+        ),
         APERTUS,
         '<|tools_prefix|>[{"weather": {"city": "Köln", "days": 2}}, {"clock": {}}]<|tools_suffix|>',
     ),

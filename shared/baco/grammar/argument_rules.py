@@ -107,7 +107,9 @@ class ArgumentRules:
             patterns.append(_everywhere(schema["pattern"]))
         if "format" in schema:
             if schema["format"] not in TEXT_FORMATS:
-                raise ConfigError(f"`grammar` cannot be enforced: a text in this pair's calls cannot be held to the format {schema['format']!r}")
+                raise ConfigError(
+                    f"`grammar` cannot be enforced: a text in this pair's calls cannot be held to the format {schema['format']!r}"
+                )
             patterns.append(TEXT_FORMATS[schema["format"]])
         if "minLength" in schema or "maxLength" in schema:
             patterns.append(f"(?s:.{{{schema.get('minLength', 0)},{schema.get('maxLength', '')}}})")
@@ -144,7 +146,9 @@ class ArgumentRules:
         return items if least else f"({items})?"
 
     def _json(self, kind: str, schema: Mapping[str, Any]) -> str:
-        return self._rule(f"%json {json.dumps({**schema, 'type': kind, **self._definitions, 'x-guidance': SEPARATORS}, ensure_ascii=False)}")
+        return self._rule(
+            f"%json {json.dumps({**schema, 'type': kind, **self._definitions, 'x-guidance': SEPARATORS}, ensure_ascii=False)}"
+        )
 
     def _branches(self, schema: Any, depth: int = 0) -> list[Mapping[str, Any]]:
         """The schemas that a schema stands for: its alternatives, and what they refer to."""
@@ -159,7 +163,9 @@ class ArgumentRules:
             parts = rest.pop("allOf")
             if len(parts) == 1:
                 return self._branches(_both(rest, parts[0]), depth + 1)
-            raise ConfigError("`grammar` cannot be enforced: a value in this pair's calls cannot be held to several schemas at once (`allOf`)")
+            raise ConfigError(
+                "`grammar` cannot be enforced: a value in this pair's calls cannot be held to several schemas at once (`allOf`)"
+            )
         if "$ref" in rest:
             return self._branches(_both(rest, resolve(rest.pop("$ref"), self._whole)), depth + 1)
         return [rest]

@@ -7,6 +7,7 @@ the answer earlier (our own choice).
 Knows matchers and tokens; knows no models and no answers.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -86,10 +87,9 @@ class _Search:
         if not rest:
             return []
         self.work += WORK_PER_TRIAL
-        # A control token stands for the marker, or for its beginning.
-        bits = int.from_bytes(self.matcher.compute_bitmask(), "little")
-        control = [token for token, text in self.control_bytes.items() if bits >> token & 1 and rest.lstrip().startswith(text)]
-        tokens = control[:1] or self.scores.in_tokens(rest)
+        controls = {text: token for token, text in self.control_bytes.items()}
+        pieces = re.split(b"(%b)" % b"|".join(map(re.escape, controls)), rest) if controls else [rest]
+        tokens = [token for piece in pieces for token in ([controls[piece]] if piece in controls else self.scores.in_tokens(piece))]
         taken = self.matcher.try_consume_tokens(tokens)
         self.matcher.rollback(taken)
         return tokens if taken == len(tokens) else []
@@ -101,7 +101,9 @@ class _Search:
         if closing := int.from_bytes(bits, "little") & ranked.closing_bits:
             return [next(token for token in ranked.closing if closing >> token & 1)]
         best = torch.where(unpack(bits, size), ranked.scores, 0).topk(min(TRIALS, size))
-        tokens = [int(token) for token, score in zip(best.indices, best.values, strict=True) if score > 0]
+        allowed = int.from_bytes(bits, "little")
+        tokens = [token for token in self.control_bytes if allowed >> token & 1]
+        tokens += [int(token) for token, score in zip(best.indices, best.values, strict=True) if score > 0]
         root = _SearchNode([], position, bits, visited=frozenset([bits]))
         trials = list[_SearchNode]()
         for token in tokens:

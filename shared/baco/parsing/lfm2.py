@@ -6,45 +6,32 @@ Knows texts; knows no tokenizers.
 """
 
 import re
-from typing import Any
 
 from baco.parsing.arguments import ArgumentMarkers
 from baco.parsing.family import PROBE_NAME, RenderedCall
 from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.literals import LiteralError, read_field, read_items
-from baco.parsing.tool_call import Found, MarkedParser, ToolCall
+from baco.parsing.marked_json import MarkedJsonParser
+from baco.parsing.tool_call import InvalidToolCall, ToolCall
 
 OPENING, CLOSING = "<|tool_call_start|>", "<|tool_call_end|>"
-_NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(?=\()")
+_NAME = re.compile(r"([A-Za-z_][\w.-]*)\s*(?=\()")
 
 
-class Lfm2Parser(MarkedParser):
+class Lfm2Parser(MarkedJsonParser):
     """Parses `[name(key=value, …), …]` behind the marker; a call alone needs no brackets."""
 
     openings = (OPENING,)
     closings = (CLOSING,)
     syntax = "Python"
 
-    def _call_at(self, text: str, start: int, final: bool) -> Found | None:
-        body = self._body(text, start)
+    def _call(self, text: str, start: int, marked: str) -> tuple[ToolCall | InvalidToolCall, int] | None:
+        name = _NAME.match(text, start)
         try:
-            calls, end = read_items(text, body, lambda place: _read_call(text, place)) if text.startswith("[", body) else _alone(text, body)
+            fields, end = ([], start) if name is None else read_items(text, name.end(), lambda place: read_field(text, place, "="))
         except LiteralError:
             return None
-        return Found(start, end, list(calls))
-
-
-def _alone(text: str, start: int) -> tuple[list[Any], int]:
-    call, end = _read_call(text, start)
-    return [call], end
-
-
-def _read_call(text: str, start: int) -> tuple[ToolCall, int]:
-    name = _NAME.match(text, start)
-    if name is None:
-        raise LiteralError("no call")
-    fields, end = read_items(text, name.end(), lambda place: read_field(text, place, "="))
-    return ToolCall(name=name[1], arguments=dict(fields)), end
+        return None if name is None else (ToolCall(name=name[1], arguments=dict(fields)), end)
 
 
 LFM2 = ToolCallTemplate(

@@ -3,6 +3,7 @@
 A template is code that comes with a model, and silently drops what it does not know: this module detects that.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import combinations, count, takewhile
@@ -91,7 +92,20 @@ def fold_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
     return folded
 
 
-_CHANGES = (short_ids, one_call_each, fold_messages)
+def arguments_as_text(chat: Sequence[Message]) -> list[dict[str, Any]]:
+    """Write the arguments of calls as JSON texts, which some templates join with other texts."""
+
+    def written(call: Mapping[str, Any]) -> dict[str, Any]:
+        arguments = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        return {**call, "function": {**call["function"], "arguments": arguments}}
+
+    return [
+        {**message, "tool_calls": [written(call) for call in message["tool_calls"]]} if message.get("tool_calls") else dict(message)
+        for message in chat
+    ]
+
+
+_CHANGES = (short_ids, one_call_each, arguments_as_text, fold_messages)
 
 
 def visible(

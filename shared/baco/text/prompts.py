@@ -84,11 +84,14 @@ def build_prompt(
     """
     chat = normalise(messages)
     token_ids: dict[Model, list[int]] = {}
+    calls = any("tool_calls" in message for message in chat)
+    # Calls cannot be written in an unknown form.
+    call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
     for which in models:
         if which == "base":
-            ids = _encode_base(info, chat, tools, base_prompt, max_model_len)
+            ids = _encode_base(info, chat, tools, base_prompt, call_format, max_model_len)
         else:
-            ids = encode_chat(info.tokenizer, chat, tools=tools)
+            ids = encode_chat(info.tokenizer, chat, None, tools, call_format)
         if len(ids) >= max_model_len:
             raise ContextOverflowError(model=which, prompt_tokens=len(ids), max_model_len=max_model_len)
         token_ids[which] = ids
@@ -197,15 +200,19 @@ def _apply_template(
     return list(ids)
 
 
-def _encode_base(info: PairInfo, chat: Sequence[Message], tools: Sequence[Tool], base_prompt: str, max_model_len: int) -> list[int]:
+def _encode_base(
+    info: PairInfo,
+    chat: Sequence[Message],
+    tools: Sequence[Tool],
+    base_prompt: str,
+    call_format: ToolCallTemplate,
+    max_model_len: int,
+) -> list[int]:
     if base_prompt == "template":
-        ids = encode_chat(info.tokenizer, chat, tools=tools)
+        ids = encode_chat(info.tokenizer, chat, None, tools, call_format)
         unknown = sorted({token_id for token_id in ids if token_id >= info.base_embedding_rows})
         require(not unknown, "base_prompt", f"'transcript', since the base model's embedding lacks the chat tokens {unknown}", base_prompt)
         return ids
-    calls = any("tool_calls" in message for message in chat)
-    # Calls cannot be written in an unknown form.
-    call_format = (detect_tool_calls(info.tokenizer) if calls else None) or HERMES
     if base_prompt != "transcript":
         return encode_chat(info.base_tokenizer, chat, base_prompt, tools, call_format)
     text = transcript(chat, tools, call_format)
