@@ -145,7 +145,8 @@ FAMILIES = {
             + "{{ '<｜tool▁calls▁end｜>' }}"
         ),
         DEEPSEEK_V3,
-        '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n{"city": "Köln", "days": 2}\n```<｜tool▁call▁end｜>\n'
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n"
+        '{"city": "Köln", "days": 2}\n```<｜tool▁call▁end｜>\n'
         "<｜tool▁call▁begin｜>function<｜tool▁sep｜>clock\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
     ),
     "deepseek-v3.1": Family(
@@ -169,7 +170,8 @@ FAMILIES = {
         ),
         DEEPSEEK_V32,
         '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" string="true">Köln</｜DSML｜parameter>\n'
-        '<｜DSML｜parameter name="days" string="false">2</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name="clock">\n</｜DSML｜invoke>\n'
+        '<｜DSML｜parameter name="days" string="false">2</｜DSML｜parameter>\n</｜DSML｜invoke>\n'
+        '<｜DSML｜invoke name="clock">\n</｜DSML｜invoke>\n'
         "</｜DSML｜function_calls>",
     ),
     "kimi": Family(

@@ -135,6 +135,11 @@ class CallsGrammar(Grammar):
         return JsonPosition(marker=marker, depth=opened + inner)
 
     @property
+    def ending(self) -> bytes:
+        """The marker after all calls."""
+        return self.call_format.closing.encode()
+
+    @property
     def closing_bytes(self) -> bytes:
         """A quotation mark, and what closes a text that has none."""
         markers = self.call_format.arguments

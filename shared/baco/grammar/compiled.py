@@ -116,7 +116,7 @@ class GrammarVocabulary:
         """Tokens of the shortest answer that is found."""
         position = grammar.beginning() if grammar.is_json else None
         control = self._control_bytes(grammar)
-        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position, control)
+        answer = None if matcher.is_error() else shortest_completion(matcher, self.completion_scores, position, control, grammar.ending)
         if answer is None:
             source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")

@@ -28,7 +28,7 @@ MAX_LOOK_AHEAD, MAX_FRUITLESS = 4000, 400
 
 
 def shortest_completion(
-    matcher: LLMatcher, scores: CompletionScores, position: Position | None, control_bytes: Mapping[int, bytes]
+    matcher: LLMatcher, scores: CompletionScores, position: Position | None, control_bytes: Mapping[int, bytes], ending: bytes
 ) -> list[int] | None:
     """Tokens that complete an answer, found from a matcher's state, to which it returns; None if none are found.
 
@@ -39,13 +39,15 @@ def shortest_completion(
         scores: of the vocabulary.
         position: the position in a text with syntax; None for other grammars.
         control_bytes: texts of the control tokens that the grammar writes, by id.
+        ending: what ends an answer that might go on, once its parts are whole; b"" if nothing need be written.
     """
     completion: list[int] = []
     search = _Search(matcher, scores, control_bytes)
     try:
         while not matcher.is_accepting():
             # Forced tokens one at a time: after each, longer ones may be forced.
-            step = list(matcher.compute_ff_tokens())[:1] or search.exit_tokens(position) or search.next_tokens(position)
+            step = search.taken(ending) or list(matcher.compute_ff_tokens())[:1]
+            step = step or search.taken(b"" if position is None else position.exit) or search.next_tokens(position)
             taken = matcher.try_consume_tokens(step) if step else 0
             completion += step[:taken]
             if taken < 1 or taken < len(step) or len(completion) > MAX_COMPLETION_TOKENS or search.work > MAX_WORK:
@@ -81,14 +83,13 @@ class _Search:
         """What tokens add to a text of this grammar."""
         return b"".join(self.control_bytes.get(token, self.scores.tokens[token]) for token in token_ids)
 
-    def exit_tokens(self, position: Position | None) -> list[int]:
-        """The tokens that end a text without quotation marks; [] where there is none, or it may not end yet."""
-        rest = b"" if position is None else position.exit
-        if not rest:
+    def taken(self, text: bytes) -> list[int]:
+        """The tokens of a text that may follow as a whole; [] if it may not, or there is none."""
+        if not text:
             return []
         self.work += WORK_PER_TRIAL
         controls = {text: token for token, text in self.control_bytes.items()}
-        pieces = re.split(b"(%b)" % b"|".join(map(re.escape, controls)), rest) if controls else [rest]
+        pieces = re.split(b"(%b)" % b"|".join(map(re.escape, controls)), text) if controls else [text]
         tokens = [token for piece in pieces for token in ([controls[piece]] if piece in controls else self.scores.in_tokens(piece))]
         taken = self.matcher.try_consume_tokens(tokens)
         self.matcher.rollback(taken)

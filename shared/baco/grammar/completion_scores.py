@@ -19,7 +19,7 @@ CLOSES = 3000
 """The lowest score of tokens that close something, or lead to what does."""
 MAX_PLAIN = 100
 """The highest score of other tokens."""
-CLOSING, LINKING, SIMPLE, OPENING = frozenset(b'"}]\n'), frozenset(b'",: '), frozenset(b"0123456789"), frozenset(b'",: {}[]')
+CLOSING, LINKING, SIMPLE, OPENING = frozenset(b'"}]'), frozenset(b'",: '), frozenset(b"0123456789"), frozenset(b'",: {}[]')
 CLASSES = tuple(text.encode() for text in (string.ascii_lowercase, string.ascii_uppercase, string.digits))
 """Characters that expressions mostly treat as ranges: of each run that may follow, the first and the last stand for all."""
 OTHERS = string.punctuation.encode() + b" "

@@ -101,6 +101,11 @@ class Grammar(ABC):
         return JsonPosition()
 
     @property
+    def ending(self) -> bytes:
+        """What ends an answer that might go on, once its parts are whole."""
+        return b""
+
+    @property
     def closing_bytes(self) -> bytes:
         """Bytes that a token may end a value with, if there is syntax: the base model writes none of them."""
         return bytes([QUOTE])

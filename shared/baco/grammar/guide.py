@@ -69,7 +69,9 @@ class Guide:
         if left > self._bounds[-1] + obligation:
             return None
         position = self._positions[-1] if self.is_json else None
-        completion = shortest_completion(self._matcher, self.vocabulary.completion_scores, position, self.grammar.control_bytes)
+        completion = shortest_completion(
+            self._matcher, self.vocabulary.completion_scores, position, self.grammar.control_bytes, self.grammar.grammar.ending
+        )
         if completion is None:
             return None
         self._bounds[-1] = len(completion)

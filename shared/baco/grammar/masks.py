@@ -46,7 +46,7 @@ class GrammarMasks:
         return logits.masked_fill(~self.allowed, -torch.inf)
 
     def aligned_only(self, special: Tensor) -> Tensor:
-        """Tokens that the base model never writes, bool [C, V]: special ones, bool [V], and where there is syntax those that may end a value."""
+        """Tokens that the base model never writes, bool [C, V]: special ones, bool [V], and in syntax those that end values."""
         return special | self.closing_tokens
 
     def aligned_forced(self, base_logits: Tensor, aligned_only: Tensor) -> Tensor:

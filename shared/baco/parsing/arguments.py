@@ -43,10 +43,11 @@ class ArgumentMarkers:
 
     def write(self, arguments: Mapping[str, Any]) -> str:
         """Write arguments."""
-        return self.between.join(
-            f"{self.before_key}{key}{self.before_text if isinstance(value, str) else self.before_value}{self.value(value)}{self.after_value}"
-            for key, value in arguments.items()
-        )
+        return self.between.join(map(self._argument, arguments, arguments.values()))
+
+    def _argument(self, key: str, value: Any) -> str:
+        before = self.before_text if isinstance(value, str) else self.before_value
+        return f"{self.before_key}{key}{before}{self.value(value)}{self.after_value}"
 
     def value(self, value: Any) -> str:
         """Write a value, without what stands around an argument."""
@@ -64,7 +65,7 @@ class ArgumentMarkers:
 def read_value(text: str, schema: Any, definitions: Mapping[str, Any]) -> Any:
     """Read a value that is written without quotation marks, as JSON or as a text.
 
-    It is JSON where that gives a type that its schema has, other than a text. Where a schema says nothing, all JSON is taken (our own choice).
+    It is JSON where that gives a type that its schema has, other than a text. Where a schema says nothing, it is any JSON (our own choice).
 
     Args:
         text: the value as it is written.

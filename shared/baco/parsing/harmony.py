@@ -75,7 +75,8 @@ class ChannelSplitter(ReasoningSplitter):
         begun = head.lstrip()
         is_header = any(begun.startswith(mark) or (not message and mark.startswith(begun)) for mark in HEADERS)
         if not is_header or (final and not message):
-            self._part = "content"
+            # Text without a header is left as it is.
+            self._part, self._begun["rest"] = "content", True
             return True
         if not message:
             return False

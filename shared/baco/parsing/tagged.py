@@ -17,7 +17,7 @@ class TaggedParser(MarkedParser):
     head: ClassVar[re.Pattern[str]]
     """From the opening marker to the first argument; its group is the name."""
     key: ClassVar[re.Pattern[str]]
-    """From the beginning of an argument to its value; its groups are the key, and, if there is a second one, whether the value is a text."""
+    """From the beginning of an argument to its value; its groups are the key and perhaps whether the value is a text."""
     value_end: ClassVar[str]
     call_end: ClassVar[str]
     own_lines: ClassVar[bool] = False
@@ -38,7 +38,7 @@ class TaggedParser(MarkedParser):
         return Found(start, position + len(self.call_end), [ToolCall(name=name, arguments=arguments)])
 
     def _value_end(self, text: str, start: int) -> int | None:
-        """Where the value that begins at `start` ends: at a closing tag behind which the call goes on or ends. None if that is not known yet."""
+        """Where the value that begins at `start` ends: at a closing tag behind which the call goes on or ends. None if it is not known."""
         end = text.find(self.value_end, start)
         while end >= 0:
             behind = skip_space(text, end + len(self.value_end))

@@ -53,7 +53,8 @@ TOOLS: list[Any] = [
         ),
         (
             MINIMAX,
-            '<minimax:tool_call><invoke name="a"><parameter name="x">1</parameter><parameter name="y">2</parameter></invoke><invoke name="b"></invoke>',
+            '<minimax:tool_call><invoke name="a"><parameter name="x">1</parameter><parameter name="y">2</parameter></invoke>'
+            '<invoke name="b"></invoke>',
         ),
         (GEMMA4, '<|tool_call>call:a{x: "1", y: 2}<tool_call|><|tool_call>b{}'),
         (LFM2, "<|tool_call_start|>a(x='1', y=2)<|tool_call_end|><|tool_call_start|>[ b ( ) ]"),
@@ -63,7 +64,8 @@ TOOLS: list[Any] = [
         (KIMI, '<|tool_call_begin|>a<|tool_call_argument_begin|>{"x": "1", "y": 2}<|tool_call_begin|> b:7 <|tool_call_argument_begin|> {}'),
         (
             COHERE,
-            '<|START_ACTION|>[{"tool_name": "a", "parameters": {"x": "1", "y": 2}}, {"tool_name": "b", "arguments": {}, "tool_call_id": 5}]',
+            '<|START_ACTION|>[{"tool_name": "a", "parameters": {"x": "1", "y": 2}}, '
+            '{"tool_name": "b", "arguments": {}, "tool_call_id": 5}]',
         ),
         (FUNCTIONARY, '<function=a>{"x": "1", "y": 2}</function>\n<function=b> {}'),
         (APERTUS, '<|tools_prefix|> [ {"a": {"x": "1", "y": 2}} , {"b": {}} ] <|tools_suffix|>'),
@@ -79,7 +81,8 @@ TOOLS: list[Any] = [
         ),
         (
             HARMONY,
-            '<|start|>assistant to=functions.a<|channel|>commentary json<|message|>{"x": "1", "y": 2}<|call|><|channel|>commentary to=b<|message|>{}',
+            '<|start|>assistant to=functions.a<|channel|>commentary json<|message|>{"x": "1", "y": 2}<|call|>'
+            "<|channel|>commentary to=b<|message|>{}",
         ),
     ],
 )
@@ -179,7 +182,8 @@ def test_a_value_may_hold_tags_and_line_breaks() -> None:
 
 
 def test_python_and_json_spell_values_alike() -> None:
-    text = r"""<|tool_call_start|>[a(t='it\'s "x"\n', u="\ud83d\ude00\u00e9", v=[True, false, None, null], w={'k': (1, -2.5), "l": {}}, x="a\d")]"""
+    text = r"""<|tool_call_start|>[a(t='it\'s "x"\n', u="\ud83d\ude00\u00e9", v=[True, false, None, null], w={'k': (1, -2.5), "l": {}},"""
+    text += r""" x="a\d")]"""
     _, (call,) = LFM2.reader().push(text, final=True)
     assert isinstance(call, ToolCall)
     values = [True, False, None, None]
