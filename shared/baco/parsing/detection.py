@@ -64,7 +64,7 @@ PROBE_TOOL: Tool = {
     "type": "function",
     "function": {"name": "baco_probe_tool", "description": "Probe.", "parameters": {"type": "object", "properties": {}}},
 }
-MAX_THINK_TOKENS = 12
+MAX_THINK_TOKENS = 40
 """Tokens that the marker of reasoning takes at most, with white space after it."""
 REFUSALS = (TemplateError, TypeError)
 """What a template raises that cannot render messages; a TypeError where it joins text with something else."""
