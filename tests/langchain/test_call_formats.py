@@ -1,4 +1,4 @@
-"""ChatBaco with models that write calls in Llama 3's and Mistral's forms: read, streamed, forced, and shown again in the next turn."""
+"""ChatBaco with models that write calls in other forms than Hermes': read, streamed, forced, and shown again in the next turn."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,19 +12,23 @@ from langchain_core.tools import tool
 from baco import Engine
 from langchain_baco import ChatBaco
 from tests.langchain.helpers import PROMPT, content_of
+from tests.support.call_templates import FAMILIES
 from tests.support.scripted import scripted
 from tests.support.tokenizers import LLAMA_TEMPLATE, MISTRAL_NAMED_TEMPLATE, MISTRAL_TEMPLATE
 
+OTHERS = [FAMILIES[name] for name in ("qwen-xml", "gemma4")]
 CALLS = [("clock", {"city": "Köln"}), ("clock", {})]
 WRITTEN = {
     LLAMA_TEMPLATE: '{"name": "clock", "parameters": {"city": "Köln"}}; {"name": "clock", "parameters": {}}',
     MISTRAL_TEMPLATE: '[TOOL_CALLS] [{"name": "clock", "arguments": {"city": "Köln"}}, {"name": "clock", "arguments": {}}]',
     MISTRAL_NAMED_TEMPLATE: '[TOOL_CALLS]clock[ARGS]{"city": "Köln"}[TOOL_CALLS]clock[ARGS]{}',
+    **{family.template: family.form.write(CALLS) for family in OTHERS},
 }
 BROKEN = {
     LLAMA_TEMPLATE: '{"name": "clock", "parameters": {"city": "K',
     MISTRAL_TEMPLATE: '[TOOL_CALLS] [{"name": "clock", "arguments": {"city": "K',
     MISTRAL_NAMED_TEMPLATE: '[TOOL_CALLS]clock[ARGS]{"city": "K',
+    **{family.template: family.form.write(CALLS).partition("öln")[0] for family in OTHERS},
 }
 
 
@@ -37,7 +41,7 @@ def clock(city: str = "here") -> str:
 pytestmark = pytest.mark.usefixtures("room_for_tools")
 
 
-@pytest.fixture(params=WRITTEN, ids=["llama3", "mistral", "mistral-named"])
+@pytest.fixture(params=WRITTEN, ids=["llama3", "mistral", "mistral-named", "qwen-xml", "gemma4"])
 def template(request: pytest.FixtureRequest, engine: Engine, monkeypatch: pytest.MonkeyPatch, room_for_tools: None) -> Iterator[str]:
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", request.param)
     yield request.param

@@ -226,8 +226,7 @@ class Answer:
     def __init__(self, info: PairInfo, request: Request, sample_index: int) -> None:
         self.request = request
         self.sample_index = sample_index
-        shown = () if request.format.tool_calls is None else request.format.tool_calls.control_tokens
-        self.text = AnswerText(info.tokenizer, request.params.stop, request.prompt.base_stop, shown)
+        self.text = AnswerText(info.tokenizer, request.params.stop, request.prompt.base_stop, request.format.control_tokens)
         self.tokens: list[Token] = []
         self._unsent: list[Token] = []
         """The last tokens, which are sent together with the end."""

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+import torch
 from llguidance import LLMatcher
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import ConfigError
 from baco.grammar.completion import shortest_completion
 from baco.grammar.grammar import Grammar
-from baco.grammar.json_scan import JsonPosition
 from baco.grammar.token_table import TokenTable
 
 SLACK = 4
@@ -38,6 +38,8 @@ class CompiledGrammar:
     """Upper bound on the tokens needed to finish after one more unconstrained token."""
     control_bytes: Mapping[int, bytes]
     """Texts of the control tokens that the grammar writes, by id."""
+    closing_tokens: torch.Tensor
+    """bool [V]: tokens that may end a value."""
 
     def bytes_of(self, token_id: int) -> bytes:
         """What a token adds to a text of this grammar."""
@@ -87,19 +89,24 @@ class GrammarVocabulary:
         min_tokens = self._shortest(grammar, matcher)
         # A grammar without parts can oblige an answer to write a whole one.
         max_obligation = SLACK + max(lengths, default=min_tokens)
-        control_bytes = {index: text.encode() for text, index in self._control_ids(grammar).items()}
-        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, control_bytes)
+        closing = frozenset(grammar.closing_bytes)
+        closing_tokens = torch.tensor([not closing.isdisjoint(token) for token in self.tokens.bytes])
+        return CompiledGrammar(grammar, self, matcher, min_tokens, max_obligation, self._control_bytes(grammar), closing_tokens)
 
     def _control_ids(self, grammar: Grammar) -> dict[str, int]:
         return {text: self.tokens.control[text] for text in grammar.control_tokens if text in self.tokens.control}
+
+    def _control_bytes(self, grammar: Grammar) -> dict[int, bytes]:
+        return {index: text.encode() for text, index in self._control_ids(grammar).items()}
 
     def _matcher(self, grammar: Grammar) -> LLMatcher:
         return LLMatcher(self.tokens.tokenizer, grammar.compile(self._control_ids(grammar)), log_level=0)
 
     def _shortest(self, grammar: Grammar, matcher: LLMatcher) -> int:
         """Tokens of the shortest answer that is found."""
-        position = JsonPosition() if grammar.is_json else None
-        answer = None if matcher.is_error() else shortest_completion(matcher, self.tokens.completion_scores, position)
+        position = grammar.beginning() if grammar.is_json else None
+        control, scores = self._control_bytes(grammar), self.tokens.completion_scores
+        answer = None if matcher.is_error() else shortest_completion(matcher, scores, position, control, grammar.ending)
         if answer is None:
             source = grammar.source if len(grammar.source) <= MAX_SHOWN else f"{grammar.source[:MAX_SHOWN]} …"
             raise ConfigError(f"`grammar` cannot be enforced: no text, or none short enough, was found in these tokens for {source}")

@@ -12,6 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from baco.grammar.argument_position import ArgumentPosition
 from baco.grammar.json_scan import QUOTE, JsonPosition
 
 CLOSES = 3000
@@ -61,9 +62,9 @@ class CompletionScores:
     def _single(self, codes: bytes) -> list[int]:
         return [self._ids[bytes([code])] for code in codes if bytes([code]) in self._ids]
 
-    def at(self, position: JsonPosition | None) -> CompletionScore:
+    def at(self, position: JsonPosition | ArgumentPosition | None) -> CompletionScore:
         """The scores at a position in a JSON text; None is any position in another text."""
-        if position is None or position.escaped:
+        if position is None or position.escaped or position.exit:
             return self.anywhere
         return self.in_string if position.in_string else self.outside
 

@@ -18,3 +18,18 @@ PATTERNS = {
     "date-time": f"^{_DATE}T{_TIME}$",
 }
 """Patterns by format; llguidance enforces the other formats itself."""
+
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL}){{0,3}}"
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+
+TEXT_FORMATS = {
+    **{name: pattern[1:-1] for name, pattern in PATTERNS.items()},
+    "email": rf"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+){{0,3}}@{_LABEL}(?:\.{_LABEL}){{1,3}}",
+    "hostname": _HOST,
+    "ipv4": rf"{_BYTE}(?:\.{_BYTE}){{3}}",
+    "uri": rf"https?://{_HOST}(?::[1-9][0-9]{{0,3}})?(?:/[A-Za-z0-9._~%+-]*){{0,9}}",
+    "uuid": "[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+}
+"""Expressions by format for texts that are no JSON, which llguidance knows no formats of. They are narrower than the formats: no other
+schemes than http and https, no quoted mailboxes, no accented hosts (our own choice)."""

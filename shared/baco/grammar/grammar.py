@@ -14,9 +14,12 @@ from llguidance import LLMatcher
 
 from baco.checks import check_characters
 from baco.errors import ConfigError
-from baco.grammar.json_scan import JsonPosition
+from baco.grammar.argument_position import ArgumentPosition
+from baco.grammar.json_scan import QUOTE, JsonPosition
 from baco.grammar.schemas import closed, parts
 
+Position = JsonPosition | ArgumentPosition
+"""Where in an answer with syntax one is."""
 SEPARATORS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """JSON is written as Python's `json.dumps` writes it: in one way, so that no token is spent on white space."""
 
@@ -93,9 +96,19 @@ class Grammar(ABC):
         """Its parts, of which one more token can oblige an answer to write a whole one; [] if it is not taken apart."""
         return []
 
-    def beginning(self) -> JsonPosition:
-        """The position at which its JSON begins."""
+    def beginning(self) -> Position:
+        """The position at which an answer begins, if it has syntax."""
         return JsonPosition()
+
+    @property
+    def ending(self) -> bytes:
+        """What ends an answer that might go on, once its parts are whole."""
+        return b""
+
+    @property
+    def closing_bytes(self) -> bytes:
+        """Bytes that a token may end a value with, if there is syntax: the base model writes none of them."""
+        return bytes([QUOTE])
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,9 @@ class Guide:
         left, obligation = self.max_tokens - len(self._token_ids), self.grammar.max_obligation
         if left > self._bounds[-1] + obligation:
             return None
+        position = self._positions[-1] if self.is_json else None
         completion = shortest_completion(
-            self._matcher, self.vocabulary.tokens.completion_scores, self._positions[-1] if self.is_json else None
+            self._matcher, self.vocabulary.tokens.completion_scores, position, self.grammar.control_bytes, self.grammar.grammar.ending
         )
         if completion is None:
             return None

@@ -30,6 +30,11 @@ class JsonPosition(NamedTuple):
         """Whether this is inside of a string that is a value."""
         return self.in_string and not self.before_name and (self.head != self.marker or len(self.containers) >= self.depth)
 
+    @property
+    def exit(self) -> bytes:
+        """What ends the value that this is inside of, where it is no JSON; here, it always is."""
+        return b""
+
     def after(self, more: bytes) -> "JsonPosition":
         """The position after more bytes."""
         containers, before_name, in_string, escaped, marker, depth, head = self

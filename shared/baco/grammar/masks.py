@@ -22,10 +22,8 @@ class GrammarMasks:
     """bool [C]: queries of answers with a grammar."""
     base_may_write: Tensor
     """bool [C]: queries at which the base model may write."""
-    is_json: Tensor
-    """bool [C]: queries at which `quote_tokens` are the aligned model's."""
-    quote_tokens: Tensor
-    """bool [V]: tokens that may end a string."""
+    closing_tokens: Tensor
+    """bool [C, V]: tokens that may end a value, where there is syntax."""
 
     @classmethod
     def of(cls, guides: Sequence[Guide | None], prefixes: Sequence[Sequence[int]], vocab_size: int, device: torch.device) -> "GrammarMasks":
@@ -35,14 +33,12 @@ class GrammarMasks:
         masks = [None if guide is None else guide.allowed(prefix) for guide, prefix in zip(guides, prefixes, strict=True)]
         # A prefix that its grammar does not allow has a draft token that will be rejected: the mask after it does not matter.
         known = [mask or everything for mask in masks]
-        # All answers of a pair share one vocabulary.
-        quote_tokens = next((guide.vocabulary.tokens.quote_tokens for guide in guides if guide is not None), nothing)
+        closing = [guide.grammar.closing_tokens if guide is not None and guide.is_json else nothing for guide in guides]
         return cls(
             allowed=torch.stack([mask.tokens for mask in known]).to(device),
             has_grammar=torch.tensor([mask is not None for mask in masks], device=device),
             base_may_write=torch.tensor([mask.base_may_write for mask in known], device=device),
-            is_json=torch.tensor([guide is not None and guide.is_json for guide in guides], device=device),
-            quote_tokens=quote_tokens.to(device),
+            closing_tokens=torch.stack(closing).to(device),
         )
 
     def apply(self, logits: Tensor) -> Tensor:
@@ -50,8 +46,8 @@ class GrammarMasks:
         return logits.masked_fill(~self.allowed, -torch.inf)
 
     def aligned_only(self, special: Tensor) -> Tensor:
-        """Tokens that the base model never writes, bool [C, V]: special ones, bool [V], and in JSON those that may end a string."""
-        return special | (self.is_json[:, None] & self.quote_tokens)
+        """Tokens that the base model never writes, bool [C, V]: special ones, bool [V], and in syntax those that end values."""
+        return special | self.closing_tokens
 
     def aligned_forced(self, base_logits: Tensor, aligned_only: Tensor) -> Tensor:
         """Where the aligned model writes whatever the route says, bool [C].

@@ -10,14 +10,11 @@ import threading
 from collections.abc import Mapping, Set
 from weakref import WeakKeyDictionary
 
-import torch
 from llguidance import LLTokenizer, TokenizerWrapper
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from baco.errors import PairError, PromptError
 from baco.grammar.completion_scores import CompletionScores
-from baco.grammar.json_scan import QUOTE
 from baco.grammar.table_cache import SMALLEST, cache_file, load_table, save_table
 from baco.vocab.plain_tokenizer import PlainTokenizer
 from baco.vocab.token_text import TokenTexts
@@ -45,8 +42,6 @@ class TokenTable:
             raise PairError(f"`grammar` cannot be used with this pair's tokenizer: {error}") from error
         self.bytes = self.completion_scores.tokens
         """What each token adds to a text; b"" for control tokens, and for ids without a token."""
-        self.quote_tokens: Tensor = torch.tensor([QUOTE in token for token in self.bytes])
-        """bool [V]: tokens with a quotation mark, which may end a string."""
         source = _Source(plain, self.completion_scores, self.control)
         # In two steps, since each one blocks all threads while it runs.
         self.tokenizer: LLTokenizer = LLTokenizer(TokenizerWrapper(source), slices=[]).with_slices(LLTokenizer.general_slices())

@@ -16,7 +16,7 @@ from baco.errors import ModelNotFoundError
 from baco.models.adapter import ADAPTER_FILE, load_aligned_tokenizer
 from baco.models.loading import MODEL_FILE, context_window, load_config, locate
 from baco.models.presets import preset_of
-from baco.parsing.reasoning import THINK_END
+from baco.parsing.detection import find_reasoning
 
 TEMPLATE_FILES = ("chat_template.jinja", "tokenizer_config.json")
 
@@ -40,7 +40,7 @@ class Capabilities:
         return cls(
             context_window=window,
             has_tools=None if template is None else "tools" in template,
-            thinks=None if template is None else THINK_END in template,
+            thinks=None if template is None else find_reasoning(template) is not None,
             asks_date=None if template is None else "strftime_now" in template,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baco.parsing.formats import ToolCallFormat
-from baco.parsing.reasoning import ReasoningFormat, ReasoningParser
+from baco.parsing.reasoning import ReasoningFormat
 from baco.parsing.tool_call import Calls
 
 
@@ -38,6 +38,12 @@ class AnswerFormat:
         """Parse a whole answer."""
         return self.reader().push(text, final=True)
 
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """Markers of its parts that are control tokens in some vocabularies; the text of an answer keeps them."""
+        parts = (self.reasoning, self.tool_calls)
+        return tuple(dict.fromkeys(token for part in parts if part is not None for token in part.control_tokens))
+
     def calls_tools(self, text: str) -> bool:
         """Whether a whole answer calls tools, or tries to."""
         return self.tool_calls is not None and bool(self.read(text).calls)
@@ -58,7 +64,7 @@ class AnswerParser:
     """
 
     def __init__(self, form: AnswerFormat) -> None:
-        self._reasoning = None if form.reasoning is None else ReasoningParser(form.reasoning.inside)
+        self._reasoning = None if form.reasoning is None else form.reasoning.reader()
         self._calls = None if form.tool_calls is None else form.tool_calls.reader()
 
     def push(self, text: str, final: bool) -> ParsedAnswer:

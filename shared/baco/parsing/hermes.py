@@ -19,6 +19,7 @@ OPENING, CLOSING = "<tool_call>", "</tool_call>"
 # exists; then the first one closes the call, or the end of the answer does.
 _CALL = re.compile(rf'{OPENING}((?:"(?:[^"\\]|\\.)*"|[^"])*?){CLOSING}', re.DOTALL)
 _UNPAIRED = re.compile(rf"{OPENING}(.*?)(?:{CLOSING}|\Z)", re.DOTALL)
+_DESCRIBED = re.compile(rf"{OPENING}\s*\{{")
 _RENDERED = re.compile(rf"{OPENING}(\s*)(\{{.*?\}})(\s*){CLOSING}", re.DOTALL)
 
 
@@ -47,8 +48,8 @@ HERMES = ToolCallTemplate(
 
 
 def recognise(rendered: RenderedCall) -> ToolCallTemplate | None:
-    """Find JSON between the markers."""
+    """Find JSON between the markers, in a call or in what the prompt says of calls."""
     for match in _RENDERED.finditer(rendered.text):
         if key := rendered.arguments_key(match.start(2)):
             return replace(HERMES, before=f"{OPENING}{match[1]}", key=key, after=f"{match[3]}{CLOSING}")
-    return None
+    return HERMES if _DESCRIBED.search(rendered.tools) else None

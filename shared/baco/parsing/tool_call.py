@@ -6,9 +6,9 @@ beside a call belongs to neither, and content after a call starts a new line. Kn
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 
@@ -35,6 +35,8 @@ class InvalidToolCall:
 
 
 Calls = list[ToolCall | InvalidToolCall]
+Schemas = Mapping[str, Mapping[str, Any]]
+"""The schemas of tools' arguments, by the tools' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class Found:
 class ToolCallParser(ABC):
     """Splits one answer into content and calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, schemas: Schemas | None = None) -> None:
+        """`schemas` say which arguments are texts, for formats that write a text and a number alike."""
+        self._schemas = schemas or {}
         self._has_content = False
         self._follows_call = False
 
@@ -73,8 +77,8 @@ class ToolCallParser(ABC):
 class SearchingParser(ToolCallParser):
     """Searches the text that has arrived for calls; a family says how one looks (`_find`)."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, schemas: Schemas | None = None) -> None:
+        super().__init__(schemas)
         self._pending = ""
         """Text that has arrived and may still become a call."""
 
@@ -97,6 +101,55 @@ class SearchingParser(ToolCallParser):
         Returns:
             The call, or the number of characters that are content whatever follows.
         """
+
+
+class MarkedParser(SearchingParser):
+    """Searches for markers that open a call, and drops those that close one."""
+
+    openings: ClassVar[tuple[str, ...]]
+    """Markers with which a call begins, the outermost first."""
+    closings: ClassVar[tuple[str, ...]] = ()
+    """Markers that say nothing more once a call has been read."""
+    syntax: ClassVar[str] = "JSON"
+    """What calls are written in, for errors."""
+
+    def _find(self, text: str, final: bool) -> Found | int:
+        closing = self._find_closing(text, final) if self._follows_call else None
+        if closing is not None:
+            return closing
+        starts = [start for marker in self.openings if (start := text.find(marker)) >= 0]
+        if not starts:
+            return len(text) if final else min(length_before_marker(text, marker) for marker in self.openings)
+        start = min(starts)
+        found = self._call_at(text, start, final)
+        if found is not None:
+            return found
+        if not final:
+            return len(text[:start].rstrip())
+        # What cannot be parsed ends where the next call begins.
+        end = min((place for marker in self.openings if (place := text.find(marker, self._body(text, start))) >= 0), default=len(text))
+        return Found(start, end, [InvalidToolCall(text=text[start:end].rstrip(), error=f"no call in {self.syntax}")])
+
+    @abstractmethod
+    def _call_at(self, text: str, start: int, final: bool) -> Found | None:
+        """The call that the marker at `start` opens; None if it is not whole, or none at all."""
+
+    def _find_closing(self, text: str, final: bool) -> Found | int | None:
+        """The closing marker that follows a call; 0 where more text may become one, None where there is none."""
+        start = skip_space(text, 0)
+        marker = next((marker for marker in self.closings if text.startswith(marker, start)), None)
+        if marker is not None:
+            return Found(0, start + len(marker))
+        may_become_one = not final and any(marker.startswith(text[start:]) for marker in self.closings)
+        return 0 if may_become_one else None
+
+    def _body(self, text: str, start: int) -> int:
+        """The first position behind the opening markers at `start`, and white space."""
+        body = start
+        for marker in self.openings:
+            if text.startswith(marker, body):
+                body = skip_space(text, body + len(marker))
+        return body
 
 
 _JSON = json.JSONDecoder(strict=False)  # small models write line breaks into strings
@@ -122,11 +175,11 @@ def read_call(text: str, body: str) -> ToolCall | InvalidToolCall:
     return as_call(text, call)
 
 
-def as_call(text: str, call: object) -> ToolCall | InvalidToolCall:
+def as_call(text: str, call: object, name_key: str = "name") -> ToolCall | InvalidToolCall:
     """Read a call from decoded JSON: an object with "name", and with "arguments" or "parameters"."""
-    name, arguments = (call.get("name"), call.get("arguments", call.get("parameters"))) if isinstance(call, dict) else (None, None)
+    name, arguments = (call.get(name_key), call.get("arguments", call.get("parameters"))) if isinstance(call, dict) else (None, None)
     if not isinstance(name, str) or not name or not isinstance(arguments, dict):
-        return InvalidToolCall(text=text, error='a call must be {"name": a text, "arguments" or "parameters": an object}')
+        return InvalidToolCall(text=text, error=f'a call must be {{"{name_key}": a text, "arguments" or "parameters": an object}}')
     return ToolCall(name=name, arguments=arguments)
 
 

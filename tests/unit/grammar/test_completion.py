@@ -172,7 +172,7 @@ def completion_of(grammar: Grammar, vocabulary: GrammarVocabulary) -> tuple[list
     """The completion of an empty answer, and how many masks were computed to find it or to give up."""
     matcher = Counted(LLMatcher(vocabulary.tokens.tokenizer, grammar.compile(), log_level=0))
     position = JsonPosition() if grammar.is_json else None
-    return shortest_completion(cast(LLMatcher, matcher), vocabulary.tokens.completion_scores, position), matcher.count
+    return shortest_completion(cast(LLMatcher, matcher), vocabulary.tokens.completion_scores, position, {}, b""), matcher.count
 
 
 def test_the_completion_of_a_format_takes_few_masks(vocabulary: GrammarVocabulary) -> None:

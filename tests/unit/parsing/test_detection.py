@@ -1,5 +1,6 @@
 """The form in which a pair writes calls, found out from its chat template; and templates that write none, or others."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,13 +8,17 @@ import pytest
 from baco import Engine, Router, SamplingParams
 from baco.errors import ChatTemplateError, ConfigError
 from baco.grammar.constraints import calls_grammar
-from baco.parsing.detection import detect_tool_calls, tool_call_format
+from baco.parsing.answer import AnswerFormat
+from baco.parsing.deepseek import DEEPSEEK_V3
+from baco.parsing.detection import detect_tool_calls, find_reasoning, tool_call_format
 from baco.parsing.formats import ToolCallTemplate
+from baco.parsing.granite import GRANITE
 from baco.parsing.hermes import HERMES
 from baco.parsing.llama3 import LLAMA3
 from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
 from baco.parsing.tool_call import ToolCall
 from baco.text.prompts import build_prompt, encode_chat, normalise
+from tests.support.call_templates import FAMILIES
 from tests.support.pairs import make_pair
 from tests.support.tokenizers import (
     CHAT_TEMPLATE,
@@ -35,8 +40,10 @@ TEMPLATES = {
     LLAMA_TEMPLATE: LLAMA3,
     MISTRAL_TEMPLATE: MISTRAL,
     MISTRAL_NAMED_TEMPLATE: MISTRAL_NAMED,
+    **{family.template: family.form for family in FAMILIES.values()},
 }
-CONTROL = (*LLAMA_CONTROL, *MISTRAL_CONTROL)
+NAMES = ["qwen", "hermes-3", "llama3", "mistral", "mistral-named", *FAMILIES]
+CONTROL = (*LLAMA_CONTROL, *MISTRAL_CONTROL, *(token for family in FAMILIES.values() for token in family.form.control_tokens))
 TOOLS: list[Any] = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("weather", "clock")]
 CALLS = [("weather", {"city": "Köln", "days": [1, 2]}), ("clock", {})]
 CHAT: list[dict[str, Any]] = [
@@ -57,21 +64,25 @@ CHAT: list[dict[str, Any]] = [
 
 def unknown_template() -> str:
     """Calls between Qwen's markers, but not as JSON."""
-    return QWEN_TEMPLATE.replace('{"name": "', "<function=").replace('", "arguments": ', ">")
+    return QWEN_TEMPLATE.replace('{"name": "', "<does=").replace('", "arguments": ', ">")
 
 
 @pytest.mark.parametrize("make", [byte_level_bpe, sentencepiece_like])
-@pytest.mark.parametrize(("template", "form"), TEMPLATES.items(), ids=[f"{index}" for index in range(len(TEMPLATES))])
+@pytest.mark.parametrize(("template", "form"), TEMPLATES.items(), ids=NAMES)
 def test_a_template_shows_its_form_and_what_it_writes_is_read_back(make: Any, template: str, form: ToolCallTemplate) -> None:
     tokenizer = with_control_tokens(make(), template, CONTROL)
     assert detect_tool_calls(tokenizer) == form
-    call = {"id": "abcdefghi", "function": {"name": "weather", "arguments": CALLS[0][1]}}
+    if form == GRANITE:  # its template leaves calls out
+        return
+    arguments = json.dumps(CALLS[0][1], ensure_ascii=False) if form == DEEPSEEK_V3 else CALLS[0][1]
+    call = {"id": "abcdefghi", "type": "function", "function": {"name": "weather", "arguments": arguments}}
     chat = [CHAT[1], {"role": "assistant", "content": "", "tool_calls": [call]}]
     text = str(tokenizer.apply_chat_template(chat, tools=TOOLS, tokenize=False))
     before = str(tokenizer.apply_chat_template(chat[:1], tools=TOOLS, tokenize=False, add_generation_prompt=True))
     assert text.startswith(before)
     answer = text.removeprefix(before).strip().removesuffix("</s>").removesuffix("<|im_end|>").removesuffix("<|eot_id|>")
-    assert form.reader().push(answer, final=True) == ("", [ToolCall(name="weather", arguments=CALLS[0][1])])
+    read = AnswerFormat(reasoning=find_reasoning(template), tool_calls=form).read(answer)
+    assert (read.content, read.calls) == ("", [ToolCall(name="weather", arguments=CALLS[0][1])])
 
 
 def test_white_space_and_fields_are_those_of_the_template() -> None:
@@ -113,7 +124,7 @@ def test_a_form_that_is_not_known_is_refused_where_calls_would_be_read_or_forced
     monkeypatch.setattr(engine.pair.tokenizer, "chat_template", unknown_template())
     tokenizer = engine.pair.tokenizer
     assert detect_tool_calls(tokenizer) is None
-    with pytest.raises(ChatTemplateError, match=r"does not know \(it knows Hermes, Llama 3, Mistral\).*response_template"):
+    with pytest.raises(ChatTemplateError, match=r"does not know \(it knows Hermes, Llama 3, Mistral, .*\).*response_template"):
         tool_call_format(tokenizer, [], TOOLS)
     tools = [{"type": "function", "function": {"name": "a"}}]
     with pytest.raises(ChatTemplateError, match="leave out the tools"):
@@ -152,14 +163,27 @@ def test_a_history_is_put_as_the_template_demands_it(template: str, expected: st
 
 
 def test_both_models_read_calls_in_the_same_form() -> None:
+    pair = make_pair("llama", with_control_tokens(byte_level_bpe(), CHAT_TEMPLATE, CONTROL))
     for template, form in TEMPLATES.items():
-        pair = make_pair("llama", with_control_tokens(byte_level_bpe(), template, CONTROL))
+        pair.tokenizer.chat_template = template
         written = form.write(CALLS)
         for base_prompt in ("transcript", "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"):
             chat = CHAT[:3]
             prompt = build_prompt(pair.info, chat, models=["base"], base_prompt=base_prompt, max_model_len=4096)
             assert written in pair.tokenizer.decode(prompt.token_ids["base"])
             assert not set(prompt.token_ids["base"]) & {pair.tokenizer.convert_tokens_to_ids(text) for text in CONTROL}, "as plain text"
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_history_with_calls_and_results_reaches_the_aligned_model(family: Any) -> None:
+    tokenizer = with_control_tokens(byte_level_bpe(), family.template, CONTROL)
+    pair = make_pair("llama", tokenizer)
+    prompt = build_prompt(pair.info, CHAT, models=["aligned"], tools=TOOLS, max_model_len=8192)
+    text = tokenizer.decode(prompt.token_ids["aligned"])
+    for said in ("Be brief.", "Weather and time?", "Köln", "noon", "sunny", "Thanks."):
+        assert text.count(said) == 1, said
+    if family.form == GRANITE:
+        assert family.form.write(CALLS) in text
 
 
 def test_an_answer_says_how_its_calls_are_read() -> None:

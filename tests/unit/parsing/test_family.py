@@ -60,7 +60,7 @@ def test_one_entry_is_enough_to_detect_to_read_and_to_force_the_calls_of_a_new_f
     engine = Engine(make_pair("llama", tokenizer))
     engine.pair.__dict__["context_window"] = 4096
     params = SamplingParams(n=3, max_tokens=80, seed=1, temperature=2, grammar=calls_grammar(TOOLS, several=True))
-    with pytest.raises(ConfigError, match=r"\(it knows Hermes, Llama 3, Mistral\)"):
+    with pytest.raises(ConfigError, match=r"\(it knows Hermes, Llama 3, Mistral, .*\)"):
         engine.generate("Wait.", params, tools=TOOLS)
 
     monkeypatch.setattr(detection, "FAMILIES", (*detection.FAMILIES, ("Toy", recognise)))
@@ -79,7 +79,7 @@ def test_one_entry_is_enough_to_detect_to_read_and_to_force_the_calls_of_a_new_f
         assert candidate.text == form.write([("wait", {})] * len(calls))
 
     tokenizer.chat_template = TEMPLATE.replace(MARKER, "[ACT]")
-    with pytest.raises(ConfigError, match=r"\(it knows Hermes, Llama 3, Mistral, Toy\)"):
+    with pytest.raises(ConfigError, match=r"\(it knows Hermes, .*, Toy\)"):
         Engine(make_pair("llama", tokenizer)).generate("Wait.", params, tools=TOOLS)
 
 
@@ -100,5 +100,5 @@ def test_the_probe_call_is_told_from_other_json(call: str, key: str | None) -> N
 
 
 def test_an_answer_begins_after_what_the_template_writes_before_one() -> None:
-    rendered = RenderedCall("<user>x</user><assistant>{", before_answer="<user>hello</user><assistant>")
+    rendered = RenderedCall("<bos><user>x</user><assistant>{<user>x", before_answer="<bos><user>x</user><assistant>")
     assert [position for position in range(len(rendered.text)) if rendered.begins_answer(position)] == [rendered.text.index("{")]

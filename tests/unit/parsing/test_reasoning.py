@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baco.parsing.reasoning import ReasoningParser
+from baco.parsing.answer import AnswerFormat
+from baco.parsing.detection import reasoning_format
+from baco.parsing.harmony import CHANNELS
+from baco.parsing.reasoning import MARKERS, ReasoningFormat, ReasoningParser
+from baco.text.detokenize import AnswerText
+from tests.support.tokenizers import CHAT_TEMPLATE, byte_level_bpe, with_control_tokens
 
 PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "think>", "\n", " ", "Hm.", "So: 7", "<"]), max_size=9)
 
@@ -59,3 +64,26 @@ def test_what_is_certain_comes_at_once() -> None:
         ("", "Fo"),
         ("", "ur."),
     ]
+
+
+@pytest.mark.parametrize(("start", "end"), MARKERS)
+@pytest.mark.parametrize("special", [True, False])
+def test_a_familys_own_markers_are_found_in_its_template_and_kept_in_the_text(start: str, end: str, special: bool) -> None:
+    tokens = (start, end) if special else ()
+    tokenizer = with_control_tokens(byte_level_bpe(), f"{CHAT_TEMPLATE}{{# {start} {end} #}}", tokens)
+    for prompt, inside in ((f"x{start}\n", True), (f"x{start}\n\n{end}\n", False), ("x", False)):
+        form = reasoning_format(tokenizer, tokenizer(prompt)["input_ids"])
+        assert form == ReasoningFormat(inside, start, end)
+        parser = AnswerFormat(reasoning=form)
+        text = AnswerText(tokenizer, shown=parser.control_tokens)
+        written = ("" if inside else start) + f"\nTwo and two.\n{end}\n\nFour."
+        ids = tokenizer(written, add_special_tokens=False)["input_ids"]
+        answer = "".join(token.text for each in ids for token in text.push(each, False)) + "".join(token.text for token in text.finish())
+        read = parser.read(answer)
+        assert (read.reasoning, read.content) == ("Two and two.", "Four.")
+
+
+def test_channels_are_found_in_a_template() -> None:
+    tokenizer = with_control_tokens(byte_level_bpe(), CHAT_TEMPLATE + "{# <|channel|>analysis<|message|> #}", CHANNELS.control_tokens[2:])
+    assert reasoning_format(tokenizer, tokenizer("x<|start|>assistant")["input_ids"]) == CHANNELS
+    assert reasoning_format(tokenizer, []) is None

@@ -1,5 +1,6 @@
 """What all tool-call parsers have in common: pieces make no difference, white space, new lines, and how much is held back."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from baco.parsing.formats import ToolCallTemplate
 from baco.parsing.hermes import HERMES
 from baco.parsing.llama3 import LLAMA3
 from baco.parsing.mistral import MISTRAL, MISTRAL_NAMED
-from baco.parsing.tool_call import Calls, ToolCall
+from baco.parsing.tool_call import Calls, MarkedParser, ToolCall
+from tests.support.call_templates import FAMILIES
 
-FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED]
+FORMATS = [HERMES, LLAMA3, MISTRAL, MISTRAL_NAMED, *(family.form for family in FAMILIES.values())]
 PARTS = {
     "hermes": ["<tool_call>", "</tool_call>", '{"name": "a", "arguments": {}}'],
     "llama3": [
@@ -27,6 +29,11 @@ PARTS = {
     ],
     "mistral": ["[TOOL_CALLS]", "[TOOL_CALLS] [", "]", ", ", '{"name": "a", "arguments": {}}', "{", "}"],
     "mistral-named": ["[TOOL_CALLS]", "a", "[ARGS]", "[CALL_ID]", "{}", '{"x": "[TOOL_CALLS]"}', "{", "["],
+    **{
+        # The markers and brackets of a call, and what stands between them.
+        name: re.split(r"(<[^<>]*>|\{|\}|\[|\]|\n)", family.form.write([("a", {"x": "y", "n": 1}), ("b", {})]))
+        for name, family in FAMILIES.items()
+    },
 }
 COMMON = ['"', "\n", " ", "<", "[", "x"]
 PIECES = st.sampled_from(FORMATS).flatmap(
@@ -60,7 +67,8 @@ def test_an_answer_without_calls_and_markers_is_its_content(given_text: tuple[To
     form, parts = given_text
     text = "".join(parts)
     content, calls = form.reader().push(text, final=True)
-    if not any(control in text for control in form.control_tokens):
+    openings = form.parser.openings if issubclass(form.parser, MarkedParser) else ()
+    if not any(marker in text for marker in (*form.control_tokens, *openings)):
         assert calls or content == text
         assert form is LLAMA3 or not calls
 
