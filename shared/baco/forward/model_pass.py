@@ -41,8 +41,8 @@ class ModelPass:
         self.reaches = _reaches(model, self._masks_by_layer)
         self._reach_of = _reach_of_layers(self.reaches)
         self._placeholders = [torch.zeros(1, 1, 1, 1 + index, dtype=self.dtype, device=self.device) for index in range(len(self.reaches))]
-        self._takes_positions = "position_ids" in (accepted := inspect.signature(type(model).forward).parameters)
-        self._cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
+        # Models with states alone have no positions, and another name for their cache.
+        self._has_positions = "cache_params" not in inspect.signature(type(model).forward).parameters
         self._asks_cache_for_positions = getattr(config, "attn_temperature_tuning", None) is not None  # Llama 4
         if self.has_states:
             lay_out_by_row(model)
@@ -74,8 +74,12 @@ class ModelPass:
         token_ids = layout.token_ids
         if self.embedding_rows < self.vocab_size:
             token_ids = torch.where(token_ids < self.embedding_rows, token_ids, self.replacement_id)
-        arguments: dict[str, Any] = {self._cache_argument: cache, "use_cache": True, "logits_to_keep": keep}
-        if self._takes_positions:
+        arguments: dict[str, Any] = {
+            "past_key_values" if self._has_positions else "cache_params": cache,
+            "use_cache": True,
+            "logits_to_keep": keep,
+        }
+        if self._has_positions:
             arguments |= {"position_ids": layout.positions[None], "attention_mask": self._masks(layout)}
         output = self.model(input_ids=token_ids, **arguments)
         logits: Tensor = output.logits[0].float()

@@ -45,8 +45,9 @@ def shortest_completion(
     search = _Search(matcher, scores, control_bytes)
     try:
         while not matcher.is_accepting():
-            # Forced tokens one at a time: after each, longer ones may be forced.
-            step = search.taken(ending) or list(matcher.compute_ff_tokens())[:1]
+            in_text = position is not None and (position.in_string or position.exit != b"")
+            # Inside a text, the ending would be a part of it. Forced tokens one at a time: after each, longer ones may be forced.
+            step = search.taken(b"" if in_text else ending) or list(matcher.compute_ff_tokens())[:1]
             step = step or search.taken(b"" if position is None else position.exit) or search.next_tokens(position)
             taken = matcher.try_consume_tokens(step) if step else 0
             completion += step[:taken]

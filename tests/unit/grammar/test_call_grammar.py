@@ -119,7 +119,7 @@ def test_forced_calls_are_whole_valid_and_read_back(template: str, special: bool
         compiled = vocabulary_of(engine.pair.info, "aligned").compile(grammar.in_format(form))
         for room in (compiled.min_tokens, compiled.min_tokens + 1, compiled.min_tokens + compiled.max_obligation + 9):
             params = SamplingParams(n=2, max_tokens=room, seed=room, temperature=1.4, grammar=grammar)
-            requests = engine._requests(["Greet Anna."], params, Router("p", threshold=0.99, word_boundary=False), "transcript", TOOLS)
+            requests = engine._requests(["Greet Anna."], params, Router("p", threshold=0.99, word_boundary=False), tools=TOOLS)
             asked.append((several, requests[0]))
     engine._submit([request for _, request in asked])
     base_tokens = 0

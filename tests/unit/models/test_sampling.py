@@ -126,7 +126,7 @@ def test_a_pair_from_memory_has_its_models_settings(cool: Engine) -> None:
 def test_calibration_is_the_same_whatever_the_maker_recommends(cool: Engine, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("baco.routing.calibration.MAX_TOKENS", 6)
     router, grid = Router("p"), [0.2, 0.8]
-    assert cool._shares(router, grid, "transcript") == engine._shares(router, grid, "transcript")
+    assert cool._shares(router, grid, {}) == engine._shares(router, grid, {})
 
 
 def test_the_embedded_pair_is_sampled_from_the_raw_distribution() -> None:
