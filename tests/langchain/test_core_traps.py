@@ -30,6 +30,8 @@ def merged(model: ChatBaco, **settings: Any) -> AIMessageChunk:
     return first
 
 
+LONG = {"title": "x", "type": "array", "items": {"type": "boolean"}, "minItems": 20}
+"""Long enough that every thread of a batch has begun before the first answer ends."""
 WRAPPED: dict[str, Callable[[ChatBaco], Runnable[Any, Any]]] = {
     "parser": lambda model: model | StrOutputParser(),
     "lambda": lambda model: RunnableLambda(lambda prompt: prompt) | model,
@@ -37,7 +39,7 @@ WRAPPED: dict[str, Callable[[ChatBaco], Runnable[Any, Any]]] = {
     "config": lambda model: model.with_config({"tags": ["a"]}),
     "fallbacks": lambda model: model.with_fallbacks([model]),
     "bind": lambda model: model.bind(temperature=0.9),
-    "raw": lambda model: model.bind(max_tokens=60).with_structured_output({"title": "x", "type": "boolean"}, include_raw=True),
+    "raw": lambda model: model.bind(max_tokens=100).with_structured_output(LONG, include_raw=True),
 }
 
 
