@@ -30,7 +30,7 @@ def merged(model: ChatBaco, **settings: Any) -> AIMessageChunk:
     return first
 
 
-LONG = {"title": "x", "type": "array", "items": {"type": "boolean"}, "minItems": 20}
+LONG = {"title": "x", "type": "array", "items": {"type": "boolean"}, "minItems": 10}
 """Long enough that every thread of a batch has begun before the first answer ends."""
 WRAPPED: dict[str, Callable[[ChatBaco], Runnable[Any, Any]]] = {
     "parser": lambda model: model | StrOutputParser(),
