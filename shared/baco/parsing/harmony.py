@@ -56,7 +56,7 @@ class ChannelSplitter(ReasoningSplitter):
     def __init__(self) -> None:
         self._pending = ""
         self._part = "header"
-        """What is being read: a "header", or a message that is "reasoning", "content" or a "call"."""
+        """What is being read: a "header", a message that is "reasoning", "content" or a "call", or a last "text" without an end."""
         self._joint = {"reasoning": "", "rest": ""}
         """What comes before the next text of a part."""
         self._begun = {"reasoning": False, "rest": False}
@@ -75,8 +75,8 @@ class ChannelSplitter(ReasoningSplitter):
         begun = head.lstrip()
         is_header = any(begun.startswith(mark) or (not message and mark.startswith(begun)) for mark in HEADERS)
         if not is_header or (final and not message):
-            # Text without a header is left as it is.
-            self._part, self._begun["rest"] = "content", True
+            # Text without a header is left as it is; an unfinished header at the end of the answer, too.
+            self._part, self._begun["rest"] = "text" if is_header else "content", True
             return True
         if not message:
             return False
@@ -93,7 +93,8 @@ class ChannelSplitter(ReasoningSplitter):
         """Read a message up to its end, or as far as it is certain; return whether its end was found."""
         text = self._pending
         header = text.find(MESSAGE) + len(MESSAGE) if self._part == "call" and MESSAGE in text else 0
-        places = {mark: place for mark in ENDS if (place := text.find(mark, header)) >= 0}
+        ends = () if self._part == "text" else ENDS
+        places = {mark: place for mark in ends if (place := text.find(mark, header)) >= 0}
         mark = min(places, key=lambda each: places[each], default="")
         end = places[mark] if mark else len(text) if final else min(length_before_marker(text, each) for each in ENDS)
         if end >= header:
