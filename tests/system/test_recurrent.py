@@ -30,8 +30,10 @@ GetPair = Callable[[str], ModelPair]
 GetEngine = Callable[[str], Engine]
 GetOracle = Callable[[str], Any]
 
-QUICK = ["qwen3_5", "lfm2", "falcon_h1", "jamba"]
-"""The delta rule, a convolution alone, a state space beside attention, and one that cannot go on with several tokens."""
+QUICK = ["qwen3_5", "lfm2"]
+"""The delta rule and a convolution alone."""
+VARIED = slow_but(QUICK, [*QUICK, "falcon_h1", "jamba"])
+"""And a state space beside attention, and one that cannot go on with several tokens."""
 ARCHITECTURES = slow_but(QUICK, RECURRENT)
 NEARLY_GREEDY = SamplingParams(n=3, max_tokens=10, temperature=0.2, seed=11)
 P = Router("p", threshold=0.5)
@@ -65,7 +67,7 @@ def test_every_architecture_writes_what_the_reference_decoder_writes(arch: str, 
         assert_equal_to_oracle(get_engine(arch), get_oracle(arch), P, params)
 
 
-@pytest.mark.parametrize("arch", QUICK)
+@pytest.mark.parametrize("arch", VARIED)
 def test_speculation_and_shared_passes_change_no_token(arch: str, get_pair: GetPair) -> None:
     speculating, lockstep = Engine(fresh(get_pair(arch))), Engine(fresh(get_pair(arch)))
     turns = RequestQueue.of(lockstep.pair).turns
@@ -128,7 +130,7 @@ def test_when_memory_runs_out_fewer_rows_run_and_all_are_right(
 
 
 @pytest.mark.filterwarnings("ignore:a pass failed:UserWarning")
-@pytest.mark.parametrize("arch", ["qwen3_5", "lfm2", "mamba2"])
+@pytest.mark.parametrize("arch", slow_but(QUICK, [*QUICK, "mamba2"]))
 def test_a_pass_that_fails_after_some_layers_leaves_no_trace(
     arch: str, get_engine: GetEngine, get_pair: GetPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +152,7 @@ def test_a_pass_that_fails_after_some_layers_leaves_no_trace(
     assert calls[0] > 3 * 8
 
 
-@pytest.mark.parametrize("arch", ["qwen3_5", "mamba2"])
+@pytest.mark.parametrize("arch", slow_but(["qwen3_5"], ["qwen3_5", "mamba2"]))
 def test_answers_are_scored_as_a_plain_forward_pass_scores_them(arch: str, get_engine: GetEngine) -> None:
     engine = get_engine(arch)
     for result in engine.generate_batch(PROMPTS, NEARLY_GREEDY, P, score=True):

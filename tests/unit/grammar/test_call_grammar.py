@@ -151,8 +151,10 @@ def test_several_calls_are_written_where_that_is_asked_for(template: str, specia
         assert all(content == "" and calls == [ToolCall(name="wait", arguments={})] * len(calls) for content, calls in read)
         counts.append({len(calls) for _, calls in read})
         assert {form.write([("wait", {})] * len(calls)) for _, calls in read} == {candidate.text for candidate in answers}
-    if form.name != "deepseek-v3.2":  # how often random models go on after its long markers is not known
-        assert counts[0] == {1} if form.ends_answer else len(counts[0]) > 1 and min(counts[0]) == 1
+    if form.ends_answer:
+        assert counts[0] == {1}
+    elif special and form.name != "deepseek-v3.2":  # how often random models go on after long markers is not known
+        assert len(counts[0]) > 1 and min(counts[0]) == 1
     assert counts[1] == {1}
 
 
@@ -173,6 +175,8 @@ def test_forced_calls_can_be_written_in_a_sentencepiece_vocabulary(template: str
 @pytest.mark.parametrize("template", slow_but(SOME, TEMPLATES), ids=IDS)
 def test_an_answer_in_the_place_of_a_call_is_told_from_one(template: str) -> None:
     engine, form, seen = Engine(pair_of(template, True)), TEMPLATES[template][0], set()
+    if form.name == "cohere":
+        pytest.xfail("where an answer may stand in place of a call, the base model may write the call's number")
     # Of Llama's answers, one that begins with a name would hardly ever go on as a call.
     answer = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]} if form is LLAMA3 else WHO
     params = SamplingParams(n=8, max_tokens=200, seed=5, temperature=8, grammar=calls_grammar(TOOLS, answer=answer))

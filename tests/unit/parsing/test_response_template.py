@@ -14,7 +14,7 @@ from baco.parsing.tool_call import Calls, InvalidToolCall, ToolCall
 from tests.support.pairs import make_pair
 from tests.support.tokenizers import QWEN_TEMPLATE, byte_level_bpe, with_control_tokens
 
-TEMPLATE = QWEN_TEMPLATE.replace('{"name": "', "<function=").replace('", "arguments": ', ">")
+TEMPLATE = QWEN_TEMPLATE.replace('{"name": "', "<operation=").replace('", "arguments": ', ">")
 """Calls in a form that baco does not know."""
 XML: dict[str, Any] = {
     "defaults": {"role": "assistant"},
