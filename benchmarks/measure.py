@@ -9,6 +9,7 @@ from statistics import median
 
 from transformers import PreTrainedModel
 
+from baco.models.layer_kinds import layer_kinds
 from baco.text.prompts import build_prompt
 from benchmarks.methods import METHODS, methods_for
 from benchmarks.random_pair import embedding_of, head_of
@@ -83,12 +84,14 @@ def measure(subject: Subject, plan: Plan, prompts: Iterator[str], progress: Prog
     # On CUDA, the warm-up also records what a whole answer needs.
     on_cuda = subject.device.type == "cuda"
     bandwidth = measure_bandwidth(subject.device) if on_cuda else None
+    has_states = any(kind.has_state for kind in layer_kinds(subject.aligned.config))
     for rows in plan.batches:
-        timings: dict[str, list[Timing]] = {method: [] for method in methods_for(rows)}
+        methods = methods_for(rows, has_states=has_states)
+        timings: dict[str, list[Timing]] = {method: [] for method in methods}
         for repeat in range(plan.repeats + 1):
             prompt, new_tokens = next(prompts), plan.new_tokens if repeat or on_cuda else WARM_UP_TOKENS
             work = Work(prompt=prompt, token_ids=prompt_ids(subject, prompt), rows=rows, new_tokens=new_tokens)
-            for method, run in methods_for(rows).items():
+            for method, run in methods.items():
                 progress(f"{subject.title}: {rows} rows, {method}")
                 timing = run(subject, work)
                 if repeat:

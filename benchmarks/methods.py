@@ -71,13 +71,13 @@ METHODS: dict[str, Method] = {
     "generate, aligned alone": with_generate,
     "assisted generation": with_assistant,
 }
-ONE_ROW_ONLY = "assisted generation"
-"""transformers offers it for one sequence at a time."""
+LIMITED = "assisted generation"
+"""transformers offers it for one sequence at a time, and for models without states."""
 
 
-def methods_for(rows: int) -> dict[str, Method]:
+def methods_for(rows: int, *, has_states: bool = False) -> dict[str, Method]:
     """The methods that can write this many rows."""
-    return {name: method for name, method in METHODS.items() if rows == 1 or name != ONE_ROW_ONLY}
+    return {name: method for name, method in METHODS.items() if (rows == 1 and not has_states) or name != LIMITED}
 
 
 def _generate(subject: Subject, work: Work, passes: Passes | None = None, **options: Any) -> Timing:
