@@ -206,7 +206,7 @@ class Decoder:
             if not (in_prompt or self.turns.speculates or sequence.needs() == which):
                 continue
             start, count = uncomputed.start, len(uncomputed)
-            if not cache.rolls_back:
+            if in_prompt and not cache.rolls_back:
                 count = min([count, *(length - start for length in self._stops(slot, which) if length > start)])
             if count > SHORT_SEGMENT or sequence.mode == "scored":
                 count = min(count, budget)

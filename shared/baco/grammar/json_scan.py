@@ -27,8 +27,8 @@ class JsonPosition(NamedTuple):
 
     @property
     def in_value(self) -> bool:
-        """Whether this is inside of a string that is a value."""
-        return self.in_string and not self.before_name and (self.head != self.marker or len(self.containers) >= self.depth)
+        """Whether this is inside of a string that is a value; a text that may yet begin with the marker counts as one that does."""
+        return self.in_string and not self.before_name and (len(self.containers) >= self.depth or not self.marker.startswith(self.head))
 
     @property
     def exit(self) -> bytes:
